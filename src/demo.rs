@@ -1,0 +1,1 @@
+//! The embedded platform behind `flowdeck demo`: real listeners on loopback that stand for a company's clusters.

@@ -1,0 +1,3 @@
+//! flowdeck: the terminal operations console for stream-processing pipelines.
+
+pub mod demo;
