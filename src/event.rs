@@ -1,0 +1,55 @@
+//! What happened: the one kind of message that the console's loop takes in.
+//!
+//! Events are past tense and plain data, so that a test can script them and a log can show them.
+
+use std::sync::Arc;
+
+use crossterm::event::KeyEvent;
+
+use crate::model::Time;
+use crate::model::change::Change;
+use crate::model::environment::Backend;
+use crate::model::key::ObjectKey;
+
+/// A text that was fetched for one screen.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum DocumentKey {
+    /// The YAML of a pod, without managed fields and secrets.
+    PodYaml(ObjectKey),
+    /// The last lines of a container's log: pod, container, and whether it is of the previous run.
+    LogTail(ObjectKey, Arc<str>, bool),
+}
+
+/// Something that happened.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Event {
+    /// A key was pressed.
+    Key(KeyEvent),
+    /// Text was pasted.
+    Paste(String),
+    /// The terminal has a new size: columns, rows.
+    Resized(u16, u16),
+    /// Time went on.
+    Ticked(Time),
+    /// Backends reported facts.
+    Changed(Vec<Change>),
+    /// A document arrived, or why it did not.
+    Fetched(DocumentKey, Result<Arc<str>, Arc<str>>),
+    /// Something worth a line at the foot of the screen.
+    Noticed(Notice),
+    /// The process came back to the foreground.
+    Resumed,
+    /// The process was asked to end.
+    Terminated,
+}
+
+/// A passing message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Notice {
+    /// Something worked.
+    Done(Arc<str>),
+    /// Something did not.
+    Failed(Arc<str>),
+    /// Messages of a source were dropped because the console could not keep up.
+    Dropped(Backend, u64),
+}

@@ -1,0 +1,65 @@
+//! What somebody looks at now, and so what is worth asking the backends for.
+//!
+//! The console derives it from its screens after each update, a command from its arguments. Sources poll
+//! what it names and nothing else: a pipeline that nobody looks at costs its watch and no more.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::key::{KafkaKey, ObjectKey, ProcessorKey};
+
+/// How much of a job is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Depth {
+    /// State, tasks, checkpoints.
+    Summary,
+    /// Also vertices with their load, and failures.
+    Detail,
+}
+
+/// A Flink job to ask for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JobInterest {
+    /// The processor that runs it.
+    pub processor: ProcessorKey,
+    /// Name of the deployment whose JobManager runs it: its own, or its session cluster's.
+    pub host: Arc<str>,
+    /// Labels of the JobManager's pods, to find the REST service of a deployment without an operator.
+    pub job_manager_labels: BTreeMap<Arc<str>, Arc<str>>,
+    /// The job's id, where known; else the newest job of the cluster that has not ended.
+    pub job_id: Option<Arc<str>>,
+    /// How much.
+    pub depth: Depth,
+}
+
+/// A consumer group to ask for.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct GroupInterest {
+    /// The group.
+    pub key: KafkaKey,
+    /// Topics that its processor reads; empty means whatever it has committed.
+    pub topics: Vec<Arc<str>>,
+    /// Whether lag in time is wanted too, which reads one record for each lagging partition.
+    pub with_time: bool,
+}
+
+/// All that is wanted now.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Interest {
+    /// Jobs, most wanted first.
+    pub jobs: Vec<JobInterest>,
+    /// Topics by name.
+    pub topics: BTreeSet<KafkaKey>,
+    /// Consumer groups.
+    pub groups: BTreeSet<GroupInterest>,
+    /// Environments whose topic names and group names are listed.
+    pub kafka_names: BTreeSet<Arc<str>>,
+    /// Environments whose pods' CPU and memory are wanted.
+    pub usage: BTreeSet<Arc<str>>,
+    /// Environments whose Kubernetes events are watched.
+    pub events: BTreeSet<Arc<str>>,
+    /// Service accounts whose IAM role is wanted.
+    pub accounts: BTreeSet<ObjectKey>,
+    /// Environments whose next try should come now instead of later; set for one moment.
+    pub retry: BTreeSet<Arc<str>>,
+}

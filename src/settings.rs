@@ -1,0 +1,80 @@
+//! Settings: what the user may set, in layers, checked into one struct before anything starts.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::Deserialize;
+
+use crate::model::environment::Protection;
+
+/// One environment as set by the user.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct EnvironmentSettings {
+    /// Name on screens; defaults to the context.
+    pub name: String,
+    /// Kubeconfig file; defaults to what kubectl would read.
+    pub kubeconfig: Option<PathBuf>,
+    /// Context in it; defaults to the current one.
+    pub context: Option<String>,
+    /// Namespaces to watch; empty means all.
+    pub namespaces: Vec<String>,
+    /// User to impersonate, as `kubectl --as`.
+    pub impersonate: Option<String>,
+    /// Protection level.
+    pub protection: Protection,
+    /// Kafka cluster.
+    pub kafka: Option<KafkaSettings>,
+    /// Flink's REST API.
+    pub flink: FlinkSettings,
+    /// Object store.
+    pub objects: Option<ObjectSettings>,
+    /// Links to other tools: name and URL template.
+    pub links: BTreeMap<String, String>,
+}
+
+/// How to reach a Kafka cluster, in librdkafka's own words.
+#[derive(Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct KafkaSettings {
+    /// Bootstrap servers; may also come from `properties`.
+    pub bootstrap: Option<String>,
+    /// A file of `key=value` lines: Java-style or kcat's.
+    pub properties_file: Option<PathBuf>,
+    /// Client properties as librdkafka reads them; they win over the file.
+    pub properties: BTreeMap<String, String>,
+    /// A command whose first line of output is the SASL password.
+    pub password_command: Option<Vec<String>>,
+}
+
+impl std::fmt::Debug for KafkaSettings {
+    /// Properties may hold passwords, so only their names are shown.
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("KafkaSettings")
+            .field("bootstrap", &self.bootstrap)
+            .field("properties_file", &self.properties_file)
+            .field("properties", &self.properties.keys().collect::<Vec<_>>())
+            .finish_non_exhaustive()
+    }
+}
+
+/// How to reach Flink's REST API.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct FlinkSettings {
+    /// URL template with `{namespace}` and `{name}`; without it the API server's service proxy is used.
+    pub url: Option<String>,
+}
+
+/// How to reach an object store.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct ObjectSettings {
+    /// Endpoint of an S3 API; defaults to AWS.
+    pub endpoint: Option<String>,
+    /// Bucket.
+    pub bucket: String,
+    /// Region.
+    pub region: Option<String>,
+}

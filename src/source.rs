@@ -1,0 +1,4 @@
+//! The backends' clients: they watch, list and fetch, and turn every reply into model values.
+//!
+//! A source owns its client and its retries. It reports facts as events and connection trouble as link
+//! states; it never blocks the console, and it asks only for what the interest names.
