@@ -6,7 +6,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::inventory::{Inventory, Processor};
 use super::key::{KafkaKey, ObjectKey, ProcessorKey};
+use super::pod::Role;
 
 /// How much of a job is wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -62,4 +64,38 @@ pub struct Interest {
     pub accounts: BTreeSet<ObjectKey>,
     /// Environments whose next try should come now instead of later; set for one moment.
     pub retry: BTreeSet<Arc<str>>,
+}
+
+/// How to ask for a processor's job; `None` when there is nothing to ask: no such processor, no job in a
+/// session cluster, or a job that is suspended.
+#[must_use]
+pub fn job_interest(inventory: &Inventory, key: &ProcessorKey, depth: Depth) -> Option<JobInterest> {
+    let processor = inventory.processor(key)?;
+    let operator = processor.operator();
+    if operator.is_some_and(|operator| operator.suspended || operator.session_cluster) {
+        return None;
+    }
+    Some(JobInterest {
+        processor: key.clone(),
+        host: operator.and_then(|operator| operator.session.clone()).unwrap_or_else(|| key.name.clone()),
+        job_manager_labels: job_manager_labels(inventory.host_of(key)?),
+        job_id: operator.and_then(|operator| operator.job_id.clone()),
+        depth,
+    })
+}
+
+/// How to ask for a processor's consumer group; `None` when it is not known to have one.
+#[must_use]
+pub fn group_interest(inventory: &Inventory, key: &ProcessorKey, with_time: bool) -> Option<GroupInterest> {
+    let topics = inventory.processor(key)?.notes().map(|notes| notes.inputs.clone()).unwrap_or_default();
+    Some(GroupInterest { key: inventory.group_key(key)?, topics, with_time })
+}
+
+fn job_manager_labels(host: &Processor) -> BTreeMap<Arc<str>, Arc<str>> {
+    host.declarations
+        .values()
+        .find(|declaration| declaration.job_managers.is_some() && !declaration.pod_labels.is_empty())
+        .map(|declaration| declaration.pod_labels.clone())
+        .or_else(|| host.pods.values().any(|pod| pod.role == Role::JobManager).then(BTreeMap::new))
+        .unwrap_or_default()
 }
