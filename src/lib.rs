@@ -5,3 +5,5 @@ pub mod event;
 pub mod model;
 pub mod settings;
 pub mod source;
+pub mod telemetry;
+pub mod term;

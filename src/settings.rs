@@ -1,11 +1,83 @@
 //! Settings: what the user may set, in layers, checked into one struct before anything starts.
+//!
+//! Later layers win: built-in defaults, the user's file, environment variables, flags. Unknown keys are
+//! refused with their line, because a misspelt key that is ignored is a setting that does not hold.
+//! `config/flowdeck.toml` shows every key with its default; a test holds it to that.
+
+mod load;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::Deserialize;
 
+pub use self::load::{Overrides, SettingsError, load};
 use crate::model::environment::Protection;
+
+/// All settings.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct Settings {
+    /// Environments; none means the current kube context.
+    #[serde(rename = "environment")]
+    pub environments: Vec<EnvironmentSettings>,
+    /// The screen.
+    pub screen: ScreenSettings,
+    /// The log file.
+    pub log: LogSettings,
+}
+
+/// What the screen may use.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct ScreenSettings {
+    /// Colours; `auto` asks the terminal.
+    pub colours: ColourSettings,
+    /// Draw with ASCII alone.
+    pub ascii: bool,
+}
+
+/// Colours to use.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ColourSettings {
+    /// By `NO_COLOR`, `COLORTERM` and `TERM`.
+    #[default]
+    Auto,
+    /// None; states differ by glyph and word alone.
+    None,
+    /// The terminal's own sixteen.
+    Sixteen,
+    /// 24 bits.
+    Full,
+}
+
+/// What goes to the log file.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct LogSettings {
+    /// Least level that is written.
+    pub level: LogLevel,
+    /// Directory; defaults to `flowdeck` in the user's state directory.
+    pub directory: Option<PathBuf>,
+}
+
+/// How much is logged.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LogLevel {
+    /// Nothing; no file is made.
+    Off,
+    /// What failed for good.
+    Error,
+    /// What somebody may have to look at.
+    #[default]
+    Warn,
+    /// What the program does.
+    Info,
+    /// Each step.
+    Debug,
+}
 
 /// One environment as set by the user.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]

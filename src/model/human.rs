@@ -115,7 +115,7 @@ mod tests {
     fn sizes_and_rates_carry_their_unit() {
         assert_eq!(
             (bytes(4 << 30), bytes(1_288_490_188), bytes(1_000), bytes(1_023)),
-            ("4Gi".into(), "1.1Gi".into(), "0Ki".into(), "0Ki".into())
+            ("4Gi".into(), "1.1Gi".into(), "0.9Ki".into(), "0.9Ki".into())
         );
         assert_eq!(
             (rate(0.04), rate(-2.5), rate(12.4), rate(5_120.0)),

@@ -6,9 +6,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::declaration::Declaration;
 use super::inventory::{Inventory, Processor};
 use super::key::{KafkaKey, ObjectKey, ProcessorKey};
-use super::pod::Role;
 
 /// How much of a job is wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -92,10 +92,7 @@ pub fn group_interest(inventory: &Inventory, key: &ProcessorKey, with_time: bool
 }
 
 fn job_manager_labels(host: &Processor) -> BTreeMap<Arc<str>, Arc<str>> {
-    host.declarations
-        .values()
-        .find(|declaration| declaration.job_managers.is_some() && !declaration.pod_labels.is_empty())
-        .map(|declaration| declaration.pod_labels.clone())
-        .or_else(|| host.pods.values().any(|pod| pod.role == Role::JobManager).then(BTreeMap::new))
-        .unwrap_or_default()
+    let labelled =
+        |declaration: &&Declaration| declaration.job_managers.is_some() && !declaration.pod_labels.is_empty();
+    host.declarations.values().find(labelled).map(|declaration| declaration.pod_labels.clone()).unwrap_or_default()
 }
