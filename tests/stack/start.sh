@@ -32,10 +32,10 @@ PY
   source "$state/ports"
 }
 
-# A network that exists only on this machine, since the API server does not proxy to loopback addresses. All of
-# 10.N.0.0/16 is answered in the namespace, so the address of a pod refuses connections instead of leaving here.
+# A network that exists only on this machine, since the API server does not proxy to loopback addresses. The
+# addresses of pods are answered in the namespace: connections are refused at once instead of leaving here.
 make_network() {
-  local number
+  local number block
   for number in $(seq 213 240); do
     if ip netns add "flowdeck-$number" 2>/dev/null; then break; fi
     [ "$number" -lt 240 ] || fail network "no free network namespace flowdeck-213 to flowdeck-240"
@@ -49,7 +49,9 @@ make_network() {
       ip -n "$NETNS" addr add "10.$number.0.2/16" dev "fdk${number}f" &&
       ip -n "$NETNS" link set lo up &&
       ip -n "$NETNS" link set "fdk${number}f" up &&
-      ip -n "$NETNS" route add local "10.$number.0.0/16" dev lo
+      for block in 1.0/24 2.0/23 4.0/22 8.0/21 16.0/20 32.0/19 64.0/18 128.0/17; do # all but 10.N.0.*
+        ip -n "$NETNS" route add local "10.$number.$block" dev lo
+      done
   } >"$state/log/network.log" 2>&1 || fail network "cannot make the namespace" "$state/log/network.log"
 }
 
@@ -241,4 +243,69 @@ write_env() {
     fi
   } >"$state/env.part"
   mv "$state/env.part" "$state/env"
+}
+
+start_flink() {
+  local role class conf=$state/flink opens=() package
+  mkdir -p "$conf" "$state/data/flink/tmp"
+  cat >"$conf/config.yaml" <<YAML
+jobmanager.rpc.address: $FLINK_ADDRESS
+jobmanager.rpc.port: 6123
+jobmanager.bind-host: $FLINK_ADDRESS
+jobmanager.memory.process.size: 900m
+taskmanager.host: $FLINK_ADDRESS
+taskmanager.bind-host: $FLINK_ADDRESS
+taskmanager.numberOfTaskSlots: 8
+rest.address: $FLINK_ADDRESS
+rest.bind-address: $FLINK_ADDRESS
+rest.port: 8081
+rest.flamegraph.enabled: true
+web.upload.dir: $state/data/flink/upload
+web.refresh-interval: 1000
+io.tmp.dirs: $state/data/flink/tmp
+execution.checkpointing.dir: file://$state/data/flink/checkpoints
+execution.checkpointing.savepoint-dir: file://$state/data/flink/savepoints
+heartbeat.interval: 1000
+heartbeat.timeout: 8000
+metrics.fetcher.update-interval: 1000
+cluster.id: flink-live
+YAML
+  for package in java.base/java.{lang,net,io,nio,text,time,util} java.base/java.util.concurrent{,.atomic,.locks} \
+    java.base/sun.net.util java.rmi/sun.rmi.registry java.security.jgss/sun.security.krb5; do
+    opens+=("--add-opens=$package=ALL-UNNAMED")
+  done
+  opens+=("--add-exports=java.base/sun.net.util=ALL-UNNAMED" "--add-exports=java.rmi/sun.rmi.registry=ALL-UNNAMED"
+    "--add-exports=java.security.jgss/sun.security.krb5=ALL-UNNAMED")
+  for role in jm tm; do
+    local sizes=(-Xms128m -Xmx384m) arguments=(--configDir "$conf")
+    class=org.apache.flink.runtime.entrypoint.StandaloneSessionClusterEntrypoint
+    if [ "$role" = tm ]; then
+      class=org.apache.flink.runtime.taskexecutor.TaskManagerRunner
+      sizes=(-Xms128m -Xmx384m -XX:MaxDirectMemorySize=256m -XX:MaxMetaspaceSize=192m)
+      arguments+=(-D taskmanager.cpu.cores=2.0 -D taskmanager.memory.framework.heap.size=128m
+        -D taskmanager.memory.task.heap.size=256m -D taskmanager.memory.managed.size=64m
+        -D taskmanager.memory.framework.off-heap.size=128m -D taskmanager.memory.task.off-heap.size=0m
+        -D taskmanager.memory.network.min=64m -D taskmanager.memory.network.max=64m
+        -D taskmanager.memory.jvm-metaspace.size=192m -D taskmanager.memory.jvm-overhead.min=64m
+        -D taskmanager.memory.jvm-overhead.max=64m)
+    fi
+    record "flink-$role" ip netns exec "$NETNS" java "${opens[@]}" "${sizes[@]}" -XX:+UseSerialGC \
+      "-Dlog.file=$state/log/flink-$role.file.log" "-Dlog4j.configurationFile=$here/flink-job/log4j2.properties" \
+      -cp "$flink_lib/*" "$class" "${arguments[@]}"
+    launch "flink-$role"
+  done
+}
+
+# The pipeline flink-live/flink-live, whose pods and service stand for the two processes.
+make_live_pipeline() {
+  local component pod
+  STACK_KUBECONFIG=$state/admin.kubeconfig "$(helpers_bin)/stackctl" live flink-live flink-live 1 "$FLINK_ADDRESS" \
+    >"$state/live-pods" 2>"$state/log/live.log" || fail live-pipeline "stackctl" "$state/log/live.log"
+  while read -r component pod; do
+    mkdir -p "$state/pod-logs/flink-live/$pod"
+    ln -s "$state/log/flink-${component:0:1}m.log" "$state/pod-logs/flink-live/$pod/flink-main-container.log"
+  done <"$state/live-pods"
+  "$here/flink-submit" healthy >"$state/live-job" || fail live-pipeline "the job could not be submitted" "$state/log/flink-jm.log"
+  wait_for live-pipeline 30 admin_kubectl get --raw \
+    "/api/v1/namespaces/flink-live/services/flink-live-rest:8081/proxy/v1/jobs/$(cat "$state/live-job")"
 }

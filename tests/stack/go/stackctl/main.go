@@ -28,8 +28,8 @@ const usage = `usage: stackctl COMMAND
   job NAMESPACE NAME JOB_ID JOB_NAME [STATE]     write a job into the status of a FlinkDeployment
   scale NAMESPACE NAME TASK_MANAGERS             add or remove task manager pods
   restart-pod NAMESPACE POD [CONTAINER]          the container ends with exit code 1 and runs again
-  oom-pod NAMESPACE POD [CONTAINER]              the same, ended by the kernel: OOMKilled, 137
-  crash-pod NAMESPACE POD [CONTAINER]            the container stays down: CrashLoopBackOff
+  oom-pod NAMESPACE POD [CONTAINER]              it is OOMKilled (137); what comes then is up to restartPolicy
+  crash-pod NAMESPACE POD [CONTAINER]            it ends and stays down: CrashLoopBackOff, or Failed
   log NAMESPACE POD CONTAINER                    append standard input to the log, with times
 The cluster is that of $STACK_KUBECONFIG, or of $FLOWDECK_STACK_DIR/admin.kubeconfig.`
 
@@ -71,9 +71,9 @@ var commands = map[string]command{
 	"live":        {4, 4, live},
 	"job":         {4, 5, setJob},
 	"scale":       {3, 3, scale},
-	"restart-pod": {2, 3, ending{reason: "Error", exitCode: 1}.run},
-	"oom-pod":     {2, 3, ending{reason: "OOMKilled", exitCode: 137}.run},
-	"crash-pod":   {2, 3, ending{reason: "Error", exitCode: 1, stayDown: true}.run},
+	"restart-pod": {2, 3, ending{reason: "Error", exitCode: 1, then: restarts}.run},
+	"oom-pod":     {2, 3, ending{reason: "OOMKilled", exitCode: 137, then: asPolicySays}.run},
+	"crash-pod":   {2, 3, ending{reason: "Error", exitCode: 1, then: backsOff}.run},
 	"log":         {3, 3, appendLog},
 }
 

@@ -182,7 +182,8 @@ func (p pipeline) status(generation int64, spec map[string]any) (map[string]any,
 	return status, nil
 }
 
-// createService makes NAME-rest. With an address it has no selector and its endpoints are made by hand.
+// createService makes NAME-rest. Its endpoints come from the selector: the API server's proxy goes only to the
+// address of an existing pod, so endpoints made by hand would not do.
 func (p pipeline) createService(ctx context.Context, c *cluster, owner *unstructured.Unstructured) error {
 	service := &core.Service{
 		ObjectMeta: p.meta(p.name+"-rest", owner, ""),
@@ -191,23 +192,7 @@ func (p pipeline) createService(ctx context.Context, c *cluster, owner *unstruct
 			Ports:    []core.ServicePort{{Name: "rest", Port: 8081, TargetPort: intstr.FromInt32(8081)}},
 		},
 	}
-	if p.address != "" {
-		service.Spec.Selector = nil
-	}
 	_, err := c.client.CoreV1().Services(p.namespace).Create(ctx, service, meta.CreateOptions{})
-	if ignorable(err) != nil || p.address == "" {
-		return ignorable(err)
-	}
-	// The API server's proxy reads Endpoints; a controller mirrors them to EndpointSlices.
-	//nolint:staticcheck // deprecated, and still what the proxy reads
-	endpoints := &core.Endpoints{
-		ObjectMeta: meta.ObjectMeta{Name: p.name + "-rest", Namespace: p.namespace},
-		Subsets: []core.EndpointSubset{{
-			Addresses: []core.EndpointAddress{{IP: p.address}},
-			Ports:     []core.EndpointPort{{Name: "rest", Port: 8081}},
-		}},
-	}
-	_, err = c.client.CoreV1().Endpoints(p.namespace).Create(ctx, endpoints, meta.CreateOptions{})
 	return ignorable(err)
 }
 

@@ -16,11 +16,20 @@ import (
 	"k8s.io/client-go/util/retry"
 )
 
-// ending is how a container ends, and whether it comes back.
+// afterwards is what becomes of a container that has ended.
+type afterwards int
+
+const (
+	restarts     afterwards = iota // whatever the pod's restart policy says
+	asPolicySays                   // runs again, or the pod fails if its policy is Never
+	backsOff                       // waits in CrashLoopBackOff, or the pod fails if its policy is Never
+)
+
+// ending is how a container ends, and what comes then.
 type ending struct {
 	reason   string
 	exitCode int32
-	stayDown bool
+	then     afterwards
 }
 
 func (e ending) run(ctx context.Context, c *cluster, arguments []string) error {
@@ -35,7 +44,7 @@ func (e ending) run(ctx context.Context, c *cluster, arguments []string) error {
 		if err != nil {
 			return err
 		}
-		if !rotated {
+		if !rotated && !e.isLast(pod) {
 			if err = rotate(filepath.Join(c.logDir, namespace, name), status.Name); err != nil {
 				return err
 			}
@@ -47,28 +56,40 @@ func (e ending) run(ctx context.Context, c *cluster, arguments []string) error {
 	})
 }
 
+// isLast tells whether no container follows the one that ends.
+func (e ending) isLast(pod *core.Pod) bool {
+	return pod.Spec.RestartPolicy == core.RestartPolicyNever && e.then != restarts
+}
+
 func (e ending) apply(pod *core.Pod, status *core.ContainerStatus) {
 	now := meta.Now()
 	started := pod.CreationTimestamp
 	if status.State.Running != nil {
 		started = status.State.Running.StartedAt
 	}
-	status.LastTerminationState = core.ContainerState{Terminated: &core.ContainerStateTerminated{
+	ended := core.ContainerState{Terminated: &core.ContainerStateTerminated{
 		ExitCode: e.exitCode, Reason: e.reason, StartedAt: started, FinishedAt: now, ContainerID: status.ContainerID,
 	}}
-	status.RestartCount++
-	status.ContainerID = fmt.Sprintf("stand-in://%s/%s/%d", pod.UID, status.Name, status.RestartCount)
-	running := !e.stayDown
-	status.Ready, status.Started = running, &running
-	ready := core.ConditionTrue
-	if running {
-		status.State = core.ContainerState{Running: &core.ContainerStateRunning{StartedAt: now}}
-	} else {
-		ready = core.ConditionFalse
+	running := false
+	switch {
+	case e.isLast(pod):
+		status.State = ended
+		pod.Status.Phase = core.PodFailed
+	case e.then == backsOff:
+		e.restart(pod, status, ended)
 		status.State = core.ContainerState{Waiting: &core.ContainerStateWaiting{
 			Reason:  "CrashLoopBackOff",
 			Message: fmt.Sprintf("back-off 5m0s restarting failed container=%s pod=%s", status.Name, pod.Name),
 		}}
+	default:
+		e.restart(pod, status, ended)
+		status.State = core.ContainerState{Running: &core.ContainerStateRunning{StartedAt: now}}
+		running = true
+	}
+	status.Ready, status.Started = running, &running
+	ready := core.ConditionFalse
+	if running {
+		ready = core.ConditionTrue
 	}
 	for index := range pod.Status.Conditions {
 		condition := &pod.Status.Conditions[index]
@@ -76,6 +97,12 @@ func (e ending) apply(pod *core.Pod, status *core.ContainerStatus) {
 			condition.Status, condition.LastTransitionTime = ready, now
 		}
 	}
+}
+
+func (ending) restart(pod *core.Pod, status *core.ContainerStatus, ended core.ContainerState) {
+	status.LastTerminationState = ended
+	status.RestartCount++
+	status.ContainerID = fmt.Sprintf("stand-in://%s/%s/%d", pod.UID, status.Name, status.RestartCount)
 }
 
 func findContainer(pod *core.Pod, name string) (*core.ContainerStatus, error) {
