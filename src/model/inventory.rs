@@ -124,7 +124,7 @@ impl Inventory {
             Change::IamRole(account, role) => {
                 self.roles.insert(account, role);
             }
-            Change::Job(key, job) => self.put_job(key, job),
+            Change::Job(key, job) => self.put_job(&key, job),
             Change::Topics(topics) => {
                 for topic in topics {
                     self.missing_topics.remove(&topic.key);
@@ -348,10 +348,10 @@ impl Inventory {
         self.usage.extend(usage);
     }
 
-    fn put_job(&mut self, key: ProcessorKey, job: Fetched<Box<Job>>) {
-        let Some(processor) = self.processors.get_mut(&key) else { return };
+    fn put_job(&mut self, key: &ProcessorKey, job: Fetched<Box<Job>>) {
+        let Some(processor) = self.processors.get_mut(key) else { return };
         processor.job = Some(keep_detail(processor.job.take(), job));
-        self.touch(&key);
+        self.touch(key);
     }
 
     fn put_groups(&mut self, groups: Vec<Group>) {

@@ -188,7 +188,7 @@ fn operator(evidence: &Evidence<'_>) -> Vec<Finding> {
     match lifecycle {
         "FAILED" => findings.push(Finding::new(Condition::Failing, "the operator gave up on the deployment")),
         "ROLLED_BACK" => {
-            findings.push(Finding::new(Condition::Degraded, "the operator rolled back to the last stable spec"))
+            findings.push(Finding::new(Condition::Degraded, "the operator rolled back to the last stable spec"));
         }
         "UPGRADING" | "ROLLING_BACK" | "CREATED" => {
             findings.push(Finding::new(Condition::Deploying, format!("the operator is at {lifecycle}")));

@@ -1,0 +1,184 @@
+//! The command line: arguments, and one file for each command.
+//!
+//! Data goes to standard output and everything else to standard error, so that a pipe carries data
+//! alone. A closed pipe is a success: the reader had enough.
+
+mod completions;
+mod console;
+mod demo;
+mod describe;
+mod doctor;
+mod gather;
+mod get;
+mod output;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::settings::{self, LogLevel, Overrides, Settings};
+
+/// Exit codes, as the manual lists them.
+pub mod exit {
+    /// It worked.
+    pub const OK: u8 = 0;
+    /// It did not work.
+    pub const FAILED: u8 = 1;
+    /// The arguments, the settings or the terminal do not allow it.
+    pub const USAGE: u8 = 2;
+    /// There is no such thing.
+    pub const NOT_FOUND: u8 = 3;
+    /// Some of it worked: a backend did not answer or refused, and standard error says which.
+    pub const PARTIAL: u8 = 4;
+    /// Ended by a signal: this plus its number.
+    pub const SIGNAL: u8 = 128;
+}
+
+/// An error that ends the program with a sentence and an exit code.
+#[derive(Debug)]
+pub struct Failure {
+    code: u8,
+    error: anyhow::Error,
+}
+
+impl Failure {
+    fn usage(error: impl Into<anyhow::Error>) -> Self {
+        Self { code: exit::USAGE, error: error.into() }
+    }
+
+    fn not_found(sentence: String) -> Self {
+        Self { code: exit::NOT_FOUND, error: anyhow::Error::msg(sentence) }
+    }
+}
+
+impl<E: Into<anyhow::Error>> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self { code: exit::FAILED, error: error.into() }
+    }
+}
+
+/// The terminal operations console for stream-processing pipelines: Beam and Flink on Kubernetes, fed by Kafka.
+#[derive(Debug, Parser)]
+#[command(name = "flowdeck", version, after_help = AFTER_HELP)]
+pub struct Arguments {
+    #[command(flatten)]
+    shared: Shared,
+    /// What to do; without a command the console opens
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+const AFTER_HELP: &str = "Exit codes: 0 done, 1 failed, 2 wrong usage, settings or terminal, 3 not found, \
+4 partly done (a backend did not answer or refused), 128+n ended by signal n.";
+
+/// Which clusters to look at, and how to speak.
+#[derive(Clone, Debug, Args)]
+pub struct Shared {
+    /// Settings file [default: ~/.config/flowdeck/flowdeck.toml if it exists]
+    #[arg(long, global = true, env = "FLOWDECK_SETTINGS", value_name = "FILE")]
+    settings: Option<PathBuf>,
+    /// Kubeconfig file, instead of the settings' environments
+    #[arg(long, global = true, value_name = "FILE")]
+    kubeconfig: Option<PathBuf>,
+    /// Kube context to use
+    #[arg(long, global = true, value_name = "NAME")]
+    context: Option<String>,
+    /// Environment of the settings to use; may be given more than once
+    #[arg(short, long = "environment", global = true, value_name = "NAME")]
+    environments: Vec<String>,
+    /// Namespace to watch; may be given more than once
+    #[arg(short, long = "namespace", global = true, value_name = "NAME")]
+    namespaces: Vec<String>,
+    /// Watch all namespaces, whatever the settings say
+    #[arg(short = 'A', long, global = true, conflicts_with = "namespaces")]
+    all_namespaces: bool,
+    /// User to impersonate
+    #[arg(long = "as", global = true, value_name = "USER")]
+    impersonate: Option<String>,
+    /// Draw with ASCII alone
+    #[arg(long, global = true, env = "FLOWDECK_ASCII")]
+    ascii: bool,
+    /// Least level written to the log file
+    #[arg(long, global = true, env = "FLOWDECK_LOG", value_name = "LEVEL")]
+    log: Option<LogLevel>,
+}
+
+impl ValueEnum for LogLevel {
+    fn value_variants<'a>() -> &'a [Self] {
+        &[Self::Off, Self::Error, Self::Warn, Self::Info, Self::Debug]
+    }
+
+    fn to_possible_value(&self) -> Option<clap::builder::PossibleValue> {
+        Some(clap::builder::PossibleValue::new(match self {
+            Self::Off => "off",
+            Self::Error => "error",
+            Self::Warn => "warn",
+            Self::Info => "info",
+            Self::Debug => "debug",
+        }))
+    }
+}
+
+#[derive(Clone, Debug, Subcommand)]
+enum Command {
+    /// Print pipelines, processors, pods, jobs, topics, groups or environments
+    Get(get::Get),
+    /// Tell everything about one pipeline, processor, pod, topic, group or environment
+    Describe(describe::Describe),
+    /// Check every connection, permission and the terminal, and say how to mend what is wrong
+    Doctor(doctor::Doctor),
+    /// Try flowdeck on an embedded platform: real servers on loopback, with traffic and incidents
+    Demo(demo::Demo),
+    /// Print a completion script for a shell
+    Completions(completions::Completions),
+    /// Print the manual page
+    Man,
+}
+
+impl Shared {
+    fn overrides(&self) -> Overrides {
+        Overrides {
+            file: self.settings.clone(),
+            kubeconfig: self.kubeconfig.clone(),
+            context: self.context.clone(),
+            environments: self.environments.clone(),
+            namespaces: self.namespaces.clone(),
+            all_namespaces: self.all_namespaces,
+            impersonate: self.impersonate.clone(),
+            ascii: self.ascii,
+            log_level: self.log,
+        }
+    }
+
+    fn load(&self) -> Result<Settings, Failure> {
+        settings::load(&self.overrides()).map_err(Failure::usage)
+    }
+}
+
+/// Runs what the arguments ask for and turns its outcome into an exit code.
+#[must_use]
+pub fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    match run(arguments) {
+        Ok(code) => ExitCode::from(code),
+        Err(failure) if output::is_closed_pipe(&failure.error) => ExitCode::from(exit::OK),
+        Err(failure) => {
+            output::complain(&format!("{:#}", failure.error));
+            ExitCode::from(failure.code)
+        }
+    }
+}
+
+fn run(arguments: Arguments) -> Result<u8, Failure> {
+    let Arguments { shared, command } = arguments;
+    match command {
+        None => console::run(&shared.load()?),
+        Some(Command::Get(get)) => get::run(&get, &shared.load()?),
+        Some(Command::Describe(describe)) => describe::run(&describe, &shared.load()?),
+        Some(Command::Doctor(doctor)) => doctor::run(&doctor, &shared.load()?),
+        Some(Command::Demo(demo)) => demo::run(&demo, &shared),
+        Some(Command::Completions(completions)) => completions::run(&completions),
+        Some(Command::Man) => completions::manual(),
+    }
+}

@@ -1,0 +1,76 @@
+//! `flowdeck demo`: any command, or the console, against a fresh embedded platform.
+
+use clap::{Args, Parser};
+
+use crate::demo::{Options, Platform};
+
+use super::{Arguments, Command, Failure, Shared, console, exit, output, run as run_command};
+
+/// Arguments of `flowdeck demo`.
+#[derive(Clone, Debug, Args)]
+pub struct Demo {
+    /// Start the platform alone, print its addresses, and run until stopped
+    #[arg(long)]
+    headless: bool,
+    /// How fast incidents come and go; 2 is twice as fast
+    #[arg(long, default_value_t = 1.0, value_name = "FACTOR")]
+    pace: f64,
+    /// Seed of the incident script
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Command to run instead of the console, as in `flowdeck demo -- get pipelines`
+    #[arg(last = true, value_name = "COMMAND")]
+    command: Vec<String>,
+}
+
+/// Starts the platform, runs what is asked for against it, and stops it.
+pub fn run(demo: &Demo, shared: &Shared) -> Result<u8, Failure> {
+    if !(demo.pace.is_finite() && demo.pace > 0.0) {
+        return Err(Failure::usage(anyhow::anyhow!("--pace must be a number above 0")));
+    }
+    let inner = inner_arguments(demo)?;
+    // The platform has a runtime of its own, so that it is as foreign to the console as a real one.
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    let platform = runtime.block_on(Platform::start(Options { seed: demo.seed, pace: demo.pace }))?;
+    let shared = Shared { settings: Some(platform.settings().to_owned()), ..shared.clone() };
+    let code = if demo.headless {
+        runtime.block_on(wait(&platform))
+    } else {
+        match inner.and_then(|inner| inner.command) {
+            Some(command) => run_command(Arguments { shared, command: Some(command) }),
+            None => shared.load().and_then(|settings| console::run(&settings)),
+        }
+    };
+    runtime.block_on(platform.stop());
+    code
+}
+
+fn inner_arguments(demo: &Demo) -> Result<Option<Arguments>, Failure> {
+    if demo.command.is_empty() {
+        return Ok(None);
+    }
+    let words = std::iter::once("flowdeck").chain(demo.command.iter().map(String::as_str));
+    let inner = Arguments::try_parse_from(words).map_err(Failure::usage)?;
+    if matches!(inner.command, Some(Command::Demo(_))) {
+        return Err(Failure::usage(anyhow::anyhow!("a demo inside a demo shows nothing new: name another command")));
+    }
+    Ok(Some(inner))
+}
+
+async fn wait(platform: &Platform) -> Result<u8, Failure> {
+    let mut lines = vec![
+        format!("kubeconfig\t{}", platform.kubeconfig().display()),
+        format!("settings\t{}", platform.settings().display()),
+    ];
+    lines.extend(platform.addresses().into_iter().map(|(name, address)| format!("{name}\t{address}")));
+    output::print(&format!("{}\n", lines.join("\n")))?;
+    output::complain("running until stopped (Ctrl-C)");
+    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+    let mut hang_up = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup())?;
+    tokio::select! {
+        interrupted = tokio::signal::ctrl_c() => interrupted?,
+        _ = terminate.recv() => {}
+        _ = hang_up.recv() => {}
+    }
+    Ok(exit::OK)
+}

@@ -1,0 +1,227 @@
+//! Collects what a command shows: runs the sources until everything that it needs has answered.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+use crate::event::Event;
+use crate::model::Time;
+use crate::model::change::{Fetched, ScopeState};
+use crate::model::environment::{Backend, Link};
+use crate::model::interest::{self, Depth, GroupInterest, Interest, JobInterest};
+use crate::model::inventory::Inventory;
+use crate::model::key::{KafkaKey, ProcessorKey};
+use crate::runtime::backends::Backends;
+use crate::settings::Settings;
+
+/// What a command needs besides the pods and what declares them.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Need {
+    /// Flink jobs.
+    pub jobs: Option<Depth>,
+    /// Consumer groups of processors, with lag in time.
+    pub groups: bool,
+    /// Topics that processors name.
+    pub topics: bool,
+    /// All topic names and group names, which also finds the groups of processors that note none.
+    pub kafka_names: bool,
+    /// Every consumer group of the cluster.
+    pub all_groups: bool,
+    /// CPU and memory in use.
+    pub usage: bool,
+    /// Kubernetes events.
+    pub events: bool,
+    /// IAM roles of service accounts.
+    pub accounts: bool,
+}
+
+/// The world as a command sees it.
+#[derive(Debug)]
+pub struct World {
+    /// What is known.
+    pub inventory: Inventory,
+    need: Need,
+    backends: Backends,
+    events: mpsc::Receiver<Event>,
+    environments: usize,
+}
+
+impl World {
+    /// Starts the sources of all environments.
+    pub fn open(settings: &Settings, need: Need) -> Self {
+        let (backends, events) = Backends::start(settings);
+        Self { inventory: Inventory::default(), need, backends, events, environments: settings.environments.len() }
+    }
+
+    /// Waits until all that is needed has answered, or `patience` is over. Whether it is complete.
+    pub async fn settle(&mut self, patience: Duration) -> bool {
+        let deadline = Instant::now() + patience;
+        loop {
+            let interest = wanted(&self.inventory, self.need);
+            if self.is_settled(&interest) {
+                return true;
+            }
+            self.backends.want(interest);
+            match tokio::time::timeout_at(deadline, self.events.recv()).await {
+                Ok(Some(event)) => self.take(event),
+                Ok(None) | Err(_) => return false,
+            }
+        }
+    }
+
+    /// Waits for the next facts; `false` when there will be none.
+    pub async fn next(&mut self) -> bool {
+        let Some(event) = self.events.recv().await else { return false };
+        self.take(event);
+        while let Ok(event) = self.events.try_recv() {
+            self.take(event);
+        }
+        self.backends.want(wanted(&self.inventory, self.need));
+        true
+    }
+
+    /// What did not answer or refused, in sentences.
+    pub fn complaints(&self) -> Vec<String> {
+        let mut sentences = Vec::new();
+        for environment in self.inventory.environments() {
+            for backend in Backend::ALL {
+                match self.inventory.link(&environment.name, backend) {
+                    Link::Down { error, .. } => {
+                        sentences.push(format!("{} {}: {error}", environment.name, backend.word()));
+                    }
+                    Link::Forbidden { error, .. } => {
+                        sentences.push(format!("{} {} refuses: {error}", environment.name, backend.word()));
+                    }
+                    Link::Connecting if backend == Backend::Kubernetes => {
+                        sentences.push(format!("{} {} has not answered yet", environment.name, backend.word()));
+                    }
+                    _ => {}
+                }
+            }
+        }
+        for (scope, state) in self.inventory.scopes() {
+            if let ScopeState::Forbidden(words) = state {
+                sentences.push(format!("{}: may not list {}: {words}", scope.environment, scope.kind.word()));
+            }
+        }
+        sentences
+    }
+
+    fn take(&mut self, event: Event) {
+        if let Event::Changed(changes) = event {
+            changes.into_iter().for_each(|change| self.inventory.apply(change));
+        }
+    }
+
+    fn is_settled(&self, interest: &Interest) -> bool {
+        let known: Vec<&Arc<str>> = self.inventory.environments().map(|environment| &environment.name).collect();
+        known.len() >= self.environments
+            && known.iter().all(|environment| self.listed(environment))
+            && interest.jobs.iter().all(|job| self.asked(job))
+            && interest.groups.iter().all(|group| self.group_answered(group))
+            && interest.topics.iter().all(|topic| self.topic_answered(topic))
+            && interest.kafka_names.iter().all(|environment| {
+                self.kafka_is_out(environment) || self.inventory.group_names().contains_key(environment)
+            })
+    }
+
+    fn listed(&self, environment: &Arc<str>) -> bool {
+        if matches!(self.inventory.link(environment, Backend::Kubernetes), Link::Down { .. } | Link::Forbidden { .. }) {
+            return true;
+        }
+        let mut scopes = self.inventory.scopes().filter(|(scope, _)| scope.environment == *environment).peekable();
+        scopes.peek().is_some() && scopes.all(|(_, state)| *state != ScopeState::Loading)
+    }
+
+    fn asked(&self, job: &JobInterest) -> bool {
+        let Some(processor) = self.inventory.processor(&job.processor) else { return true };
+        match &processor.job {
+            None => false,
+            Some(Fetched::Ready(found)) => job.depth == Depth::Summary || found.state_since.is_some(),
+            Some(_) => true,
+        }
+    }
+
+    fn group_answered(&self, group: &GroupInterest) -> bool {
+        self.kafka_is_out(&group.key.environment) || self.inventory.group(&group.key).is_some()
+    }
+
+    fn topic_answered(&self, topic: &KafkaKey) -> bool {
+        self.kafka_is_out(&topic.environment)
+            || self.inventory.topic(topic).is_some()
+            || self.inventory.missing_topic(topic).is_some()
+    }
+
+    /// Not configured, down or refused: waiting for it is useless.
+    fn kafka_is_out(&self, environment: &Arc<str>) -> bool {
+        let unset = self.inventory.environment(environment).is_none_or(|environment| environment.kafka.is_none());
+        unset || matches!(self.inventory.link(environment, Backend::Kafka), Link::Down { .. } | Link::Forbidden { .. })
+    }
+}
+
+/// Now, for commands: the one place where they read a clock.
+pub fn now() -> Time {
+    chrono::Utc::now()
+}
+
+fn wanted(inventory: &Inventory, need: Need) -> Interest {
+    let keys: Vec<ProcessorKey> = inventory.processors().map(|(key, _)| key.clone()).collect();
+    let environments = || inventory.environments().map(|environment| environment.name.clone());
+    let kafka = || environments().filter(|name| inventory.environment(name).is_some_and(|known| known.kafka.is_some()));
+    let mut wanted = Interest::default();
+    if let Some(depth) = need.jobs {
+        wanted.jobs = keys.iter().filter_map(|key| interest::job_interest(inventory, key, depth)).collect();
+    }
+    if need.groups {
+        wanted.groups = keys
+            .iter()
+            .filter_map(|key| interest::group_interest(inventory, key, true))
+            .filter(|group| kafka().any(|name| name == group.key.environment))
+            .collect();
+    }
+    if need.topics {
+        wanted.topics = keys.iter().flat_map(|key| topics_of(inventory, key)).collect();
+        for (environment, names) in inventory.topic_names() {
+            wanted
+                .topics
+                .extend(names.iter().map(|name| KafkaKey { environment: environment.clone(), name: name.clone() }));
+        }
+    }
+    if need.all_groups {
+        for (environment, names) in inventory.group_names() {
+            wanted.groups.extend(names.iter().map(|(name, _)| GroupInterest {
+                key: KafkaKey { environment: environment.clone(), name: name.clone() },
+                topics: Vec::new(),
+                with_time: true,
+            }));
+        }
+    }
+    if need.kafka_names {
+        wanted.kafka_names = kafka().collect();
+    }
+    if need.usage {
+        wanted.usage = environments().collect();
+    }
+    if need.events {
+        wanted.events = environments().collect();
+    }
+    if need.accounts {
+        let accounts = inventory.processors().map(|(key, processor)| {
+            key.sibling(
+                processor
+                    .declared(|declaration| declaration.service_account.clone())
+                    .unwrap_or_else(|| "default".into()),
+            )
+        });
+        wanted.accounts = accounts.collect();
+    }
+    wanted
+}
+
+fn topics_of(inventory: &Inventory, key: &ProcessorKey) -> Vec<KafkaKey> {
+    let Some(notes) = inventory.processor(key).and_then(|processor| processor.notes()) else { return Vec::new() };
+    let names = notes.inputs.iter().chain(&notes.outputs);
+    names.map(|name| KafkaKey { environment: key.environment.clone(), name: name.clone() }).collect()
+}

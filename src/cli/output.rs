@@ -1,0 +1,108 @@
+//! How commands speak: tables, JSON, YAML, names; complaints on standard error.
+
+use std::io::{self, Write};
+
+use clap::ValueEnum;
+use serde::Serialize;
+use unicode_width::UnicodeWidthStr;
+
+/// Form of the data on standard output.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// A table
+    #[default]
+    Table,
+    /// A table with more columns
+    Wide,
+    /// A JSON array; with --watch one object a line
+    Json,
+    /// YAML
+    Yaml,
+    /// Names alone
+    Name,
+}
+
+/// A column of a table.
+pub struct Column<T> {
+    /// Heading.
+    pub title: &'static str,
+    /// Numbers are aligned to the right.
+    pub right: bool,
+    /// Shown only in the wide form.
+    pub wide: bool,
+    /// The cell's text.
+    pub cell: fn(&T, crate::model::Time) -> String,
+}
+
+/// Writes text to standard output.
+pub fn print(text: &str) -> io::Result<()> {
+    let mut output = io::stdout().lock();
+    output.write_all(text.as_bytes())?;
+    output.flush()
+}
+
+/// Writes a sentence to standard error; when that is closed nobody listens.
+pub fn complain(sentence: &str) {
+    if writeln!(io::stderr(), "flowdeck: {sentence}").is_err() {
+        tracing::debug!("standard error is closed");
+    }
+}
+
+/// Whether the reader of our output went away, which is its right.
+pub fn is_closed_pipe(error: &anyhow::Error) -> bool {
+    error
+        .chain()
+        .any(|cause| cause.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe))
+}
+
+/// Renders rows in a form; `name` gives what `-o name` prints.
+pub fn render<T: Serialize>(
+    rows: &[T],
+    columns: &[Column<T>],
+    format: Format,
+    name: fn(&T) -> String,
+    now: crate::model::Time,
+) -> anyhow::Result<String> {
+    Ok(match format {
+        Format::Json => serde_json::to_string_pretty(rows)? + "\n",
+        Format::Yaml => serde_saphyr::to_string(&rows)?,
+        Format::Name => rows.iter().map(|row| clean(&name(row)) + "\n").collect(),
+        Format::Table | Format::Wide => table(rows, columns, format == Format::Wide, now),
+    })
+}
+
+fn table<T>(rows: &[T], columns: &[Column<T>], wide: bool, now: crate::model::Time) -> String {
+    let shown: Vec<&Column<T>> = columns.iter().filter(|column| wide || !column.wide).collect();
+    let mut lines = vec![shown.iter().map(|column| column.title.to_owned()).collect::<Vec<_>>()];
+    lines.extend(rows.iter().map(|row| shown.iter().map(|column| clean(&(column.cell)(row, now))).collect()));
+    let widths: Vec<usize> = (0..shown.len())
+        .map(|index| lines.iter().filter_map(|line| line.get(index)).map(|cell| cell.width()).max().unwrap_or(0))
+        .collect();
+    let mut text = String::new();
+    for line in &lines {
+        let cells: Vec<String> = line
+            .iter()
+            .zip(&widths)
+            .zip(&shown)
+            .map(|((cell, width), column)| pad(cell, *width, column.right))
+            .collect();
+        text.push_str(cells.join("  ").trim_end());
+        text.push('\n');
+    }
+    text
+}
+
+fn pad(cell: &str, width: usize, right: bool) -> String {
+    let space = " ".repeat(width.saturating_sub(cell.width()));
+    if right { space + cell } else { cell.to_owned() + &space }
+}
+
+/// Text from outside as it may reach a terminal: one line, nothing that a terminal would obey.
+pub fn clean(text: &str) -> String {
+    crate::ui::text::clean(text).into_owned()
+}
+
+/// The same for text that is meant to have several lines.
+pub fn clean_lines(text: &str) -> String {
+    text.lines().map(|line| clean(line) + "\n").collect()
+}

@@ -1,0 +1,4 @@
+//! What runs: the backends' tasks and the console's loop.
+
+pub mod backends;
+pub mod console;

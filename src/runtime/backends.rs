@@ -1,0 +1,221 @@
+//! Connects every environment and keeps its sources running.
+//!
+//! Each environment has one task that connects, with retries, and then runs the sources of its
+//! backends beside each other. All of them report into one bounded channel and follow one interest.
+//! Console and commands use the same [`Backends`], so both see the same world.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
+
+use crate::event::{DocumentKey, Event, Notice};
+use crate::model::change::Change;
+use crate::model::environment::{Backend, Environment, Link};
+use crate::model::interest::Interest;
+use crate::model::key::ObjectKey;
+use crate::settings::{EnvironmentSettings, Settings};
+use crate::source;
+
+/// Batches of facts that may wait for the loop; sources wait when it is full.
+const EVENTS: usize = 64;
+/// Documents that may wait to be fetched, for each environment.
+const FETCHES: usize = 16;
+/// Lines of a log that one look shows.
+const LOG_LINES: i64 = 500;
+/// Between two tries to make sense of a kubeconfig.
+const CONNECT_AGAIN: Duration = Duration::from_secs(10);
+
+/// The running backends.
+#[derive(Debug)]
+pub struct Backends {
+    interest: watch::Sender<Arc<Interest>>,
+    fetches: HashMap<Arc<str>, mpsc::Sender<DocumentKey>>,
+    events: mpsc::Sender<Event>,
+    cancel: CancellationToken,
+}
+
+impl Backends {
+    /// Starts all environments of `settings`; returns at once with the channel of what happens.
+    #[must_use]
+    pub fn start(settings: &Settings) -> (Self, mpsc::Receiver<Event>) {
+        let (events, received) = mpsc::channel(EVENTS);
+        let interest = watch::Sender::new(Arc::new(Interest::default()));
+        let cancel = CancellationToken::new();
+        let mut fetches = HashMap::new();
+        for environment in &settings.environments {
+            let (fetch, wanted) = mpsc::channel(FETCHES);
+            let task = EnvironmentTask {
+                settings: environment.clone(),
+                interest: interest.subscribe(),
+                events: events.clone(),
+                cancel: cancel.clone(),
+            };
+            fetches.insert(Arc::from(environment.name.as_str()), fetch);
+            tokio::spawn(task.run(wanted));
+        }
+        (Self { interest, fetches, events, cancel }, received)
+    }
+
+    /// Says what is looked at now. Sources are woken only when it differs from before.
+    pub fn want(&self, interest: Interest) {
+        self.interest.send_if_modified(|current| {
+            let differs = **current != interest;
+            if differs {
+                *current = Arc::new(interest);
+            }
+            differs
+        });
+    }
+
+    /// Has a document fetched; the answer comes as an event.
+    pub fn fetch(&self, document: DocumentKey) {
+        let environment = &document_owner(&document).environment;
+        // A sole environment without a name of its own is keyed by what its context turned out to be.
+        let sender = self.fetches.get(environment).or_else(|| self.fetches.values().next());
+        if let Some(sender) = sender
+            && sender.try_send(document).is_err()
+            && self.events.try_send(Event::Noticed(Notice::Failed("still busy with earlier requests".into()))).is_err()
+        {
+            tracing::warn!("a document request was dropped because all queues are full");
+        }
+    }
+}
+
+impl Drop for Backends {
+    fn drop(&mut self) {
+        self.cancel.cancel();
+    }
+}
+
+struct EnvironmentTask {
+    settings: EnvironmentSettings,
+    interest: watch::Receiver<Arc<Interest>>,
+    events: mpsc::Sender<Event>,
+    cancel: CancellationToken,
+}
+
+impl EnvironmentTask {
+    async fn run(self, mut fetches: mpsc::Receiver<DocumentKey>) {
+        let Some(cluster) = self.connect().await else { return };
+        self.report(vec![Change::Environment(Box::new(cluster.environment.clone()))]).await;
+        self.spawn_sources(&cluster);
+        loop {
+            let document = tokio::select! {
+                () = self.cancel.cancelled() => return,
+                document = fetches.recv() => document,
+            };
+            let Some(document) = document else { return };
+            tokio::spawn(fetch(cluster.clone(), document, self.events.clone()));
+        }
+    }
+
+    /// Tries until the kubeconfig makes sense; a person may be mending it.
+    async fn connect(&self) -> Option<source::kube::Cluster> {
+        let since = chrono::Utc::now();
+        let mut interest = self.interest.clone();
+        loop {
+            let error = match source::kube::connect(&self.settings).await {
+                Ok(cluster) => return Some(cluster),
+                Err(error) => error.to_string(),
+            };
+            let environment = unconnected(&self.settings);
+            let name = environment.name.clone();
+            let next_try = chrono::Utc::now() + CONNECT_AGAIN;
+            let link = Link::Down { since, error: error.into(), next_try };
+            self.report(vec![
+                Change::Environment(Box::new(environment)),
+                Change::Link(name.clone(), Backend::Kubernetes, link),
+            ])
+            .await;
+            let asked = interest.wait_for(|interest| interest.retry.contains(&name));
+            tokio::select! {
+                () = self.cancel.cancelled() => return None,
+                () = tokio::time::sleep(CONNECT_AGAIN) => {}
+                _ = asked => {}
+            }
+        }
+    }
+
+    fn spawn_sources(&self, cluster: &source::kube::Cluster) {
+        let name = cluster.environment.name.clone();
+        let (interest, events, cancel) = (&self.interest, &self.events, &self.cancel);
+        tokio::spawn(source::kube::run(cluster.clone(), interest.clone(), events.clone(), cancel.clone()));
+        tokio::spawn(source::flink::run(
+            cluster.clone(),
+            self.settings.flink.clone(),
+            interest.clone(),
+            events.clone(),
+            cancel.clone(),
+        ));
+        if let Some(objects) = self.settings.objects.clone() {
+            tokio::spawn(source::objects::run(name.clone(), objects, interest.clone(), events.clone(), cancel.clone()));
+        }
+        if let Some(kafka) = self.settings.kafka.clone() {
+            tokio::spawn(run_kafka(name, kafka, interest.clone(), events.clone(), cancel.clone()));
+        }
+    }
+
+    async fn report(&self, changes: Vec<Change>) {
+        if self.events.send(Event::Changed(changes)).await.is_err() {
+            tracing::debug!("nobody listens any more");
+        }
+    }
+}
+
+/// Client properties may come from a file or a command, which may block.
+async fn run_kafka(
+    name: Arc<str>,
+    settings: crate::settings::KafkaSettings,
+    interest: watch::Receiver<Arc<Interest>>,
+    events: mpsc::Sender<Event>,
+    cancel: CancellationToken,
+) {
+    let read = tokio::task::spawn_blocking(move || source::kafka::client_properties(&settings)).await;
+    let error = match read {
+        Ok(Ok(properties)) => return source::kafka::run(name, properties, interest, events, cancel).await,
+        Ok(Err(error)) => error.to_string(),
+        Err(error) => error.to_string(),
+    };
+    let now = chrono::Utc::now();
+    let link = Link::Down { since: now, error: error.into(), next_try: now + chrono::Duration::days(1) };
+    if events.send(Event::Changed(vec![Change::Link(name, Backend::Kafka, link)])).await.is_err() {
+        tracing::debug!("nobody listens any more");
+    }
+}
+
+async fn fetch(cluster: source::kube::Cluster, document: DocumentKey, events: mpsc::Sender<Event>) {
+    let text = match &document {
+        DocumentKey::PodYaml(pod) => source::kube::pod_yaml(&cluster, pod).await.map_err(|error| error.to_string()),
+        DocumentKey::LogTail(pod, container, previous) => {
+            let tail = source::kube::log_tail(&cluster, pod, container, *previous, LOG_LINES).await;
+            tail.map_err(|error| error.to_string())
+        }
+    };
+    if events.send(Event::Fetched(document, text.map_err(Into::into))).await.is_err() {
+        tracing::debug!("nobody waits for the document any more");
+    }
+}
+
+fn document_owner(document: &DocumentKey) -> &ObjectKey {
+    match document {
+        DocumentKey::PodYaml(pod) | DocumentKey::LogTail(pod, _, _) => pod,
+    }
+}
+
+/// What can be said of an environment whose kubeconfig cannot be used.
+fn unconnected(settings: &EnvironmentSettings) -> Environment {
+    let name = if settings.name.is_empty() { "default" } else { &settings.name };
+    Environment {
+        name: name.into(),
+        context: settings.context.as_deref().unwrap_or_default().into(),
+        server: "".into(),
+        namespaces: settings.namespaces.iter().map(|namespace| namespace.as_str().into()).collect(),
+        protection: settings.protection,
+        kafka: settings.kafka.as_ref().and_then(|kafka| kafka.bootstrap.as_deref().map(Into::into)),
+        objects: settings.objects.as_ref().map(|objects| objects.bucket.as_str().into()),
+        links: settings.links.iter().map(|(name, url)| (name.as_str().into(), url.as_str().into())).collect(),
+    }
+}

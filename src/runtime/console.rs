@@ -1,0 +1,283 @@
+//! The console's loop: one task that owns the state.
+//!
+//! Signals first, then keys, then facts, then the clock; each is applied by `update`, and the screen is
+//! drawn when something visible changed. A key is drawn at once. Facts are drawn at most thirty times a
+//! second, and less often when frames are big, so that a busy cluster does not flood a thin line.
+
+use std::io;
+use std::time::Duration;
+
+use crossterm::event::{Event as TerminalEvent, EventStream, KeyEventKind};
+use futures_util::{FutureExt, Stream, StreamExt};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+use super::backends::Backends;
+use crate::app::{self, Effect, State};
+use crate::event::Event;
+use crate::term::Guard;
+use crate::ui::{self, Theme};
+
+/// At most thirty frames a second.
+const FRAME: Duration = Duration::from_millis(33);
+/// Bytes a second that frames may use while no key is pressed.
+const BUDGET: u64 = 8_000;
+/// However big a frame was, the next one is not later than this.
+const LONGEST_REST: Duration = Duration::from_secs(1);
+/// The clock that ages on screen follow.
+const TICK: Duration = Duration::from_millis(250);
+/// Batches of facts applied before keys are looked at again.
+const BATCHES: usize = 4;
+/// Keys applied before a frame is drawn, while they come faster than frames.
+const KEYS: usize = 64;
+
+/// How the console ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// By the user.
+    Quit,
+    /// By a signal, whose number is given.
+    Signal(i32),
+}
+
+/// What the loop draws on.
+pub trait Canvas {
+    /// Draws the state; answers how many bytes that took.
+    ///
+    /// # Errors
+    ///
+    /// When the terminal is gone.
+    fn draw(&mut self, state: &State, theme: &Theme) -> io::Result<u64>;
+
+    /// Puts text on the terminal's clipboard.
+    ///
+    /// # Errors
+    ///
+    /// When the terminal is gone.
+    fn copy(&mut self, text: &str) -> io::Result<()>;
+
+    /// Rings the bell.
+    ///
+    /// # Errors
+    ///
+    /// When the terminal is gone.
+    fn ring(&mut self) -> io::Result<()>;
+
+    /// Stops the process until it is continued, with the terminal given back meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// When the terminal is gone.
+    fn suspend(&mut self) -> io::Result<()>;
+
+    /// Takes the terminal again after somebody else had it.
+    ///
+    /// # Errors
+    ///
+    /// When the terminal is gone.
+    fn resume(&mut self) -> io::Result<()>;
+}
+
+impl Canvas for Guard {
+    fn draw(&mut self, state: &State, theme: &Theme) -> io::Result<u64> {
+        let before = self.written();
+        Self::draw(self, |frame| ui::draw(state, theme, frame))?;
+        Ok(self.written() - before)
+    }
+
+    fn copy(&mut self, text: &str) -> io::Result<()> {
+        Self::copy(self, text)
+    }
+
+    fn ring(&mut self) -> io::Result<()> {
+        Self::ring(self)
+    }
+
+    fn suspend(&mut self) -> io::Result<()> {
+        Self::suspend(self)
+    }
+
+    fn resume(&mut self) -> io::Result<()> {
+        Self::resume(self)
+    }
+}
+
+/// When the next frame may be drawn.
+#[derive(Debug)]
+struct Pace {
+    next: Instant,
+}
+
+impl Pace {
+    fn drew(&mut self, bytes: u64) {
+        let rest = Duration::from_millis(bytes * 1_000 / BUDGET).clamp(FRAME, LONGEST_REST);
+        self.next = Instant::now() + rest;
+    }
+}
+
+/// The signals that concern a console.
+#[derive(Debug)]
+struct Signals {
+    terminate: Signal,
+    hang_up: Signal,
+    interrupt: Signal,
+    proceed: Signal,
+}
+
+enum Caught {
+    End(i32),
+    Continued,
+}
+
+impl Signals {
+    fn new() -> io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            hang_up: signal(SignalKind::hangup())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            // SIGCONT has no kind of its own in tokio.
+            proceed: signal(SignalKind::from_raw(rustix::process::Signal::CONT.as_raw()))?,
+        })
+    }
+
+    async fn next(&mut self) -> Caught {
+        tokio::select! {
+            _ = self.terminate.recv() => Caught::End(SignalKind::terminate().as_raw_value()),
+            _ = self.hang_up.recv() => Caught::End(SignalKind::hangup().as_raw_value()),
+            _ = self.interrupt.recv() => Caught::End(SignalKind::interrupt().as_raw_value()),
+            _ = self.proceed.recv() => Caught::Continued,
+        }
+    }
+}
+
+/// Runs the console on the real terminal until it ends.
+///
+/// # Errors
+///
+/// When the terminal is gone.
+pub async fn run(
+    canvas: &mut impl Canvas,
+    state: &mut State,
+    theme: &Theme,
+    backends: &Backends,
+    events: &mut mpsc::Receiver<Event>,
+) -> io::Result<Ending> {
+    let mut signals = Signals::new()?;
+    let mut keys = EventStream::new();
+    let mut desk = Desk { canvas, state, theme, backends, pace: Pace { next: Instant::now() } };
+    desk.draw()?;
+    let mut clock = tokio::time::interval(TICK);
+    let mut batches = Vec::with_capacity(BATCHES);
+    loop {
+        let due = desk.state.needs_draw();
+        let ending = tokio::select! {
+            biased;
+            caught = signals.next() => desk.caught(&caught)?,
+            key = keys.next() => desk.keys(key, &mut keys)?,
+            () = tokio::time::sleep_until(desk.pace.next), if due => { desk.draw()?; None }
+            count = events.recv_many(&mut batches, BATCHES) => desk.facts(count, &mut batches)?,
+            _ = clock.tick() => desk.apply([Event::Ticked(chrono::Utc::now())])?,
+        };
+        if let Some(ending) = ending {
+            return Ok(ending);
+        }
+    }
+}
+
+/// The state with what it takes to carry its effects out.
+struct Desk<'a, C> {
+    canvas: &'a mut C,
+    state: &'a mut State,
+    theme: &'a Theme,
+    backends: &'a Backends,
+    pace: Pace,
+}
+
+impl<C: Canvas> Desk<'_, C> {
+    fn draw(&mut self) -> io::Result<()> {
+        let bytes = self.canvas.draw(self.state, self.theme)?;
+        self.state.drawn();
+        self.pace.drew(bytes);
+        Ok(())
+    }
+
+    fn caught(&mut self, caught: &Caught) -> io::Result<Option<Ending>> {
+        match caught {
+            Caught::End(number) => Ok(Some(Ending::Signal(*number))),
+            Caught::Continued => {
+                self.canvas.resume()?;
+                let ending = self.apply([Event::Resumed, Event::Ticked(chrono::Utc::now())])?;
+                self.draw()?;
+                Ok(ending)
+            }
+        }
+    }
+
+    /// Applies a key and those that already wait behind it, then draws at once.
+    fn keys<S>(&mut self, first: Option<io::Result<TerminalEvent>>, rest: &mut S) -> io::Result<Option<Ending>>
+    where
+        S: Stream<Item = io::Result<TerminalEvent>> + Unpin,
+    {
+        let Some(first) = first else { return Ok(Some(Ending::Signal(SignalKind::hangup().as_raw_value()))) };
+        let mut pressed = Vec::from_iter(translate(first?));
+        while pressed.len() < KEYS
+            && let Some(Some(next)) = rest.next().now_or_never()
+        {
+            pressed.extend(translate(next?));
+        }
+        for event in pressed {
+            if let Some(ending) = self.apply([event])? {
+                return Ok(Some(ending));
+            }
+        }
+        if self.state.needs_draw() {
+            self.draw()?;
+        }
+        Ok(None)
+    }
+
+    fn facts(&mut self, count: usize, batches: &mut Vec<Event>) -> io::Result<Option<Ending>> {
+        if count == 0 {
+            // All sources ended, which only happens on the way out.
+            return Ok(Some(Ending::Quit));
+        }
+        self.apply(batches.drain(..))
+    }
+
+    fn apply(&mut self, events: impl IntoIterator<Item = Event>) -> io::Result<Option<Ending>> {
+        let mut ending = None;
+        for event in events {
+            for effect in app::update(self.state, event) {
+                ending = self.carry_out(effect)?.or(ending);
+            }
+        }
+        self.backends.want(self.state.interest());
+        Ok(ending)
+    }
+
+    fn carry_out(&mut self, effect: Effect) -> io::Result<Option<Ending>> {
+        match effect {
+            Effect::Quit => return Ok(Some(Ending::Quit)),
+            Effect::Suspend => {
+                self.canvas.suspend()?;
+                app::update(self.state, Event::Resumed);
+                app::update(self.state, Event::Ticked(chrono::Utc::now()));
+                self.draw()?;
+            }
+            Effect::Copy(text) => self.canvas.copy(&text)?,
+            Effect::RingBell => self.canvas.ring()?,
+            Effect::Fetch(document) => self.backends.fetch(document),
+        }
+        Ok(None)
+    }
+}
+
+fn translate(event: TerminalEvent) -> Option<Event> {
+    match event {
+        TerminalEvent::Key(key) if key.kind != KeyEventKind::Release => Some(Event::Key(key)),
+        TerminalEvent::Paste(text) => Some(Event::Paste(text)),
+        TerminalEvent::Resize(columns, rows) => Some(Event::Resized(columns, rows)),
+        _ => None,
+    }
+}
