@@ -1,1 +1,3 @@
 //! The embedded platform behind `flowdeck demo`: real listeners on loopback that stand for a company's clusters.
+
+pub mod kafka;
