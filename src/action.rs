@@ -1,0 +1,447 @@
+//! What a user can ask for: one table of intents with name, keys, help and hint.
+//!
+//! The key map, the help, the hint bar and the palette are all made from [`ACTIONS`], so that they cannot
+//! disagree. A definition says in which [`Place`]s it works; whether it works there *now* is the
+//! screen's answer. Nothing here carries an action out.
+
+/// Something that a user asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Action {
+    /// One row up.
+    Up,
+    /// One row down.
+    Down,
+    /// One screenful up.
+    PageUp,
+    /// One screenful down.
+    PageDown,
+    /// Half a screenful up.
+    HalfUp,
+    /// Half a screenful down.
+    HalfDown,
+    /// To the first row.
+    Top,
+    /// To the last row.
+    Bottom,
+    /// To the left, or the previous part.
+    Left,
+    /// To the right, or the next part.
+    Right,
+    /// The next part of the screen.
+    NextPart,
+    /// The previous part of the screen.
+    PreviousPart,
+    /// Open what is selected.
+    Open,
+    /// Close what is on top.
+    Back,
+    /// The job of the selected processor.
+    Job,
+    /// The last log lines of the selected pod.
+    Log,
+    /// The log of the run before the last restart.
+    PreviousLog,
+    /// The selected pod as YAML.
+    Yaml,
+    /// Copy what is selected.
+    Copy,
+    /// Show the address of a link, by its number from 1.
+    ShowLink(u8),
+    /// Show the address of the link that was shown last, or of the first one.
+    ShowAgain,
+    /// Sort by the next column.
+    SortNext,
+    /// Sort by the previous column.
+    SortPrevious,
+    /// Turn the order round.
+    SortReverse,
+    /// Type a filter.
+    Filter,
+    /// Show warnings only, or all.
+    WarningsOnly,
+    /// Break long lines, or cut them.
+    Wrap,
+    /// Ask again now.
+    Retry,
+    /// Type a command.
+    Palette,
+    /// Show the keys.
+    Help,
+    /// The list of pipelines.
+    Pipelines,
+    /// The list of topics.
+    Topics,
+    /// The list of consumer groups.
+    Groups,
+    /// Kubernetes events.
+    Events,
+    /// Environments and their links.
+    Environments,
+    /// Leave for the shell, to come back with `fg`.
+    Suspend,
+    /// Leave.
+    Quit,
+    /// Take what was typed.
+    Accept,
+    /// Complete what was typed.
+    Complete,
+}
+
+/// Where keys are pressed: a screen, or a layer over it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Place {
+    /// List of pipelines.
+    Pipelines,
+    /// One pipeline.
+    Pipeline,
+    /// One pod.
+    Pod,
+    /// One Flink job.
+    Job,
+    /// A text.
+    Document,
+    /// List of topics.
+    Topics,
+    /// One topic.
+    Topic,
+    /// List of consumer groups.
+    Groups,
+    /// One consumer group.
+    Group,
+    /// Kubernetes events.
+    Events,
+    /// Environments and links.
+    Environments,
+    /// Layer: the keys.
+    Help,
+    /// Layer: a filter is typed.
+    Filter,
+    /// Layer: a command is typed.
+    Palette,
+}
+
+impl Place {
+    /// All of them.
+    pub const ALL: &'static [Self] = &[
+        Self::Pipelines,
+        Self::Pipeline,
+        Self::Pod,
+        Self::Job,
+        Self::Document,
+        Self::Topics,
+        Self::Topic,
+        Self::Groups,
+        Self::Group,
+        Self::Events,
+        Self::Environments,
+        Self::Help,
+        Self::Filter,
+        Self::Palette,
+    ];
+
+    /// The name in the title of the help.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Pipelines => "pipelines",
+            Self::Pipeline => "pipeline",
+            Self::Pod => "pod",
+            Self::Job => "job",
+            Self::Document => "text",
+            Self::Topics => "topics",
+            Self::Topic => "topic",
+            Self::Groups => "groups",
+            Self::Group => "group",
+            Self::Events => "events",
+            Self::Environments => "environments",
+            Self::Help => "help",
+            Self::Filter => "filter",
+            Self::Palette => "palette",
+        }
+    }
+}
+
+/// A heading of the help.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Group {
+    /// What works on this screen.
+    Here,
+    /// Moving about.
+    Move,
+    /// Sorting and filtering.
+    List,
+    /// Other screens.
+    Go,
+    /// The program.
+    Program,
+}
+
+impl Group {
+    /// All of them, in the order of the help.
+    pub const ALL: [Self; 5] = [Self::Here, Self::Move, Self::List, Self::Go, Self::Program];
+
+    /// The heading.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Here => "on this screen",
+            Self::Move => "move",
+            Self::List => "lists",
+            Self::Go => "go to",
+            Self::Program => "program",
+        }
+    }
+}
+
+/// One line of the table.
+#[derive(Clone, Copy, Debug)]
+pub struct Definition {
+    /// The intent.
+    pub action: Action,
+    /// Its name in the palette and, later, in the settings.
+    pub name: &'static str,
+    /// Keys as [`crate::keymap::Chord::parse`] reads them; the first is the one that hints show.
+    pub keys: &'static [&'static str],
+    /// What it does, for the help.
+    pub help: &'static str,
+    /// Word in the hint bar; `None` keeps it out of there.
+    pub hint: Option<&'static str>,
+    /// Whether the palette offers it.
+    pub command: bool,
+    /// Heading in the help.
+    pub group: Group,
+    /// Where it works.
+    pub places: &'static [Place],
+}
+
+impl Definition {
+    const fn new(
+        group: Group,
+        action: Action,
+        name: &'static str,
+        keys: &'static [&'static str],
+        help: &'static str,
+    ) -> Self {
+        let places = match group {
+            Group::Move | Group::List => LISTS,
+            Group::Here | Group::Go | Group::Program => SCREENS,
+        };
+        Self { action, name, keys, help, hint: None, command: !matches!(group, Group::Move), group, places }
+    }
+
+    const fn hint(mut self, word: &'static str) -> Self {
+        self.hint = Some(word);
+        self
+    }
+
+    const fn at(mut self, places: &'static [Place]) -> Self {
+        self.places = places;
+        self
+    }
+
+    const fn key_only(mut self) -> Self {
+        self.command = false;
+        self
+    }
+}
+
+const SCREENS: &[Place] = &[
+    Place::Pipelines,
+    Place::Pipeline,
+    Place::Pod,
+    Place::Job,
+    Place::Document,
+    Place::Topics,
+    Place::Topic,
+    Place::Groups,
+    Place::Group,
+    Place::Events,
+    Place::Environments,
+];
+const SCREENS_AND_HELP: &[Place] = &[
+    Place::Pipelines,
+    Place::Pipeline,
+    Place::Pod,
+    Place::Job,
+    Place::Document,
+    Place::Topics,
+    Place::Topic,
+    Place::Groups,
+    Place::Group,
+    Place::Events,
+    Place::Environments,
+    Place::Help,
+];
+const LISTS: &[Place] = &[
+    Place::Pipelines,
+    Place::Pipeline,
+    Place::Pod,
+    Place::Job,
+    Place::Topics,
+    Place::Topic,
+    Place::Groups,
+    Place::Group,
+    Place::Events,
+    Place::Environments,
+];
+const FILTERED: &[Place] = SCREENS;
+const OPENING: &[Place] = &[Place::Pipelines, Place::Topics, Place::Groups];
+const PARTS: &[Place] = &[Place::Pipeline, Place::Job, Place::Pod];
+const INPUTS: &[Place] = &[Place::Filter, Place::Palette];
+const EVERYWHERE: &[Place] = Place::ALL;
+
+use Action as A;
+use Group::{Go, Here, List, Move, Program};
+
+/// All that a user can ask for; hints appear in this order.
+pub const ACTIONS: &[Definition] = &[
+    Definition::new(Here, A::Open, "open", &["enter"], "open what is selected").hint("open").at(OPENING).key_only(),
+    Definition::new(Here, A::Open, "open-pod", &["enter"], "open the selected pod")
+        .hint("pod")
+        .at(&[Place::Pipeline])
+        .key_only(),
+    Definition::new(Here, A::Open, "open-object", &["enter"], "open the pod that the event is about")
+        .hint("pod")
+        .at(&[Place::Events])
+        .key_only(),
+    Definition::new(Here, A::Open, "open-trace", &["enter"], "show the whole stack trace of the selected exception")
+        .hint("trace")
+        .at(&[Place::Job])
+        .key_only(),
+    Definition::new(Here, A::NextPart, "next-processor", &["tab", "right"], "next processor")
+        .hint("processor")
+        .at(&[Place::Pipeline])
+        .key_only(),
+    Definition::new(Here, A::NextPart, "next-part", &["tab", "right"], "between vertices and exceptions")
+        .hint("part")
+        .at(&[Place::Job])
+        .key_only(),
+    Definition::new(Here, A::NextPart, "next-container", &["tab", "right"], "next container")
+        .hint("container")
+        .at(&[Place::Pod])
+        .key_only(),
+    Definition::new(Here, A::PreviousPart, "previous-part", &["backtab", "left"], "the previous one")
+        .at(PARTS)
+        .key_only(),
+    Definition::new(Here, A::Job, "job", &["J"], "the Flink job of the selected processor")
+        .hint("job")
+        .at(&[Place::Pipeline, Place::Pod]),
+    Definition::new(Here, A::Log, "log", &["l"], "last log lines of the selected pod")
+        .hint("log")
+        .at(&[Place::Pipeline, Place::Pod]),
+    Definition::new(Here, A::PreviousLog, "previous-log", &["p"], "log of the run before the last restart")
+        .hint("previous log")
+        .at(&[Place::Pipeline, Place::Pod]),
+    Definition::new(Here, A::Yaml, "yaml", &["Y"], "the selected pod as YAML, without managed fields")
+        .hint("yaml")
+        .at(&[Place::Pipeline, Place::Pod]),
+    Definition::new(Here, A::WarningsOnly, "warnings", &["w"], "warnings only, or all")
+        .hint("warnings")
+        .at(&[Place::Events, Place::Pod]),
+    Definition::new(Here, A::Wrap, "wrap", &["w"], "break long lines, or cut them").hint("wrap").at(&[Place::Document]),
+    Definition::new(Here, A::Retry, "retry", &["r"], "ask the backends again now").hint("retry"),
+    Definition::new(Here, A::ShowLink(1), "link-1", &["1"], "address of link 1; likewise 2 to 9")
+        .at(&[Place::Pipeline])
+        .key_only(),
+    link(2, "link-2", &["2"]),
+    link(3, "link-3", &["3"]),
+    link(4, "link-4", &["4"]),
+    link(5, "link-5", &["5"]),
+    link(6, "link-6", &["6"]),
+    link(7, "link-7", &["7"]),
+    link(8, "link-8", &["8"]),
+    link(9, "link-9", &["9"]),
+    Definition::new(Here, A::ShowAgain, "show-link", &["o"], "address of the chosen link, in full")
+        .at(&[Place::Pipeline]),
+    Definition::new(Here, A::Copy, "copy", &["y"], "copy what is selected: name, address or text").hint("copy"),
+    Definition::new(Move, A::Up, "up", &["k", "up"], "up").at(SCREENS_AND_HELP),
+    Definition::new(Move, A::Down, "down", &["j", "down"], "down").at(SCREENS_AND_HELP),
+    Definition::new(Move, A::HalfUp, "half-page-up", &["ctrl-u"], "half a page up").at(SCREENS_AND_HELP),
+    Definition::new(Move, A::HalfDown, "half-page-down", &["ctrl-d"], "half a page down").at(SCREENS_AND_HELP),
+    Definition::new(Move, A::PageUp, "page-up", &["pageup", "ctrl-b"], "one page up").at(SCREENS_AND_HELP),
+    Definition::new(Move, A::PageDown, "page-down", &["pagedown", "ctrl-f", "space"], "one page down")
+        .at(SCREENS_AND_HELP),
+    Definition::new(Move, A::Top, "top", &["g", "home"], "to the top").at(SCREENS_AND_HELP),
+    Definition::new(Move, A::Bottom, "bottom", &["G", "end"], "to the end").at(SCREENS_AND_HELP),
+    Definition::new(Move, A::Left, "left", &["left", "h"], "to the left").at(&[Place::Document]),
+    Definition::new(Move, A::Right, "right", &["right", "l"], "to the right").at(&[Place::Document]),
+    Definition::new(List, A::Filter, "filter", &["/"], "show only rows with this text in any column")
+        .hint("filter")
+        .at(FILTERED)
+        .key_only(),
+    Definition::new(List, A::SortNext, "sort-next", &[">"], "sort by the next column"),
+    Definition::new(List, A::SortPrevious, "sort-previous", &["<"], "sort by the previous column"),
+    Definition::new(List, A::SortReverse, "reverse", &["-"], "turn the order round"),
+    Definition::new(Go, A::Pipelines, "pipelines", &["H"], "all pipelines"),
+    Definition::new(Go, A::Topics, "topics", &["T"], "topics of all environments"),
+    Definition::new(Go, A::Groups, "groups", &["K"], "consumer groups of all environments"),
+    Definition::new(Go, A::Events, "events", &["V"], "Kubernetes events"),
+    Definition::new(Go, A::Environments, "environments", &["L"], "environments, links and permissions"),
+    Definition::new(Program, A::Back, "back", &["esc", "backspace"], "close what is on top, clear the filter")
+        .at(SCREENS_AND_HELP)
+        .key_only(),
+    Definition::new(Program, A::Palette, "palette", &[":"], "type a command").hint("command").key_only(),
+    Definition::new(Program, A::Help, "help", &["?", "f1"], "the keys of this screen")
+        .hint("help")
+        .at(SCREENS_AND_HELP),
+    Definition::new(Program, A::Suspend, "suspend", &["ctrl-z"], "to the shell; fg comes back").at(EVERYWHERE),
+    Definition::new(Program, A::Quit, "quit", &["q"], "leave flowdeck").at(SCREENS_AND_HELP),
+    Definition::new(Program, A::Quit, "quit-at-once", &["ctrl-c"], "leave flowdeck, also while typing")
+        .at(EVERYWHERE)
+        .key_only(),
+    Definition::new(Here, A::Accept, "accept", &["enter"], "take it").hint("take").at(INPUTS).key_only(),
+    Definition::new(Here, A::Complete, "complete", &["tab"], "complete")
+        .hint("complete")
+        .at(&[Place::Palette])
+        .key_only(),
+    Definition::new(Here, A::Up, "previous", &["up", "ctrl-p"], "the one above").at(INPUTS).key_only(),
+    Definition::new(Here, A::Down, "next", &["down", "ctrl-n"], "the one below").at(INPUTS).key_only(),
+    Definition::new(Here, A::Back, "cancel", &["esc"], "leave it").hint("cancel").at(INPUTS).key_only(),
+];
+
+const fn link(number: u8, name: &'static str, keys: &'static [&'static str]) -> Definition {
+    Definition::new(Here, A::ShowLink(number), name, keys, "").at(&[Place::Pipeline]).key_only()
+}
+
+/// The definitions that work in a place.
+pub fn definitions(place: Place) -> impl Iterator<Item = &'static Definition> {
+    ACTIONS.iter().filter(move |definition| definition.places.contains(&place))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+    use crate::keymap::Chord;
+
+    #[test]
+    fn every_action_has_a_key_and_a_help() {
+        for definition in ACTIONS {
+            assert!(!definition.keys.is_empty(), "{} has no key", definition.name);
+            let follows = matches!(definition.action, Action::ShowLink(number) if number > 1);
+            assert!(follows || !definition.help.is_empty(), "{} has no help", definition.name);
+            for key in definition.keys {
+                assert!(Chord::parse(key).is_some(), "{}: {key} is no key", definition.name);
+            }
+        }
+    }
+
+    #[test]
+    fn no_key_means_two_things_in_one_place() {
+        for &place in Place::ALL {
+            let mut seen = HashSet::new();
+            for definition in definitions(place) {
+                for key in definition.keys {
+                    assert!(seen.insert(Chord::parse(key)), "{key} twice in {place:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn names_are_unique() {
+        let names: HashSet<&str> = ACTIONS.iter().map(|definition| definition.name).collect();
+        assert_eq!(names.len(), ACTIONS.len());
+    }
+}

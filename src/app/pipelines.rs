@@ -1,0 +1,229 @@
+//! The list of pipelines of all environments.
+
+use std::cmp::Ordering;
+use std::sync::Arc;
+
+use super::layout::Layout;
+use super::overview::{Overview, PipelineRow};
+use super::screen::{Cause, Outcome, Part, Screen, World};
+use super::table::{Column, Row, Table};
+use crate::action::{Action, Place};
+use crate::model::interest::{self, Depth, Interest};
+use crate::model::key::PipelineKey;
+use crate::model::verdict::Condition;
+
+/// Processors out of sight that are asked for at a time, so that the header's counts hold for all.
+const SWEPT: usize = 8;
+/// For how long they are, in seconds.
+const SWEEP_SECONDS: i64 = 10;
+
+/// Columns of the list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PipelineColumn {
+    /// Environment.
+    Environment,
+    /// Name.
+    Name,
+    /// Namespace.
+    Namespace,
+    /// Condition.
+    State,
+    /// Number of processors.
+    Processors,
+    /// Ready and wanted pods.
+    Pods,
+    /// Restarts.
+    Restarts,
+    /// State of the worst job.
+    Job,
+    /// Lag in records.
+    Lag,
+    /// Lag in time.
+    Behind,
+    /// Age of the last checkpoint.
+    Checkpoint,
+    /// Revision.
+    Revision,
+    /// Age.
+    Age,
+    /// Team.
+    Team,
+}
+
+impl Row for Arc<PipelineRow> {
+    type Key = PipelineKey;
+    type Column = PipelineColumn;
+    const COLUMNS: &'static [Column<PipelineColumn>] = &[
+        Column::text(PipelineColumn::Environment, "ENV", 3).up_to(14),
+        Column::text(PipelineColumn::Name, "PIPELINE", 14).up_to(40),
+        Column::text(PipelineColumn::Namespace, "NAMESPACE", 14).up_to(32).rank(4),
+        Column::text(PipelineColumn::State, "STATE", 11),
+        Column::number(PipelineColumn::Processors, "PROC", 4).rank(3),
+        Column::number(PipelineColumn::Pods, "PODS", 6),
+        Column::number(PipelineColumn::Restarts, "RST", 3),
+        Column::text(PipelineColumn::Job, "JOB", 10),
+        Column::number(PipelineColumn::Lag, "LAG", 4),
+        Column::number(PipelineColumn::Behind, "BEHIND", 6),
+        Column::number(PipelineColumn::Checkpoint, "CKPT", 5),
+        Column::number(PipelineColumn::Revision, "REV", 3).up_to(8),
+        Column::number(PipelineColumn::Age, "AGE", 5).rank(2),
+        Column::text(PipelineColumn::Team, "TEAM", 8).up_to(20).rank(3),
+    ];
+
+    fn key(&self) -> PipelineKey {
+        self.view.key.clone()
+    }
+
+    fn worst_first(&self, other: &Self) -> Ordering {
+        let rank = |row: &PipelineRow| match row.view.verdict.condition {
+            Condition::Failing => 0,
+            Condition::Degraded => 1,
+            _ => 2,
+        };
+        rank(self)
+            .cmp(&rank(other))
+            .then(self.environment_rank.cmp(&other.environment_rank))
+            .then_with(|| self.view.verdict.condition.cmp(&other.view.verdict.condition))
+            .then_with(|| self.view.key.name.cmp(&other.view.key.name))
+            .then_with(|| self.view.key.cmp(&other.view.key))
+    }
+
+    fn compare(&self, other: &Self, column: PipelineColumn) -> Ordering {
+        let (left, right) = (&self.view, &other.view);
+        match column {
+            PipelineColumn::Environment => left.key.environment.cmp(&right.key.environment),
+            PipelineColumn::Name => left.key.name.cmp(&right.key.name),
+            PipelineColumn::Namespace => left.key.namespace.cmp(&right.key.namespace),
+            PipelineColumn::State => left.verdict.condition.cmp(&right.verdict.condition),
+            PipelineColumn::Processors => left.processors.len().cmp(&right.processors.len()),
+            PipelineColumn::Pods => (left.pods_wanted.saturating_sub(left.pods_ready), left.pods_wanted)
+                .cmp(&(right.pods_wanted.saturating_sub(right.pods_ready), right.pods_wanted)),
+            PipelineColumn::Restarts => left.restarts.cmp(&right.restarts),
+            PipelineColumn::Job => left.job.map(|job| job.word()).cmp(&right.job.map(|job| job.word())),
+            PipelineColumn::Lag => left.lag_records.cmp(&right.lag_records),
+            PipelineColumn::Behind => left.behind_ms.cmp(&right.behind_ms),
+            PipelineColumn::Checkpoint => older(left.checkpoint_at, right.checkpoint_at),
+            PipelineColumn::Revision => natural(left.revision.as_deref()).cmp(&natural(right.revision.as_deref())),
+            PipelineColumn::Age => older(left.created_at, right.created_at),
+            PipelineColumn::Team => left.team.cmp(&right.team),
+        }
+    }
+
+    fn words(&self, text: &mut String) {
+        let view = &self.view;
+        let job = view.job.map_or("", |job| job.word());
+        let (team, revision) = (view.team.as_deref().unwrap_or_default(), view.revision.as_deref().unwrap_or_default());
+        for word in [&view.key.environment, &view.key.name, &view.key.namespace].into_iter().chain(&view.processors) {
+            text.push_str(word);
+            text.push(' ');
+        }
+        for word in [view.verdict.condition.word(), job, team, revision] {
+            text.push_str(word);
+            text.push(' ');
+        }
+    }
+
+    fn wanted(&self, column: PipelineColumn) -> usize {
+        match column {
+            PipelineColumn::Environment => self.view.key.environment.len(),
+            PipelineColumn::Name => self.view.key.name.len(),
+            PipelineColumn::Namespace => self.view.key.namespace.len(),
+            PipelineColumn::Revision => self.view.revision.as_ref().map_or(0, |text| text.len()),
+            PipelineColumn::Team => self.view.team.as_ref().map_or(0, |text| text.len()),
+            _ => 0,
+        }
+    }
+}
+
+/// Smallest age first; the unknown before all.
+#[must_use]
+pub fn older(left: Option<crate::model::Time>, right: Option<crate::model::Time>) -> Ordering {
+    left.map(std::cmp::Reverse).cmp(&right.map(std::cmp::Reverse))
+}
+
+fn natural(text: Option<&str>) -> Option<(u64, &str)> {
+    text.map(|text| (text.parse().unwrap_or(0), text))
+}
+
+/// The screen.
+#[derive(Debug, Default)]
+pub struct Pipelines {
+    /// Its list.
+    pub table: Table<Arc<PipelineRow>>,
+}
+
+impl Pipelines {
+    /// Lines of the parts.
+    #[must_use]
+    pub const fn layout(size: (u16, u16)) -> Layout {
+        Layout::with_side(size, 2, 3)
+    }
+
+    fn rows(overview: &Overview) -> Vec<Arc<PipelineRow>> {
+        overview.rows().cloned().collect()
+    }
+}
+
+impl Part for Pipelines {
+    fn place(&self) -> Place {
+        Place::Pipelines
+    }
+
+    fn refresh(&mut self, world: &World<'_>, _cause: &Cause<'_>) -> bool {
+        self.table.set_height(Self::layout(world.size).list());
+        self.table.set_rows(Self::rows(world.overview))
+    }
+
+    fn act(&mut self, action: Action, world: &World<'_>) -> Outcome {
+        match action {
+            Action::Open => {
+                self.table.pin();
+                self.table.selected().map_or(Outcome::Ignored, |row| Outcome::Open(Screen::pipeline(row.key(), world)))
+            }
+            Action::Copy => {
+                self.table.selected().map_or(Outcome::Ignored, |row| Outcome::Copy(row.view.key.name.to_string()))
+            }
+            other => Outcome::moved(self.table.act(other)),
+        }
+    }
+
+    fn offers(&self, action: Action, _world: &World<'_>) -> bool {
+        !matches!(action, Action::Open | Action::Copy) || self.table.selected().is_some()
+    }
+
+    fn interest(&self, world: &World<'_>, interest: &mut Interest) {
+        let mut visible: Vec<&Arc<PipelineRow>> = self.table.visible().collect();
+        visible.sort_by(|left, right| left.worst_first(right));
+        let hidden: Vec<&Arc<PipelineRow>> =
+            self.table.rows().iter().filter(|row| !visible.iter().any(|seen| Arc::ptr_eq(seen, row))).collect();
+        let turn = usize::try_from(world.now.timestamp() / SWEEP_SECONDS).unwrap_or(0);
+        let start = if hidden.is_empty() { 0 } else { turn * SWEPT % hidden.len() };
+        let swept = hidden.iter().cycle().skip(start).take(SWEPT.min(hidden.len()));
+        for row in visible.iter().chain(swept) {
+            for processor in &row.view.processors {
+                let key = row.view.key.sibling(processor.clone());
+                interest.jobs.extend(interest::job_interest(world.inventory, &key, Depth::Summary));
+                match interest::group_interest(world.inventory, &key, true) {
+                    Some(group) => {
+                        interest.groups.insert(group);
+                    }
+                    None => {
+                        interest.kafka_names.insert(key.environment);
+                    }
+                }
+            }
+        }
+    }
+
+    fn filter(&self) -> &str {
+        self.table.filter()
+    }
+
+    fn rows_shown(&self) -> usize {
+        self.table.counts().0
+    }
+
+    fn set_filter(&mut self, filter: &str) {
+        self.table.set_filter(filter);
+    }
+}

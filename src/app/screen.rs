@@ -1,0 +1,150 @@
+//! The screens: a stack of an enum. Each is a part that follows the world and answers to intents.
+
+use std::collections::HashSet;
+
+use super::Effect;
+use super::overview::Overview;
+use super::pipelines::Pipelines;
+use crate::action::{Action, Place};
+use crate::event::Notice;
+use crate::model::Time;
+use crate::model::change::Change;
+use crate::model::interest::Interest;
+use crate::model::inventory::Inventory;
+use crate::model::key::PipelineKey;
+
+/// What a screen looks at.
+#[derive(Clone, Copy, Debug)]
+pub struct World<'a> {
+    /// All that is known.
+    pub inventory: &'a Inventory,
+    /// Rows of all pipelines.
+    pub overview: &'a Overview,
+    /// Now.
+    pub now: Time,
+    /// Columns and rows of the terminal.
+    pub size: (u16, u16),
+}
+
+/// Which parts of the world changed.
+#[derive(Clone, Debug, Default)]
+pub struct Touched {
+    /// Pipelines.
+    pub pipelines: HashSet<PipelineKey>,
+    /// Environments, links or watches.
+    pub environments: bool,
+    /// Topics or groups.
+    pub kafka: bool,
+    /// Kubernetes events.
+    pub events: bool,
+    /// CPU and memory of pods, or IAM roles.
+    pub usage: bool,
+}
+
+impl Touched {
+    /// Notes what a change will touch, apart from pipelines, which the inventory notes itself.
+    pub const fn note(&mut self, change: &Change) {
+        match change {
+            Change::Environment(_) | Change::Link(..) | Change::Scope(..) => self.environments = true,
+            Change::Topics(_)
+            | Change::TopicMissing(..)
+            | Change::Groups(_)
+            | Change::TopicNames(..)
+            | Change::GroupNames(..) => self.kafka = true,
+            Change::ClusterEvent(_) | Change::ClusterEventGone(_) => self.events = true,
+            Change::Retain(..) => self.events = true,
+            Change::Usage(..) | Change::IamRole(..) => self.usage = true,
+            Change::Pod(_) | Change::PodGone(_) | Change::Declared(_) | Change::Undeclared(..) | Change::Job(..) => {}
+        }
+    }
+}
+
+/// Why a screen is asked to look again.
+#[derive(Clone, Copy, Debug)]
+pub enum Cause<'a> {
+    /// Facts came in.
+    Changed(&'a Touched),
+    /// A second went by.
+    Second,
+    /// It comes to the front, or the terminal has a new size.
+    Shown,
+}
+
+/// What came of an intent.
+#[derive(Debug)]
+pub enum Outcome {
+    /// It means nothing here.
+    Ignored,
+    /// The screen changed.
+    Done,
+    /// Another screen opens over it.
+    Open(Screen),
+    /// A text goes to the clipboard.
+    Copy(String),
+    /// Something has to be done outside.
+    Effect(Effect),
+    /// There is something to say.
+    Say(Notice),
+}
+
+impl Outcome {
+    /// Done if anything was.
+    #[must_use]
+    pub const fn moved(done: bool) -> Self {
+        if done { Self::Done } else { Self::Ignored }
+    }
+}
+
+/// What all screens can do.
+pub trait Part {
+    /// Where its keys are looked up.
+    fn place(&self) -> Place;
+    /// Looks at the world again; says whether anything on screen changed.
+    fn refresh(&mut self, world: &World<'_>, cause: &Cause<'_>) -> bool;
+    /// Answers to an intent.
+    fn act(&mut self, action: Action, world: &World<'_>) -> Outcome;
+    /// Whether an intent would do something now.
+    fn offers(&self, action: Action, world: &World<'_>) -> bool;
+    /// Adds what the backends should be asked for.
+    fn interest(&self, world: &World<'_>, interest: &mut Interest);
+    /// Its filter; empty without one.
+    fn filter(&self) -> &str {
+        ""
+    }
+    /// Rows that pass the filter.
+    fn rows_shown(&self) -> usize {
+        0
+    }
+    /// Sets its filter.
+    fn set_filter(&mut self, filter: &str);
+}
+
+/// A screen.
+#[derive(Debug)]
+pub enum Screen {
+    /// All pipelines.
+    Pipelines(Pipelines),
+}
+
+impl Screen {
+    /// Opens a pipeline.
+    #[must_use]
+    pub fn pipeline(_key: PipelineKey, _world: &World<'_>) -> Self {
+        Self::Pipelines(Pipelines::default())
+    }
+
+    /// The screen as a part.
+    #[must_use]
+    pub fn part(&self) -> &dyn Part {
+        match self {
+            Self::Pipelines(part) => part,
+        }
+    }
+
+    /// The screen as a part that changes.
+    pub fn part_mut(&mut self) -> &mut dyn Part {
+        match self {
+            Self::Pipelines(part) => part,
+        }
+    }
+}

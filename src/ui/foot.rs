@@ -1,0 +1,74 @@
+//! The last line: what is being typed, what was just said, or what works here now.
+
+use ratatui::layout::Rect;
+
+use super::canvas::Canvas;
+use super::text;
+use super::theme::{Sign, Theme, Tone};
+use crate::action;
+use crate::app::{Layer, State};
+use crate::event::Notice;
+use crate::keymap::Chord;
+
+/// Draws it.
+pub fn draw(canvas: &mut Canvas<'_>, area: Rect, state: &State) {
+    match (state.layer(), state.notice()) {
+        (Some(Layer::Filter(input, _)), _) => typed(canvas, area, "/", input),
+        (None, Some(notice)) => said(canvas, area, notice),
+        (None, None) => hints(canvas, area, state),
+    }
+}
+
+fn typed(canvas: &mut Canvas<'_>, area: Rect, prompt: &str, input: &crate::app::input::Input) {
+    let theme = *canvas.theme;
+    let (before, after) = input.parts();
+    let cells = usize::from(area.width.saturating_sub(6));
+    let clean = text::clean(&before, theme.charset());
+    let before = text::cut_front(&clean, cells, theme.charset());
+    canvas
+        .line(area, 0)
+        .skip(1)
+        .put(prompt, theme.accent())
+        .put(&before, theme.strong())
+        .put(theme.sign(Sign::Cursor), theme.accent())
+        .put(&after, theme.strong());
+}
+
+fn said(canvas: &mut Canvas<'_>, area: Rect, notice: &Notice) {
+    let theme = *canvas.theme;
+    let (words, style) = match notice {
+        Notice::Done(words) => (words.to_string(), theme.tone(Tone::Good)),
+        Notice::Failed(words) => (words.to_string(), theme.tone(Tone::Bad)),
+        Notice::Dropped(backend, number) => (
+            format!("{number} messages from {} were dropped: more came than could be shown", backend.word()),
+            theme.tone(Tone::Warn),
+        ),
+    };
+    canvas.line(area, 0).skip(1).put(&words, style);
+}
+
+fn hints(canvas: &mut Canvas<'_>, area: Rect, state: &State) {
+    let theme = *canvas.theme;
+    let mut pen = canvas.line(area, 0).skip(1);
+    for definition in action::definitions(state.place()) {
+        let (Some(hint), Some(key)) = (definition.hint, definition.keys.first()) else { continue };
+        if !state.offers(definition.action) {
+            continue;
+        }
+        let key = key_name(key, &theme);
+        let cells = text::width(&key) + 1 + text::width(hint);
+        if cells > usize::from(pen.left()) {
+            continue;
+        }
+        pen = pen.put(&key, theme.accent()).skip(1).put(hint, theme.dim()).skip(2);
+    }
+}
+
+/// A key as people know it.
+#[must_use]
+pub fn key_name(key: &str, theme: &Theme) -> String {
+    match key {
+        "enter" => theme.sign(Sign::Enter).to_owned(),
+        other => Chord::parse(other).map_or_else(|| other.to_owned(), |chord| chord.to_string()),
+    }
+}

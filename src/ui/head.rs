@@ -1,0 +1,145 @@
+//! The lines on top of the list of pipelines: is anything wrong, and are all connections up?
+
+use ratatui::layout::Rect;
+
+use super::canvas::{Canvas, Pen};
+use super::theme::{self, Theme, Tone};
+use crate::app::State;
+use crate::app::standing::Standing;
+use crate::model::environment::{Backend, Link, Protection};
+use crate::model::{Time, human};
+
+/// Draws both lines.
+pub fn draw(canvas: &mut Canvas<'_>, area: Rect, state: &State) {
+    title(canvas, area, state);
+    links(canvas, area, state);
+}
+
+/// The clock, which shows that the console is alive.
+#[must_use]
+pub fn clock(now: Time) -> String {
+    now.format("%H:%M:%SZ ").to_string()
+}
+
+fn title(canvas: &mut Canvas<'_>, area: Rect, state: &State) {
+    let theme = *canvas.theme;
+    let counts = state.overview().counts();
+    let environments = state.overview().environments();
+    let scope = match environments {
+        [] => "no environment yet".to_owned(),
+        [one] => one.to_string(),
+        _ => "all environments".to_owned(),
+    };
+    let mut pen = canvas.line(area, 0).skip(1).put("flowdeck", theme.accent()).skip(3).put(&scope, theme.text());
+    pen = pen.skip(3).put(&plural(counts.all, "pipeline"), theme.text());
+    if let Some(rows) = state.filtered() {
+        pen = pen.put(&format!(", {rows} shown"), theme.accent());
+    }
+    for (number, word, tone) in [
+        (counts.failing, "failing", Tone::Bad),
+        (counts.degraded, "degraded", Tone::Warn),
+        (counts.deploying, "deploying", Tone::Warn),
+    ] {
+        if number > 0 {
+            pen = pen.skip(3).put(&format!("{number} {word}"), theme.tone(tone));
+        }
+    }
+    let pending = state.overview().standings().iter().any(|(_, standing)| !standing.is_complete());
+    if counts.all > 0 && counts.failing + counts.degraded + counts.deploying == 0 {
+        let words = if pending { "nothing wrong so far" } else { "all well" };
+        pen = pen.skip(3).put(words, theme.tone(Tone::Good));
+    }
+    pen.at_end(&clock(state.now()), theme.dim());
+}
+
+fn links(canvas: &mut Canvas<'_>, area: Rect, state: &State) {
+    let theme = *canvas.theme;
+    let mut pen = canvas.line(area, 1).skip(1);
+    for backend in Backend::ALL {
+        let environments = state.overview().environments();
+        if environments.iter().all(|name| *state.inventory().link(name, backend) == Link::Idle)
+            && backend != Backend::Kubernetes
+        {
+            continue;
+        }
+        pen = pen.put(backend.word(), theme.dim()).skip(1);
+        for name in environments {
+            let link = state.inventory().link(name, backend);
+            pen = pen.put(theme.link_glyph(link), theme.tone(theme::link_tone(link)));
+        }
+        pen = pen.skip(2);
+    }
+    trouble(pen, state, &theme);
+}
+
+/// What is wrong with the connections, else which environments are protected.
+fn trouble(pen: Pen<'_, '_>, state: &State, theme: &Theme) {
+    let words = link_trouble(state).or_else(|| loading(state));
+    if let Some((words, tone)) = words {
+        let cells = pen.left().saturating_sub(1);
+        let clean = super::text::clean(&words, theme.charset());
+        let words = super::text::cut(&clean, usize::from(cells).saturating_sub(2), theme.charset());
+        pen.at_end(&format!("{words} "), theme.tone(tone));
+        return;
+    }
+    let protected: Vec<String> = state
+        .inventory()
+        .environments()
+        .filter(|it| it.protection != Protection::Open)
+        .map(|it| format!("{} {}", it.name, it.protection.word()))
+        .collect();
+    pen.at_end(&format!("{} ", protected.join("  ")), theme.dim());
+}
+
+/// The first connection that does not work, in words.
+#[must_use]
+pub fn link_trouble(state: &State) -> Option<(String, Tone)> {
+    let mut broken = Vec::new();
+    for name in state.overview().environments() {
+        for backend in Backend::ALL {
+            match state.inventory().link(name, backend) {
+                Link::Down { since, next_try, .. } => {
+                    let next = (*next_try - state.now()).num_seconds().max(0);
+                    broken.push(format!(
+                        "{name} {} down {}, next try in {}",
+                        backend.word(),
+                        human::age(*since, state.now()),
+                        human::duration(next)
+                    ));
+                }
+                Link::Forbidden { .. } => broken.push(format!("{name} {} forbidden", backend.word())),
+                Link::Idle | Link::Connecting | Link::Up { .. } => {}
+            }
+        }
+    }
+    let more = broken.len().saturating_sub(1);
+    let first = broken.into_iter().next()?;
+    Some((if more > 0 { format!("{first} (+{more})") } else { first }, Tone::Bad))
+}
+
+fn loading(state: &State) -> Option<(String, Tone)> {
+    let standings = state.overview().standings();
+    let pending: Vec<&str> =
+        standings.iter().filter(|(_, standing)| standing.is_pending()).map(|(name, _)| &**name).collect();
+    if !pending.is_empty() {
+        let ready = standings.len() - pending.len();
+        return Some((
+            format!("{ready} of {} environments loaded, {} to come", standings.len(), pending.join(", ")),
+            Tone::Warn,
+        ));
+    }
+    standings.iter().find_map(|(name, standing)| match standing {
+        Standing::Forbidden(_) => Some((format!("{name} forbidden"), Tone::Bad)),
+        Standing::Partial(kinds, _) => Some((format!("{name}: may not list {kinds}"), Tone::Warn)),
+        Standing::Stale(since, ..) => {
+            Some((format!("{name} stale for {}", human::age(*since, state.now())), Tone::Warn))
+        }
+        _ => None,
+    })
+}
+
+/// `1 pipeline`, `2 pipelines`.
+#[must_use]
+pub fn plural(number: usize, word: &str) -> String {
+    if number == 1 { format!("1 {word}") } else { format!("{number} {word}s") }
+}

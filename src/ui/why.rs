@@ -1,0 +1,84 @@
+//! Why something is as it is: a few lines under a list, or a panel beside it.
+
+use std::sync::Arc;
+
+use ratatui::layout::Rect;
+
+use super::canvas::Canvas;
+use super::text;
+use super::theme::{self, Sign};
+use crate::app::State;
+use crate::app::overview::PipelineRow;
+use crate::model::human;
+
+/// Draws sentences one after the other, as many as fit.
+pub fn lines(canvas: &mut Canvas<'_>, area: Rect, why: &[Arc<str>]) {
+    let theme = *canvas.theme;
+    if why.is_empty() {
+        return;
+    }
+    let words: Vec<&str> = why.iter().map(|text| text.trim_end_matches('.')).collect();
+    paragraph(canvas, area, "why", &format!("{}.", words.join(". ")));
+    let _ = theme;
+}
+
+/// Draws a text under a short word.
+pub fn paragraph(canvas: &mut Canvas<'_>, area: Rect, title: &str, words: &str) {
+    let theme = *canvas.theme;
+    let indent = 6;
+    canvas.line(area, 0).skip(1).put(title, theme.accent());
+    let clean = text::clean(words, theme.charset());
+    let cells = usize::from(area.width.saturating_sub(indent + 1));
+    let mut broken = text::wrap(&clean, cells);
+    let fits = usize::from(area.height);
+    if broken.len() > fits {
+        broken.truncate(fits);
+        if let Some(last) = broken.last_mut() {
+            let room = cells.saturating_sub(1).min(text::width(last));
+            *last = format!("{}{}", text::split_at_width(last, room).0, theme.sign(Sign::Cut));
+        }
+    }
+    for (row, line) in (0..).zip(&broken) {
+        canvas.line(area, row).skip(indent).put(line, theme.text());
+    }
+}
+
+/// Draws the panel beside the list of pipelines.
+pub fn panel(canvas: &mut Canvas<'_>, area: Rect, state: &State, row: &PipelineRow) {
+    let theme = *canvas.theme;
+    let view = &row.view;
+    let inner = Rect { x: area.x + 2, width: area.width.saturating_sub(3), ..area };
+    let condition = view.verdict.condition;
+    let mut pen = canvas
+        .line(inner, 0)
+        .put(&view.key.name, theme.strong())
+        .skip(2)
+        .put(theme.condition_glyph(condition), theme.tone(theme::condition_tone(condition)))
+        .skip(1)
+        .put(condition.word(), theme.tone(theme::condition_tone(condition)));
+    if let Some(since) = view.verdict.since {
+        pen = pen.skip(1).put(&format!("for {}", human::age(since, state.now())), theme.dim());
+    }
+    pen.put("", theme.text());
+    let facts = [
+        ("namespace", Some(view.key.namespace.to_string())),
+        ("team", view.team.as_ref().map(ToString::to_string)),
+        ("revision", view.revision.as_ref().map(ToString::to_string)),
+        ("age", view.created_at.map(|at| human::age(at, state.now()))),
+        ("processors", Some(view.processors.join(", "))),
+    ];
+    let mut line = 2;
+    for (word, value) in facts {
+        let Some(value) = value else { continue };
+        canvas.line(inner, line).field(word, 12, theme.dim()).put(&value, theme.text());
+        line += 1;
+    }
+    line += 1;
+    for sentence in &view.verdict.why {
+        let clean = text::clean(sentence, theme.charset());
+        for part in text::wrap(&clean, usize::from(inner.width)) {
+            canvas.line(inner, line).put(&part, theme.text());
+            line += 1;
+        }
+    }
+}

@@ -1,0 +1,8 @@
+//! The console as its users see it: events in, text out.
+
+#[path = "ui_console/bench.rs"]
+mod bench;
+#[path = "ui_console/pipelines.rs"]
+mod pipelines;
+#[path = "ui_console/world.rs"]
+mod world;

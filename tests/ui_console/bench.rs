@@ -1,0 +1,83 @@
+//! A console without a terminal: events go in, the screen comes out as text.
+
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use flowdeck::app::{Effect, Options, Start, State, update};
+use flowdeck::event::Event;
+use flowdeck::keymap::Chord;
+use flowdeck::model::change::Change;
+use flowdeck::ui::{self, Colours, Theme};
+use ratatui::Terminal;
+use ratatui::backend::TestBackend;
+use ratatui::buffer::Buffer;
+
+use super::world;
+
+pub struct Bench {
+    pub state: State,
+    pub effects: Vec<Effect>,
+    pub theme: Theme,
+}
+
+impl Bench {
+    pub fn new(columns: u16, rows: u16) -> Self {
+        Self::starting(Start::Pipelines, (columns, rows))
+    }
+
+    pub fn starting(start: Start, size: (u16, u16)) -> Self {
+        let state = State::new(Options { now: world::now(), size, start });
+        Self { state, effects: Vec::new(), theme: Theme::new(Colours::Full, false) }
+    }
+
+    pub fn ascii(mut self) -> Self {
+        self.theme = Theme::new(Colours::None, true);
+        self
+    }
+
+    pub fn send(mut self, event: Event) -> Self {
+        self.effects.extend(update(&mut self.state, event));
+        self
+    }
+
+    pub fn apply(self, changes: Vec<Change>) -> Self {
+        self.send(Event::Changed(changes))
+    }
+
+    /// Presses keys, written as in the table of actions and separated by spaces.
+    pub fn press(mut self, keys: &str) -> Self {
+        for key in keys.split(' ').filter(|key| !key.is_empty()) {
+            self = self.send(Event::Key(event_of(key)));
+        }
+        self
+    }
+
+    /// Types letters.
+    pub fn typed(mut self, text: &str) -> Self {
+        for letter in text.chars() {
+            self = self.send(Event::Key(KeyEvent::new(KeyCode::Char(letter), KeyModifiers::NONE)));
+        }
+        self
+    }
+
+    pub fn buffer(&self) -> Buffer {
+        let (columns, rows) = self.state.size();
+        let mut terminal = Terminal::new(TestBackend::new(columns, rows)).unwrap();
+        terminal.draw(|frame| ui::draw(&self.state, &self.theme, frame)).unwrap();
+        terminal.backend().buffer().clone()
+    }
+
+    pub fn screen(&self) -> String {
+        let buffer = self.buffer();
+        let columns = usize::from(buffer.area.width).max(1);
+        let lines: Vec<String> = buffer
+            .content
+            .chunks(columns)
+            .map(|line| line.iter().map(ratatui::buffer::Cell::symbol).collect::<String>().trim_end().to_owned())
+            .collect();
+        lines.join("\n")
+    }
+}
+
+fn event_of(key: &str) -> KeyEvent {
+    let chord = Chord::parse(key).unwrap_or_else(|| panic!("{key} is no key"));
+    chord.event()
+}
