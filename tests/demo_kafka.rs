@@ -163,6 +163,23 @@ async fn appended_records_arrive_with_key_headers_and_time() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_append_ends_the_wait_of_a_fetch() {
+    let broker = Broker::start("demo").await.unwrap();
+    broker.create_topic("orders", PARTITIONS);
+    broker.append("orders", 0, &[record("first", 1)]).unwrap();
+    let patient: BaseConsumer =
+        config(&broker).set("group.id", "reader").set("fetch.wait.max.ms", "5000").create().unwrap();
+    patient.assign(&everything("orders", PARTITIONS)).unwrap();
+    assert_eq!(consume(&patient, 1), ["first"]);
+    for partition in (0..PARTITIONS).rev() {
+        let began = Instant::now();
+        broker.append("orders", partition, &[record("next", 2)]).unwrap();
+        assert_eq!(consume(&patient, 1), ["next"]);
+        assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn watermarks_and_times_are_true() {
     let broker = Broker::start("demo").await.unwrap();
     broker.create_topic("orders", 2);

@@ -103,6 +103,10 @@ impl Drop for Inner {
 
 impl Broker {
     /// Starts a broker without topics on a free port of the loopback interface.
+    ///
+    /// # Errors
+    ///
+    /// When no port can be bound.
     pub async fn start(cluster_id: &str) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let state = Arc::new(State::new(cluster_id, listener.local_addr()?));
@@ -113,6 +117,7 @@ impl Broker {
     }
 
     /// Where it listens, now or after a restart.
+    #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.inner.state.address
     }
@@ -151,6 +156,7 @@ impl Broker {
     }
 
     /// The offset the next record of a partition gets.
+    #[must_use]
     pub fn end_offset(&self, topic: &str, partition: u32) -> Option<u64> {
         let partition = self.inner.state.topics.partition(topic, i32::try_from(partition).ok()?).ok()?;
         let end = partition.log().end();
@@ -158,10 +164,11 @@ impl Broker {
     }
 
     /// The offset a group has committed for a partition.
+    #[must_use]
     pub fn committed(&self, group: &str, topic: &str, partition: u32) -> Option<u64> {
-        let groups = self.inner.state.groups();
-        let committed = groups.offsets(&text(group))?.get(&text(topic))?.get(&i32::try_from(partition).ok()?)?;
-        u64::try_from(committed.offset).ok()
+        let partition = i32::try_from(partition).ok()?;
+        let committed = self.inner.state.groups().committed(&text(group), &text(topic), partition);
+        u64::try_from(committed?).ok()
     }
 
     /// Shows these members as a stable group; none makes it an ordinary group without members.
@@ -175,6 +182,10 @@ impl Broker {
     }
 
     /// Listens on the same port again, after a stop or instead of one.
+    ///
+    /// # Errors
+    ///
+    /// When the port was lost to another program meanwhile; a later restart may get it back.
     pub async fn restart(&self) -> io::Result<()> {
         let mut server = self.inner.server.lock().await;
         self.stop();

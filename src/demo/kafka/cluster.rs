@@ -17,7 +17,7 @@ use kafka_protocol::protocol::StrBytes;
 
 use super::apis::APIS;
 use super::batch::LEADER_EPOCH;
-use super::state::{State, code};
+use super::state::{State, code, distinct};
 
 /// The only broker's number.
 pub const BROKER: BrokerId = BrokerId(1);
@@ -52,7 +52,7 @@ pub fn metadata(state: &State, request: &MetadataRequest, version: i16) -> Metad
     let create = version >= 4 && request.allow_auto_topic_creation;
     let asked = match &request.topics {
         Some(topics) if version > 0 || !topics.is_empty() => {
-            topics.iter().map(|topic| topic.name.clone().unwrap_or_default()).collect()
+            distinct(topics.iter().filter_map(|topic| topic.name.as_ref())).cloned().collect()
         }
         _ => state.topics.names().into_iter().map(|name| TopicName(StrBytes::from_string(name))).collect::<Vec<_>>(),
     };

@@ -1,5 +1,6 @@
 //! Committed offsets on the wire: a group's own commits, and anybody's look at them.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 use kafka_protocol::error::ResponseError;
@@ -15,7 +16,7 @@ use kafka_protocol::messages::{
 use kafka_protocol::protocol::StrBytes;
 
 use super::group::Caller;
-use super::groups::{Committed, Offsets, owned};
+use super::groups::{Committed, Groups, Offsets, owned};
 use super::state::{State, code};
 
 /// Stores the offsets of a member, or of a consumer that manages its partitions itself.
@@ -39,7 +40,9 @@ pub fn commit(state: &State, request: &OffsetCommitRequest) -> OffsetCommitRespo
         });
         OffsetCommitResponseTopic::default().with_name(topic.name.clone()).with_partitions(partitions.collect())
     });
-    OffsetCommitResponse::default().with_topics(topics.collect())
+    let topics = topics.collect();
+    drop(groups);
+    OffsetCommitResponse::default().with_topics(topics)
 }
 
 /// What one partition's commit looks like to who asks.
@@ -52,13 +55,15 @@ struct Shown {
 /// The committed offsets of one group, or from version 8 of several.
 pub fn fetch(state: &State, request: &OffsetFetchRequest, version: i16) -> OffsetFetchResponse {
     if version >= 8 {
-        let groups = request.groups.iter().map(|group| fetch_group(state, group));
+        let mut seen = BTreeSet::new();
+        let groups = request.groups.iter().filter(|group| seen.insert(&group.group_id));
+        let groups = groups.map(|group| fetch_group(state, group));
         return OffsetFetchResponse::default().with_groups(groups.collect());
     }
     let asked = request.topics.as_ref().map(|topics| {
         topics.iter().map(|topic| (topic.name.0.clone(), topic.partition_indexes.clone())).collect::<Vec<_>>()
     });
-    let topics = lookup(state, &request.group_id, asked).into_iter().map(|(name, partitions)| {
+    let topics = lookup(&state.groups(), &request.group_id, asked).into_iter().map(|(name, partitions)| {
         let partitions = partitions.into_iter().map(|shown| {
             OffsetFetchResponsePartition::default()
                 .with_partition_index(shown.partition)
@@ -74,7 +79,7 @@ fn fetch_group(state: &State, group: &OffsetFetchRequestGroup) -> OffsetFetchRes
     let asked = group.topics.as_ref().map(|topics| {
         topics.iter().map(|topic| (topic.name.0.clone(), topic.partition_indexes.clone())).collect::<Vec<_>>()
     });
-    let topics = lookup(state, &group.group_id, asked).into_iter().map(|(name, partitions)| {
+    let topics = lookup(&state.groups(), &group.group_id, asked).into_iter().map(|(name, partitions)| {
         let partitions = partitions.into_iter().map(|shown| {
             OffsetFetchResponsePartitions::default()
                 .with_partition_index(shown.partition)
@@ -92,27 +97,23 @@ fn fetch_group(state: &State, group: &OffsetFetchRequestGroup) -> OffsetFetchRes
 }
 
 /// The offsets asked for, -1 where there is none; everything committed when nothing is named.
-fn lookup(state: &State, group: &StrBytes, asked: Option<Vec<(StrBytes, Vec<i32>)>>) -> Vec<(StrBytes, Vec<Shown>)> {
+fn lookup(groups: &Groups, group: &StrBytes, asked: Option<Vec<(StrBytes, Vec<i32>)>>) -> Vec<(StrBytes, Vec<Shown>)> {
     let nothing = Offsets::new();
-    let groups = state.groups();
     let offsets = groups.offsets(group).unwrap_or(&nothing);
     let shown = |partition: i32, committed: Option<&Committed>| Shown {
         partition,
         offset: committed.map_or(-1, |known| known.offset),
         metadata: committed.map(|known| known.metadata.clone()).unwrap_or_default(),
     };
-    match asked {
-        None => offsets
-            .iter()
-            .map(|(topic, of)| (topic.clone(), of.iter().map(|(number, known)| shown(*number, Some(known))).collect()))
-            .collect(),
-        Some(topics) => topics
-            .into_iter()
-            .map(|(topic, numbers)| {
-                let of = offsets.get(&topic);
-                let one = |number: i32| shown(number, of.and_then(|of| of.get(&number)));
-                (topic, numbers.into_iter().map(one).collect())
-            })
-            .collect(),
-    }
+    let Some(topics) = asked else {
+        let all =
+            |of: &BTreeMap<i32, Committed>| of.iter().map(|(number, known)| shown(*number, Some(known))).collect();
+        return offsets.iter().map(|(topic, of)| (topic.clone(), all(of))).collect();
+    };
+    let found = |(topic, numbers): (StrBytes, Vec<i32>)| {
+        let of = offsets.get(&topic);
+        let one = |number: i32| shown(number, of.and_then(|of| of.get(&number)));
+        (topic, numbers.into_iter().map(one).collect())
+    };
+    topics.into_iter().map(found).collect()
 }

@@ -8,6 +8,8 @@
 //! Static members are replaced by their instance name, but a replacement always causes a rebalance here, which Kafka
 //! can sometimes avoid.
 
+mod calls;
+
 use std::collections::{BTreeMap, HashMap};
 use std::time::{Duration, Instant};
 
@@ -15,6 +17,8 @@ use bytes::Bytes;
 use kafka_protocol::error::ResponseError;
 use kafka_protocol::protocol::StrBytes;
 use tokio::sync::oneshot;
+
+pub use self::calls::{Caller, JoinCall, JoinOutcome, Joined, NotJoined, Reception, SyncOutcome};
 
 /// How long the first members of an empty group wait for others; each newcomer prolongs it, up to [`FIRST_WAIT_MOST`].
 const FIRST_WAIT: Duration = Duration::from_millis(150);
@@ -24,6 +28,9 @@ const FIRST_WAIT_MOST: Duration = Duration::from_millis(1_500);
 
 /// Members of one group at most, invited ones included.
 const MEMBER_LIMIT: usize = 250;
+
+/// Bytes of metadata or assignment of one member at most.
+const MEMBER_BYTES: usize = 64 * 1024;
 
 /// Session timeouts taken.
 const SESSION_TIMEOUTS: std::ops::RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_mins(30);
@@ -40,65 +47,6 @@ pub enum Phase {
     /// Everyone has an assignment.
     Stable,
 }
-
-/// A request to join, as far as the group needs it.
-#[derive(Clone, Debug)]
-pub struct JoinCall {
-    /// Empty for a newcomer.
-    pub member_id: StrBytes,
-    /// Name of a static member.
-    pub instance: Option<StrBytes>,
-    /// What the client calls itself.
-    pub client_id: StrBytes,
-    pub session_timeout: Duration,
-    pub rebalance_timeout: Duration,
-    pub protocol_type: StrBytes,
-    /// Assignment protocols in order of preference, each with the member's metadata for it.
-    pub protocols: Vec<(StrBytes, Bytes)>,
-    /// Whether a newcomer must come back with the member id it is told (version 4 and later).
-    pub by_invitation: bool,
-}
-
-/// The answer to a member that joined.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Joined {
-    pub generation: i32,
-    pub protocol: StrBytes,
-    pub leader: StrBytes,
-    pub member_id: StrBytes,
-    /// Every member with instance name and metadata, for the leader only.
-    pub members: Vec<(StrBytes, Option<StrBytes>, Bytes)>,
-}
-
-/// Refusal of a join, with the member id the client is to use next.
-#[derive(Debug, PartialEq, Eq)]
-pub struct NotJoined {
-    pub error: ResponseError,
-    pub member_id: StrBytes,
-}
-
-/// An answer that is there, or will be.
-#[derive(Debug)]
-pub enum Reception<T> {
-    /// Answer with this.
-    Now(T),
-    /// Wait for this; a dropped sender means that the member is gone.
-    Parked(oneshot::Receiver<T>),
-}
-
-/// Who calls: member id, instance name and generation.
-#[derive(Clone, Copy, Debug)]
-pub struct Caller<'a> {
-    pub member_id: &'a StrBytes,
-    pub instance: Option<&'a StrBytes>,
-    pub generation: i32,
-}
-
-/// Outcome of a join.
-pub type JoinOutcome = Result<Joined, NotJoined>;
-
-/// Outcome of a sync: the member's assignment.
-pub type SyncOutcome = Result<Bytes, ResponseError>;
 
 /// A member.
 #[derive(Debug)]
@@ -229,6 +177,9 @@ impl Group {
     fn check_terms(&self, call: &JoinCall) -> Result<(), ResponseError> {
         if !SESSION_TIMEOUTS.contains(&call.session_timeout) {
             return Err(ResponseError::InvalidSessionTimeout);
+        }
+        if call.protocols.iter().map(|(name, metadata)| name.len() + metadata.len()).sum::<usize>() > MEMBER_BYTES {
+            return Err(ResponseError::InvalidRequest);
         }
         let others = || self.seats.iter().filter(|(id, _)| **id != call.member_id).map(|(_, seat)| seat);
         let common = |name: &StrBytes| others().all(|seat| seat.protocols.iter().any(|(known, _)| known == name));
@@ -365,6 +316,9 @@ impl Group {
         match self.phase {
             Phase::Empty => return Err(ResponseError::UnknownMemberId),
             Phase::Gathering { .. } => return Err(ResponseError::RebalanceInProgress),
+            Phase::Assigning if given.iter().any(|(_, assignment)| assignment.len() > MEMBER_BYTES) => {
+                return Err(ResponseError::InvalidRequest);
+            }
             Phase::Assigning if *member_id == self.leader => {
                 for (id, assignment) in given {
                     if let Some(seat) = self.seats.get_mut(&id) {

@@ -169,6 +169,11 @@ impl Groups {
         self.by_name.get(name).map(|entry| &entry.offsets)
     }
 
+    /// The offset a group has committed for a partition.
+    pub fn committed(&self, name: &StrBytes, topic: &StrBytes, partition: i32) -> Option<i64> {
+        Some(self.offsets(name)?.get(topic)?.get(&partition)?.offset)
+    }
+
     /// Forgets the offsets of a topic that is gone.
     pub fn forget_topic(&mut self, topic: &str) {
         for entry in self.by_name.values_mut() {
@@ -215,16 +220,16 @@ impl Groups {
 
     /// One group with its members; an unknown one is `Dead`, as in Kafka.
     pub fn describe(&self, name: &StrBytes) -> Summary {
-        match self.by_name.get(name) {
-            Some(entry) => summary(name, entry, members(entry)),
-            None => Summary {
+        let Some(entry) = self.by_name.get(name) else {
+            return Summary {
                 group: name.clone(),
                 state: "Dead",
                 protocol_type: StrBytes::new(),
                 protocol: StrBytes::new(),
                 members: Vec::new(),
-            },
-        }
+            };
+        };
+        summary(name, entry, members(entry))
     }
 }
 

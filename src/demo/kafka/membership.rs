@@ -20,7 +20,7 @@ use kafka_protocol::protocol::StrBytes;
 
 use super::group::{Caller, JoinCall, JoinOutcome, NotJoined, Reception, SyncOutcome};
 use super::groups::{ShownMember, Summary, owned};
-use super::state::{State, code};
+use super::state::{State, code, distinct};
 
 /// What a group may be asked to do, as Kafka's bit set: read, delete, describe.
 const GROUP_OPERATIONS: i32 = 1 << 3 | 1 << 6 | 1 << 8;
@@ -135,7 +135,9 @@ pub fn leave(state: &State, request: &LeaveGroupRequest, version: i16) -> LeaveG
             .with_group_instance_id(member.group_instance_id.clone())
             .with_error_code(code(outcome))
     };
-    LeaveGroupResponse::default().with_members(request.members.iter().map(one).collect())
+    let members = request.members.iter().map(one).collect();
+    drop(groups);
+    LeaveGroupResponse::default().with_members(members)
 }
 
 /// All groups, or those in the states and of the types asked for. Every group here is of the classic type.
@@ -169,7 +171,7 @@ pub fn describe(state: &State, request: &DescribeGroupsRequest) -> DescribeGroup
             .with_members(summary.members.into_iter().map(described_member).collect())
             .with_authorized_operations(operations)
     };
-    DescribeGroupsResponse::default().with_groups(request.groups.iter().map(described).collect())
+    DescribeGroupsResponse::default().with_groups(distinct(request.groups.iter()).map(described).collect())
 }
 
 fn described_member(member: ShownMember) -> DescribedGroupMember {

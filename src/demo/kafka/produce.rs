@@ -21,10 +21,7 @@ pub fn produce(state: &State, request: &ProduceRequest, version: i16) -> Option<
     };
     let topics = request.topic_data.iter().map(|topic| {
         let partitions = topic.partition_data.iter().map(|data| {
-            let outcome = match refusal {
-                Some(error) => Err(error),
-                None => store(state, &topic.name, data),
-            };
+            let outcome = refusal.map_or_else(|| store(state, &topic.name, data), Err);
             partition_response(data.index, outcome, version)
         });
         TopicProduceResponse::default().with_name(topic.name.clone()).with_partition_responses(partitions.collect())

@@ -99,9 +99,8 @@ impl Walk<'_> {
     fn part(&mut self, part: &Part) -> Result<(), Misshapen> {
         match part {
             Part::Fixed(size) => self.skip(*size),
-            Part::Text if self.flexible => self.compact(),
+            Part::Text | Part::Blob if self.flexible => self.compact(),
             Part::Text => self.short_text(),
-            Part::Blob if self.flexible => self.compact(),
             Part::Blob => {
                 let length = self.long_length()?;
                 self.skip(length)
@@ -176,6 +175,9 @@ impl Walk<'_> {
         Err(Misshapen::Length)
     }
 }
+
+#[cfg(test)]
+pub mod sample;
 
 #[cfg(test)]
 mod tests {

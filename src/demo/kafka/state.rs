@@ -1,5 +1,6 @@
 //! What the broker knows, shared by all connections, and the way from a request to its answer.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::atomic::AtomicI64;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -133,6 +134,12 @@ pub fn code(outcome: Result<(), ResponseError>) -> i16 {
     outcome.map_or_else(|error| error.code(), |()| 0)
 }
 
+/// Each name once, in the order of their first mention, so that naming one thing a thousand times costs once.
+pub fn distinct<'a, T: Ord + 'a>(names: impl Iterator<Item = &'a T>) -> impl Iterator<Item = &'a T> {
+    let mut seen = BTreeSet::new();
+    names.filter(move |name| seen.insert(*name))
+}
+
 /// One request whose header was read and whose shape was proven.
 struct Call {
     api: &'static Api,
@@ -206,3 +213,6 @@ fn encode(response: &impl Encodable, version: i16) -> Result<Segments, Refusal> 
     segments.push(bytes.freeze());
     Ok(segments)
 }
+
+#[cfg(test)]
+mod tests;
