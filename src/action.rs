@@ -223,10 +223,10 @@ impl Definition {
         help: &'static str,
     ) -> Self {
         let places = match group {
-            Group::Move | Group::List => LISTS,
-            Group::Here | Group::Go | Group::Program => SCREENS,
+            Move | List => LISTS,
+            Here | Go | Program => SCREENS,
         };
-        Self { action, name, keys, help, hint: None, command: !matches!(group, Group::Move), group, places }
+        Self { action, name, keys, help, hint: None, command: !matches!(group, Move), group, places }
     }
 
     const fn hint(mut self, word: &'static str) -> Self {

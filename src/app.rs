@@ -43,24 +43,8 @@ pub enum Effect {
     Copy(String),
     /// Fetch a document; it comes back as [`Event::Fetched`].
     Fetch(DocumentKey),
-    /// Draw everything again, as after a resume.
-    Redraw,
-}
-
-/// Which screen comes first.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Start {
-    /// Pipelines.
-    #[default]
-    Pipelines,
-    /// Topics.
-    Topics,
-    /// Consumer groups.
-    Groups,
-    /// Kubernetes events.
-    Events,
-    /// Environments and links.
-    Environments,
+    /// Ring the terminal's bell: a pipeline has started to fail.
+    RingBell,
 }
 
 /// How the console starts.
@@ -70,8 +54,6 @@ pub struct Options {
     pub now: Time,
     /// Columns and rows of the terminal.
     pub size: (u16, u16),
-    /// The first screen.
-    pub start: Start,
 }
 
 /// A layer over the screen.
@@ -188,9 +170,15 @@ impl State {
         interest
     }
 
-    /// Whether anything visible changed since the last call.
-    pub const fn needs_draw(&mut self) -> bool {
-        std::mem::replace(&mut self.dirty, false)
+    /// Whether anything visible changed since it was drawn.
+    #[must_use]
+    pub const fn needs_draw(&self) -> bool {
+        self.dirty
+    }
+
+    /// Notes that what there is has been drawn.
+    pub const fn drawn(&mut self) {
+        self.dirty = false;
     }
 
     /// What screens look at.
@@ -232,13 +220,10 @@ pub fn update(state: &mut State, event: Event) -> Vec<Effect> {
             state.refresh(&Cause::Shown);
         }
         Event::Ticked(now) => ticked(state, now),
-        Event::Changed(changes) => changed(state, changes),
+        Event::Changed(changes) => return changed(state, changes),
         Event::Fetched(..) => {}
         Event::Noticed(notice) => state.say(notice),
-        Event::Resumed => {
-            state.dirty = true;
-            return vec![Effect::Redraw];
-        }
+        Event::Resumed => state.dirty = true,
         Event::Terminated => return vec![Effect::Quit],
     }
     Vec::new()
@@ -259,7 +244,8 @@ fn ticked(state: &mut State, now: Time) {
     state.refresh(&Cause::Second);
 }
 
-fn changed(state: &mut State, changes: Vec<Change>) {
+fn changed(state: &mut State, changes: Vec<Change>) -> Vec<Effect> {
+    let failing = state.overview.counts().failing;
     let mut touched = Touched::default();
     for change in changes {
         touched.note(&change);
@@ -271,6 +257,8 @@ fn changed(state: &mut State, changes: Vec<Change>) {
     }
     state.overview.pipelines_changed(&state.inventory, &touched.pipelines, state.now);
     state.refresh(&Cause::Changed(&touched));
+    let settled = state.overview.standings().iter().all(|(_, standing)| !standing.is_pending());
+    if settled && state.overview.counts().failing > failing { vec![Effect::RingBell] } else { Vec::new() }
 }
 
 fn pasted(state: &mut State, text: &str) {

@@ -122,7 +122,11 @@ impl Overview {
 
     /// Takes in that pipelines changed; says whether any row did.
     pub fn pipelines_changed(&mut self, inventory: &Inventory, keys: &HashSet<PipelineKey>, now: Time) -> bool {
-        keys.iter().fold(false, |changed, key| self.derive(inventory, key, now) || changed)
+        let mut changed = false;
+        for key in keys {
+            changed |= self.derive(inventory, key, now);
+        }
+        changed
     }
 
     /// Takes in that a second went by; says whether any row changed.

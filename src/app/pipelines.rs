@@ -9,6 +9,7 @@ use super::screen::{Cause, Outcome, Part, Screen, World};
 use super::table::{Column, Row, Table};
 use crate::action::{Action, Place};
 use crate::model::interest::{self, Depth, Interest};
+use crate::model::job::JobState;
 use crate::model::key::PipelineKey;
 use crate::model::verdict::Condition;
 
@@ -99,11 +100,13 @@ impl Row for Arc<PipelineRow> {
             PipelineColumn::Pods => (left.pods_wanted.saturating_sub(left.pods_ready), left.pods_wanted)
                 .cmp(&(right.pods_wanted.saturating_sub(right.pods_ready), right.pods_wanted)),
             PipelineColumn::Restarts => left.restarts.cmp(&right.restarts),
-            PipelineColumn::Job => left.job.map(|job| job.word()).cmp(&right.job.map(|job| job.word())),
+            PipelineColumn::Job => left.job.map(JobState::word).cmp(&right.job.map(JobState::word)),
             PipelineColumn::Lag => left.lag_records.cmp(&right.lag_records),
             PipelineColumn::Behind => left.behind_ms.cmp(&right.behind_ms),
             PipelineColumn::Checkpoint => older(left.checkpoint_at, right.checkpoint_at),
-            PipelineColumn::Revision => natural(left.revision.as_deref()).cmp(&natural(right.revision.as_deref())),
+            PipelineColumn::Revision => {
+                left.revision.as_deref().map(natural).cmp(&right.revision.as_deref().map(natural))
+            }
             PipelineColumn::Age => older(left.created_at, right.created_at),
             PipelineColumn::Team => left.team.cmp(&right.team),
         }
@@ -141,8 +144,8 @@ pub fn older(left: Option<crate::model::Time>, right: Option<crate::model::Time>
     left.map(std::cmp::Reverse).cmp(&right.map(std::cmp::Reverse))
 }
 
-fn natural(text: Option<&str>) -> Option<(u64, &str)> {
-    text.map(|text| (text.parse().unwrap_or(0), text))
+fn natural(text: &str) -> (u64, &str) {
+    (text.parse().unwrap_or(0), text)
 }
 
 /// The screen.

@@ -51,8 +51,7 @@ impl Touched {
             | Change::Groups(_)
             | Change::TopicNames(..)
             | Change::GroupNames(..) => self.kafka = true,
-            Change::ClusterEvent(_) | Change::ClusterEventGone(_) => self.events = true,
-            Change::Retain(..) => self.events = true,
+            Change::ClusterEvent(_) | Change::ClusterEventGone(_) | Change::Retain(..) => self.events = true,
             Change::Usage(..) | Change::IamRole(..) => self.usage = true,
             Change::Pod(_) | Change::PodGone(_) | Change::Declared(_) | Change::Undeclared(..) | Change::Job(..) => {}
         }
@@ -108,13 +107,9 @@ pub trait Part {
     /// Adds what the backends should be asked for.
     fn interest(&self, world: &World<'_>, interest: &mut Interest);
     /// Its filter; empty without one.
-    fn filter(&self) -> &str {
-        ""
-    }
+    fn filter(&self) -> &str;
     /// Rows that pass the filter.
-    fn rows_shown(&self) -> usize {
-        0
-    }
+    fn rows_shown(&self) -> usize;
     /// Sets its filter.
     fn set_filter(&mut self, filter: &str);
 }

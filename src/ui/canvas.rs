@@ -41,7 +41,7 @@ impl<'a> Canvas<'a> {
         let height = u16::try_from(lines.len()).unwrap_or(u16::MAX);
         let top = area.height.saturating_sub(height) / 3;
         for (row, (words, style)) in (top..).zip(lines) {
-            let words = text::clean(words, self.theme.charset());
+            let words = text::clean_in(words, self.theme.charset());
             let size = u16::try_from(text::width(&words)).unwrap_or(u16::MAX);
             self.line(area, row).skip(area.width.saturating_sub(size) / 2).put(&words, *style);
         }
@@ -65,22 +65,20 @@ pub struct Pen<'a, 'b> {
     at: u16,
     end: u16,
     row: u16,
-    base: Option<fn(&Theme, Style) -> Style>,
+    base: Option<fn(Theme, Style) -> Style>,
 }
 
 impl Pen<'_, '_> {
     /// Lays a look over all that follows, up to the end of the line.
-    #[must_use]
-    pub fn over(mut self, base: fn(&Theme, Style) -> Style) -> Self {
+    pub fn over(&mut self, base: fn(Theme, Style) -> Style) -> &mut Self {
         self.base = Some(base);
-        let style = base(self.canvas.theme, Style::new());
+        let style = base(*self.canvas.theme, Style::new());
         self.canvas.buffer.set_style(Rect::new(self.at, self.row, self.end - self.at, 1), style);
         self
     }
 
     /// Leaves cells empty.
-    #[must_use]
-    pub fn skip(mut self, cells: u16) -> Self {
+    pub fn skip(&mut self, cells: u16) -> &mut Self {
         self.at = self.at.saturating_add(cells).min(self.end);
         self
     }
@@ -92,49 +90,61 @@ impl Pen<'_, '_> {
     }
 
     /// Writes text, cut where the line ends.
-    pub fn put(self, words: &str, style: Style) -> Self {
+    pub fn put(&mut self, words: &str, style: Style) -> &mut Self {
         let cells = self.left();
         self.put_in(words, cells, style)
     }
 
     /// Writes text into at most so many cells.
-    pub fn put_in(mut self, words: &str, cells: u16, style: Style) -> Self {
+    pub fn put_in(&mut self, words: &str, cells: u16, style: Style) -> &mut Self {
         let charset = self.canvas.theme.charset();
         let cells = cells.min(self.left());
         if cells == 0 {
             return self;
         }
-        let words = text::clean(words, charset);
+        let words = text::clean_in(words, charset);
         let shown = text::cut(&words, usize::from(cells), charset);
-        let style = self.base.map_or(style, |base| base(self.canvas.theme, style));
+        let style = self.base.map_or(style, |base| base(*self.canvas.theme, style));
         let (end, _) = self.canvas.buffer.set_stringn(self.at, self.row, &shown, usize::from(cells), style);
         self.at = end.min(self.end);
         self
     }
 
     /// Writes text into a field of so many cells, leaning to the left.
-    pub fn field(self, words: &str, cells: u16, style: Style) -> Self {
+    pub fn field(&mut self, words: &str, cells: u16, style: Style) -> &mut Self {
         let start = self.at;
-        let mut pen = self.put_in(words, cells, style);
-        pen.at = start.saturating_add(cells).min(pen.end);
-        pen
+        self.put_in(words, cells, style);
+        self.at = start.saturating_add(cells).min(self.end);
+        self
     }
 
     /// Writes text into a field of so many cells, leaning to the right.
-    pub fn field_right(self, words: &str, cells: u16, style: Style) -> Self {
-        let words = text::clean(words, self.canvas.theme.charset()).into_owned();
-        let size = u16::try_from(text::width(&words)).unwrap_or(u16::MAX).min(cells);
-        self.skip(cells - size).put_in(&words, size, style)
+    pub fn field_right(&mut self, words: &str, cells: u16, style: Style) -> &mut Self {
+        let size = self.measure(words).min(cells);
+        self.skip(cells - size).put_in(words, size, style)
+    }
+
+    /// Writes text if all of it fits.
+    pub fn put_whole(&mut self, words: &str, style: Style) -> bool {
+        let fits = self.measure(words) <= self.left();
+        if fits {
+            self.put(words, style);
+        }
+        fits
     }
 
     /// Writes text at the end of the line if it fits with a gap before it.
-    pub fn at_end(self, words: &str, style: Style) -> Self {
-        let charset = self.canvas.theme.charset();
-        let size = u16::try_from(text::width(&text::clean(words, charset))).unwrap_or(u16::MAX);
+    pub fn at_end(&mut self, words: &str, style: Style) -> &mut Self {
+        let size = self.measure(words);
         if size.saturating_add(2) > self.left() {
             return self;
         }
         let gap = self.left() - size;
         self.skip(gap).put(words, style)
+    }
+
+    fn measure(&self, words: &str) -> u16 {
+        let clean = text::clean_in(words, self.canvas.theme.charset());
+        u16::try_from(text::width(&clean)).unwrap_or(u16::MAX)
     }
 }

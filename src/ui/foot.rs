@@ -23,7 +23,7 @@ fn typed(canvas: &mut Canvas<'_>, area: Rect, prompt: &str, input: &crate::app::
     let theme = *canvas.theme;
     let (before, after) = input.parts();
     let cells = usize::from(area.width.saturating_sub(6));
-    let clean = text::clean(&before, theme.charset());
+    let clean = text::clean_in(&before, theme.charset());
     let before = text::cut_front(&clean, cells, theme.charset());
     canvas
         .line(area, 0)
@@ -49,24 +49,25 @@ fn said(canvas: &mut Canvas<'_>, area: Rect, notice: &Notice) {
 
 fn hints(canvas: &mut Canvas<'_>, area: Rect, state: &State) {
     let theme = *canvas.theme;
-    let mut pen = canvas.line(area, 0).skip(1);
+    let mut pen = canvas.line(area, 0);
+    pen.skip(1);
     for definition in action::definitions(state.place()) {
         let (Some(hint), Some(key)) = (definition.hint, definition.keys.first()) else { continue };
         if !state.offers(definition.action) {
             continue;
         }
-        let key = key_name(key, &theme);
+        let key = key_name(key, theme);
         let cells = text::width(&key) + 1 + text::width(hint);
         if cells > usize::from(pen.left()) {
             continue;
         }
-        pen = pen.put(&key, theme.accent()).skip(1).put(hint, theme.dim()).skip(2);
+        pen.put(&key, theme.accent()).skip(1).put(hint, theme.dim()).skip(2);
     }
 }
 
 /// A key as people know it.
 #[must_use]
-pub fn key_name(key: &str, theme: &Theme) -> String {
+pub fn key_name(key: &str, theme: Theme) -> String {
     match key {
         "enter" => theme.sign(Sign::Enter).to_owned(),
         other => Chord::parse(other).map_or_else(|| other.to_owned(), |chord| chord.to_string()),

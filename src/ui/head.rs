@@ -30,10 +30,11 @@ fn title(canvas: &mut Canvas<'_>, area: Rect, state: &State) {
         [one] => one.to_string(),
         _ => "all environments".to_owned(),
     };
-    let mut pen = canvas.line(area, 0).skip(1).put("flowdeck", theme.accent()).skip(3).put(&scope, theme.text());
-    pen = pen.skip(3).put(&plural(counts.all, "pipeline"), theme.text());
+    let mut pen = canvas.line(area, 0);
+    pen.skip(1).put("flowdeck", theme.accent()).skip(3).put(&scope, theme.text());
+    pen.skip(3).put(&plural(counts.all, "pipeline"), theme.text());
     if let Some(rows) = state.filtered() {
-        pen = pen.put(&format!(", {rows} shown"), theme.accent());
+        pen.put(&format!(", {rows} shown"), theme.accent());
     }
     for (number, word, tone) in [
         (counts.failing, "failing", Tone::Bad),
@@ -41,20 +42,21 @@ fn title(canvas: &mut Canvas<'_>, area: Rect, state: &State) {
         (counts.deploying, "deploying", Tone::Warn),
     ] {
         if number > 0 {
-            pen = pen.skip(3).put(&format!("{number} {word}"), theme.tone(tone));
+            pen.skip(3).put(&format!("{number} {word}"), theme.tone(tone));
         }
     }
     let pending = state.overview().standings().iter().any(|(_, standing)| !standing.is_complete());
     if counts.all > 0 && counts.failing + counts.degraded + counts.deploying == 0 {
         let words = if pending { "nothing wrong so far" } else { "all well" };
-        pen = pen.skip(3).put(words, theme.tone(Tone::Good));
+        pen.skip(3).put(words, theme.tone(Tone::Good));
     }
     pen.at_end(&clock(state.now()), theme.dim());
 }
 
 fn links(canvas: &mut Canvas<'_>, area: Rect, state: &State) {
     let theme = *canvas.theme;
-    let mut pen = canvas.line(area, 1).skip(1);
+    let mut pen = canvas.line(area, 1);
+    pen.skip(1);
     for backend in Backend::ALL {
         let environments = state.overview().environments();
         if environments.iter().all(|name| *state.inventory().link(name, backend) == Link::Idle)
@@ -62,22 +64,22 @@ fn links(canvas: &mut Canvas<'_>, area: Rect, state: &State) {
         {
             continue;
         }
-        pen = pen.put(backend.word(), theme.dim()).skip(1);
+        pen.put(backend.word(), theme.dim()).skip(1);
         for name in environments {
             let link = state.inventory().link(name, backend);
-            pen = pen.put(theme.link_glyph(link), theme.tone(theme::link_tone(link)));
+            pen.put(theme.link_glyph(link), theme.tone(theme::link_tone(link)));
         }
-        pen = pen.skip(2);
+        pen.skip(2);
     }
-    trouble(pen, state, &theme);
+    trouble(pen, state, theme);
 }
 
 /// What is wrong with the connections, else which environments are protected.
-fn trouble(pen: Pen<'_, '_>, state: &State, theme: &Theme) {
+fn trouble(mut pen: Pen<'_, '_>, state: &State, theme: Theme) {
     let words = link_trouble(state).or_else(|| loading(state));
     if let Some((words, tone)) = words {
         let cells = pen.left().saturating_sub(1);
-        let clean = super::text::clean(&words, theme.charset());
+        let clean = super::text::clean_in(&words, theme.charset());
         let words = super::text::cut(&clean, usize::from(cells).saturating_sub(2), theme.charset());
         pen.at_end(&format!("{words} "), theme.tone(tone));
         return;

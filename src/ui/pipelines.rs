@@ -10,6 +10,7 @@ use super::{head, standing, why};
 use crate::app::State;
 use crate::app::overview::{Overview, PipelineRow};
 use crate::app::pipelines::{PipelineColumn, Pipelines};
+use crate::app::standing::Standing;
 use crate::app::table::Row;
 use crate::model::job::JobState;
 use crate::model::{Time, human};
@@ -61,11 +62,11 @@ impl Cells<Arc<PipelineRow>> for PipelineCells<'_> {
 
 impl PipelineCells<'_> {
     fn is_stale(&self, row: &PipelineRow) -> bool {
-        self.overview.standing(&row.view.key.environment).is_some_and(|standing| standing.is_stale())
+        self.overview.standing(&row.view.key.environment).is_some_and(Standing::is_stale)
     }
 
     fn plain_cell(&self, row: &Arc<PipelineRow>, column: PipelineColumn) -> Cell {
-        let (theme, view) = (&self.theme, &row.view);
+        let (theme, view) = (self.theme, &row.view);
         let attention = if row.worse_since.is_some() { theme.strong() } else { theme.text() };
         let plain = if self.is_stale(row) { theme.dim() } else { attention };
         match column {
@@ -92,7 +93,7 @@ impl PipelineCells<'_> {
 
 /// A condition with its glyph.
 #[must_use]
-pub fn condition_cell(theme: &Theme, condition: crate::model::verdict::Condition) -> Cell {
+pub fn condition_cell(theme: Theme, condition: crate::model::verdict::Condition) -> Cell {
     Cell::new(
         format!("{} {}", theme.condition_glyph(condition), condition.word()),
         theme.tone(theme::condition_tone(condition)),
@@ -101,13 +102,13 @@ pub fn condition_cell(theme: &Theme, condition: crate::model::verdict::Condition
 
 /// A count that is grey when it is zero.
 #[must_use]
-pub fn count_cell(theme: &Theme, number: u64) -> Cell {
+pub fn count_cell(theme: Theme, number: u64) -> Cell {
     Cell::new(human::count(number), if number == 0 { theme.dim() } else { theme.text() })
 }
 
 /// The state of a job.
 #[must_use]
-pub fn job_cell(theme: &Theme, job: JobState) -> Cell {
+pub fn job_cell(theme: Theme, job: JobState) -> Cell {
     let style = match job {
         JobState::Failed | JobState::Failing | JobState::Restarting => theme.tone(Tone::Bad),
         JobState::Running => theme.text(),

@@ -44,17 +44,17 @@ pub fn explain(canvas: &mut Canvas<'_>, area: Rect, state: &State, (words, stand
         lines.push(("flowdeck reads your kubeconfig and asks the cluster.".to_owned(), theme.dim()));
     } else if standings.iter().all(|(_, standing)| standing.is_complete()) {
         lines.push((words.none.to_owned(), theme.strong()));
-        lines.extend(partial(standings, &theme));
+        lines.extend(partial(standings, theme));
         lines.push((words.next.to_owned(), theme.dim()));
     } else {
         for (name, standing) in standings {
-            lines.extend(of_environment(name, standing, words, (&theme, state.now())));
+            lines.extend(of_environment(name, standing, words, (theme, state.now())));
         }
     }
     let wrapped: Vec<(String, Style)> = lines
         .into_iter()
         .flat_map(|(line, style)| {
-            let clean = text::clean(&line, theme.charset()).into_owned();
+            let clean = text::clean_in(&line, theme.charset()).into_owned();
             let parts = text::wrap(&clean, usize::from(area.width.saturating_sub(8)));
             parts.into_iter().map(move |part| (part, style))
         })
@@ -62,7 +62,7 @@ pub fn explain(canvas: &mut Canvas<'_>, area: Rect, state: &State, (words, stand
     canvas.centred(area, &wrapped);
 }
 
-fn partial(standings: &Standings, theme: &Theme) -> Vec<(String, Style)> {
+fn partial(standings: &Standings, theme: Theme) -> Vec<(String, Style)> {
     standings
         .iter()
         .filter_map(|(name, standing)| match standing {
@@ -74,12 +74,7 @@ fn partial(standings: &Standings, theme: &Theme) -> Vec<(String, Style)> {
         .collect()
 }
 
-fn of_environment(
-    name: &str,
-    standing: &Standing,
-    words: &Words,
-    (theme, now): (&Theme, Time),
-) -> Vec<(String, Style)> {
+fn of_environment(name: &str, standing: &Standing, words: &Words, (theme, now): (Theme, Time)) -> Vec<(String, Style)> {
     let next = |at: Time| human::duration((at - now).num_seconds());
     match standing {
         Standing::Connecting => vec![(format!("{name}: connecting…"), theme.strong())],

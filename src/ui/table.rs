@@ -33,13 +33,13 @@ impl Cell {
 
     /// A cell for what is not known.
     #[must_use]
-    pub fn unknown(theme: &Theme) -> Self {
+    pub fn unknown(theme: Theme) -> Self {
         Self::new(theme.sign(Sign::Unknown), theme.dim())
     }
 
     /// A cell for what may be unknown.
     #[must_use]
-    pub fn known(text: Option<String>, theme: &Theme) -> Self {
+    pub fn known(text: Option<String>, theme: Theme) -> Self {
         text.map_or_else(|| Self::unknown(theme), |text| Self::new(text, theme.text()))
     }
 }
@@ -71,7 +71,8 @@ pub fn draw<R: Row>(canvas: &mut Canvas<'_>, area: Rect, table: &Table<R>, cells
 fn headings<R: Row>(canvas: &mut Canvas<'_>, area: Rect, table: &Table<R>, columns: &[(Column<R::Column>, u16)]) {
     let theme = *canvas.theme;
     let sort = table.sort();
-    let mut pen = canvas.line(area, 0).skip(2);
+    let mut pen = canvas.line(area, 0);
+    pen.skip(2);
     for (column, width) in columns {
         let sorted = sort.column == Some(column.id);
         let style = if sorted { theme.accent() } else { theme.dim() };
@@ -79,7 +80,7 @@ fn headings<R: Row>(canvas: &mut Canvas<'_>, area: Rect, table: &Table<R>, colum
         if sorted {
             title.push_str(theme.sign(if sort.reversed { Sign::Descending } else { Sign::Ascending }));
         }
-        pen = match column.align {
+        match column.align {
             Align::Left => pen.field(&title, *width, style),
             Align::Right => pen.field_right(&title, *width, style),
         }
@@ -97,23 +98,23 @@ fn draw_row<R: Row>(
     let charset = theme.charset();
     let mut pen = canvas.line(area, 0);
     if selected {
-        pen = pen.over(Theme::selected).put(theme.sign(Sign::Selected), theme.accent());
+        pen.over(Theme::selected).put(theme.sign(Sign::Selected), theme.accent());
     } else {
-        pen = pen.skip(1);
+        pen.skip(1);
     }
-    pen = match cells.mark(row) {
+    match cells.mark(row) {
         Some((sign, style)) => pen.field(sign, 1, style),
         None => pen.skip(1),
     };
     for (column, width) in columns {
         let cell = cells.cell(row, column.id);
         let text = if cell.keep_end {
-            let clean = super::text::clean(&cell.text, charset);
+            let clean = super::text::clean_in(&cell.text, charset);
             super::text::cut_front(&clean, usize::from(*width), charset).into_owned()
         } else {
             cell.text
         };
-        pen = match column.align {
+        match column.align {
             Align::Left => pen.field(&text, *width, cell.style),
             Align::Right => pen.field_right(&text, *width, cell.style),
         }

@@ -21,9 +21,15 @@ pub enum Charset {
 /// Shows what would act on the terminal, or deceive the eye, as visible text.
 ///
 /// Line breaks and tabs become spaces, other control characters `^[` and the like, invisible ones
-/// `<U+202E>`; without Unicode, other foreign letters become `?`.
+/// `<U+202E>`.
 #[must_use]
-pub fn clean(text: &str, charset: Charset) -> Cow<'_, str> {
+pub fn clean(text: &str) -> Cow<'_, str> {
+    clean_in(text, Charset::Unicode)
+}
+
+/// The same for a terminal that can show only so much: without Unicode, foreign letters become `?`.
+#[must_use]
+pub fn clean_in(text: &str, charset: Charset) -> Cow<'_, str> {
     if text.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
         return Cow::Borrowed(text);
     }
@@ -188,10 +194,10 @@ mod tests {
 
     #[test]
     fn escape_sequences_are_shown() {
-        assert_eq!(clean("a\u{1b}[31mb\u{7}\n\tc\u{7f}", Charset::Unicode), "a^[[31mb^G  c^?");
-        assert_eq!(clean("\u{9b}x\u{202e}y\u{200b}", Charset::Unicode), "<U+009B>x<U+202E>y<U+200B>");
-        assert_eq!(clean("naïve “x” …", Charset::Ascii), "na?ve \"x\" ...");
-        assert!(matches!(clean("plain", Charset::Ascii), Cow::Borrowed("plain")));
+        assert_eq!(clean("a\u{1b}[31mb\u{7}\n\tc\u{7f}"), "a^[[31mb^G  c^?");
+        assert_eq!(clean("\u{9b}x\u{202e}y\u{200b}"), "<U+009B>x<U+202E>y<U+200B>");
+        assert_eq!(clean_in("naïve “x” …", Charset::Ascii), "na?ve \"x\" ...");
+        assert!(matches!(clean("plain"), Cow::Borrowed("plain")));
     }
 
     #[test]

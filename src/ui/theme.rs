@@ -83,19 +83,19 @@ impl Theme {
 
     /// Characters that may be drawn.
     #[must_use]
-    pub const fn charset(&self) -> Charset {
+    pub const fn charset(self) -> Charset {
         self.charset
     }
 
     /// Ordinary text.
     #[must_use]
-    pub const fn text(&self) -> Style {
+    pub const fn text(self) -> Style {
         Style::new()
     }
 
     /// Text of less weight: headings, units, what is old.
     #[must_use]
-    pub const fn dim(&self) -> Style {
+    pub const fn dim(self) -> Style {
         match self.colours {
             Colours::None => Style::new().add_modifier(Modifier::DIM),
             Colours::Sixteen => Style::new().fg(Color::DarkGray),
@@ -105,13 +105,13 @@ impl Theme {
 
     /// Text of more weight.
     #[must_use]
-    pub const fn strong(&self) -> Style {
+    pub const fn strong(self) -> Style {
         Style::new().add_modifier(Modifier::BOLD)
     }
 
     /// The one accent: where you are, what you can press.
     #[must_use]
-    pub const fn accent(&self) -> Style {
+    pub const fn accent(self) -> Style {
         match self.colours {
             Colours::None => Style::new().add_modifier(Modifier::BOLD),
             Colours::Sixteen => Style::new().fg(Color::Cyan),
@@ -121,7 +121,7 @@ impl Theme {
 
     /// Something by how good it is.
     #[must_use]
-    pub const fn tone(&self, tone: Tone) -> Style {
+    pub const fn tone(self, tone: Tone) -> Style {
         match (self.colours, tone) {
             (Colours::None, Tone::Bad) => Style::new().add_modifier(Modifier::BOLD),
             (Colours::None, Tone::Warn | Tone::Good) => Style::new(),
@@ -137,7 +137,7 @@ impl Theme {
 
     /// Lays the look of the selected row over a style.
     #[must_use]
-    pub const fn selected(&self, style: Style) -> Style {
+    pub const fn selected(self, style: Style) -> Style {
         match self.colours {
             Colours::Full => style.bg(Color::Indexed(237)),
             Colours::None | Colours::Sixteen => {
@@ -150,7 +150,7 @@ impl Theme {
 
     /// A sign.
     #[must_use]
-    pub const fn sign(&self, sign: Sign) -> &'static str {
+    pub const fn sign(self, sign: Sign) -> &'static str {
         let (unicode, ascii) = match sign {
             Sign::Selected => ("▸", ">"),
             Sign::Worse => ("↓", "!"),
@@ -172,7 +172,7 @@ impl Theme {
 
     /// Glyph of a condition.
     #[must_use]
-    pub const fn condition_glyph(&self, condition: Condition) -> &'static str {
+    pub const fn condition_glyph(self, condition: Condition) -> &'static str {
         match condition {
             Condition::Failing => self.pick("✖", "x"),
             Condition::Degraded => self.pick("▲", "!"),
@@ -185,7 +185,7 @@ impl Theme {
 
     /// Glyph of a link.
     #[must_use]
-    pub const fn link_glyph(&self, link: &Link) -> &'static str {
+    pub const fn link_glyph(self, link: &Link) -> &'static str {
         match link {
             Link::Idle => self.pick("·", "."),
             Link::Connecting => self.pick("◐", "~"),
@@ -197,7 +197,7 @@ impl Theme {
 
     /// Glyph of a pod's health.
     #[must_use]
-    pub const fn health_glyph(&self, health: PodHealth) -> &'static str {
+    pub const fn health_glyph(self, health: PodHealth) -> &'static str {
         match health {
             PodHealth::Ready => self.pick("●", "*"),
             PodHealth::Moving => self.pick("◐", "~"),
@@ -209,7 +209,7 @@ impl Theme {
     /// A bar of so many cells, filled to a share from 0 to 1.
     #[must_use]
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the share is bounded before the cast")]
-    pub fn bar(&self, share: f64, cells: u16) -> String {
+    pub fn bar(self, share: f64, cells: u16) -> String {
         const PARTS: [&str; 9] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉", "█"];
         let share = if share.is_finite() { share.clamp(0.0, 1.0) } else { 0.0 };
         let mut eighths = (share * f64::from(cells) * 8.0).round() as usize;
@@ -230,7 +230,7 @@ impl Theme {
         bar
     }
 
-    const fn pick(&self, unicode: &'static str, ascii: &'static str) -> &'static str {
+    const fn pick(self, unicode: &'static str, ascii: &'static str) -> &'static str {
         match self.charset {
             Charset::Unicode => unicode,
             Charset::Ascii => ascii,

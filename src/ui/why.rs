@@ -13,13 +13,11 @@ use crate::model::human;
 
 /// Draws sentences one after the other, as many as fit.
 pub fn lines(canvas: &mut Canvas<'_>, area: Rect, why: &[Arc<str>]) {
-    let theme = *canvas.theme;
     if why.is_empty() {
         return;
     }
     let words: Vec<&str> = why.iter().map(|text| text.trim_end_matches('.')).collect();
     paragraph(canvas, area, "why", &format!("{}.", words.join(". ")));
-    let _ = theme;
 }
 
 /// Draws a text under a short word.
@@ -27,7 +25,7 @@ pub fn paragraph(canvas: &mut Canvas<'_>, area: Rect, title: &str, words: &str) 
     let theme = *canvas.theme;
     let indent = 6;
     canvas.line(area, 0).skip(1).put(title, theme.accent());
-    let clean = text::clean(words, theme.charset());
+    let clean = text::clean_in(words, theme.charset());
     let cells = usize::from(area.width.saturating_sub(indent + 1));
     let mut broken = text::wrap(&clean, cells);
     let fits = usize::from(area.height);
@@ -49,17 +47,15 @@ pub fn panel(canvas: &mut Canvas<'_>, area: Rect, state: &State, row: &PipelineR
     let view = &row.view;
     let inner = Rect { x: area.x + 2, width: area.width.saturating_sub(3), ..area };
     let condition = view.verdict.condition;
-    let mut pen = canvas
-        .line(inner, 0)
-        .put(&view.key.name, theme.strong())
+    let mut pen = canvas.line(inner, 0);
+    pen.put(&view.key.name, theme.strong())
         .skip(2)
         .put(theme.condition_glyph(condition), theme.tone(theme::condition_tone(condition)))
         .skip(1)
         .put(condition.word(), theme.tone(theme::condition_tone(condition)));
     if let Some(since) = view.verdict.since {
-        pen = pen.skip(1).put(&format!("for {}", human::age(since, state.now())), theme.dim());
+        pen.skip(1).put(&format!("for {}", human::age(since, state.now())), theme.dim());
     }
-    pen.put("", theme.text());
     let facts = [
         ("namespace", Some(view.key.namespace.to_string())),
         ("team", view.team.as_ref().map(ToString::to_string)),
@@ -75,7 +71,7 @@ pub fn panel(canvas: &mut Canvas<'_>, area: Rect, state: &State, row: &PipelineR
     }
     line += 1;
     for sentence in &view.verdict.why {
-        let clean = text::clean(sentence, theme.charset());
+        let clean = text::clean_in(sentence, theme.charset());
         for part in text::wrap(&clean, usize::from(inner.width)) {
             canvas.line(inner, line).put(&part, theme.text());
             line += 1;

@@ -1,7 +1,7 @@
 //! A console without a terminal: events go in, the screen comes out as text.
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
-use flowdeck::app::{Effect, Options, Start, State, update};
+use flowdeck::app::{Effect, Options, State, update};
 use flowdeck::event::Event;
 use flowdeck::keymap::Chord;
 use flowdeck::model::change::Change;
@@ -20,11 +20,7 @@ pub struct Bench {
 
 impl Bench {
     pub fn new(columns: u16, rows: u16) -> Self {
-        Self::starting(Start::Pipelines, (columns, rows))
-    }
-
-    pub fn starting(start: Start, size: (u16, u16)) -> Self {
-        let state = State::new(Options { now: world::now(), size, start });
+        let state = State::new(Options { now: world::now(), size: (columns, rows) });
         Self { state, effects: Vec::new(), theme: Theme::new(Colours::Full, false) }
     }
 
