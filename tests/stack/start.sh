@@ -174,6 +174,8 @@ authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
 allow.everyone.if.no.acl.found=true
 super.users=User:ANONYMOUS
 log.dirs=$data
+broker.heartbeat.interval.ms=500
+broker.session.timeout.ms=3000
 num.partitions=1
 auto.create.topics.enable=false
 offsets.topic.replication.factor=1
@@ -289,7 +291,7 @@ YAML
         -D taskmanager.memory.jvm-metaspace.size=192m -D taskmanager.memory.jvm-overhead.min=64m
         -D taskmanager.memory.jvm-overhead.max=64m)
     fi
-    record "flink-$role" ip netns exec "$NETNS" java "${opens[@]}" "${sizes[@]}" -XX:+UseSerialGC \
+    record "flink-$role" ip netns exec "$NETNS" java "${opens[@]}" "${sizes[@]}" -XX:+UseSerialGC -XX:TieredStopAtLevel=1 \
       "-Dlog.file=$state/log/flink-$role.file.log" "-Dlog4j.configurationFile=$here/flink-job/log4j2.properties" \
       -cp "$flink_lib/*" "$class" "${arguments[@]}"
     launch "flink-$role"

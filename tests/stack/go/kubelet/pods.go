@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"log"
 	"net"
@@ -18,7 +17,6 @@ import (
 	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/labels"
-	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes"
@@ -144,16 +142,11 @@ func (m *podManager) sync(ctx context.Context, name cache.ObjectName) error {
 	if pod.Status.Phase != core.PodPending && pod.Status.Phase != "" {
 		return nil
 	}
-	status := m.runningStatus(pod)
-	// The resource version makes the write lose against a test that was faster.
-	patch, err := json.Marshal(map[string]any{
-		"metadata": map[string]any{"uid": pod.UID, "resourceVersion": pod.ResourceVersion}, "status": status,
-	})
-	if err != nil {
-		return err
-	}
-	_, err = m.client.CoreV1().Pods(pod.Namespace).Patch(ctx, pod.Name, types.StrategicMergePatchType, patch,
-		meta.PatchOptions{}, "status")
+	// The resource version makes this write lose against a test that was faster. A whole object costs the API
+	// server much less than a patch, which counts when thousands of pods are made.
+	pod = pod.DeepCopy()
+	pod.Status = m.runningStatus(pod)
+	_, err = m.client.CoreV1().Pods(pod.Namespace).UpdateStatus(ctx, pod, meta.UpdateOptions{})
 	return err
 }
 

@@ -107,11 +107,13 @@ func connect() (*cluster, error) {
 		return nil, fmt.Errorf("read kubeconfig: %w", err)
 	}
 	config.QPS = -1 // the callers bound how many requests are under way
-	client, err := kubernetes.NewForConfig(config)
+	custom, err := dynamic.NewForConfig(config)
 	if err != nil {
 		return nil, fmt.Errorf("make client: %w", err)
 	}
-	custom, err := dynamic.NewForConfig(config)
+	config.ContentType = "application/vnd.kubernetes.protobuf" // half the work for the API server
+	config.AcceptContentTypes = "application/vnd.kubernetes.protobuf,application/json"
+	client, err := kubernetes.NewForConfig(config)
 	if err != nil {
 		return nil, fmt.Errorf("make client: %w", err)
 	}
