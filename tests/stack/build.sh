@@ -1,6 +1,6 @@
 # Fetches and builds what is not in the cache yet. Each function makes one entry: in a folder beside it that is
 # moved into place when complete, under a lock, so that two runs cannot disturb each other.
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154
 
 # cached ENTRY BUILD-FUNCTION: the function gets the folder to fill.
 cached() {
@@ -15,7 +15,7 @@ cached() {
     say "building $name (log: $cache/log/$name.log)"
     rm -rf "$entry.part"
     if ! nice -n 10 bash -c "set -euo pipefail; source '$here/lib.sh'; source '$here/build.sh'; $build '$entry.part'" \
-      >"$cache/log/$name.log" 2>&1 8>&-; then
+      >"$cache/log/$name.log" 2>&1 8>&- 9>&-; then
       fail "$name" "could not be built" "$cache/log/$name.log"
     fi
     mv "$entry.part" "$entry"
@@ -30,10 +30,10 @@ go_build() {
 }
 
 build_kubernetes() {
-  local package=k8s.io/component-base/version
+  local package=k8s.io/component-base/version minor=${KUBERNETES_VERSION#v1.}
   mkdir -p "$1/bin"
   go_build "" "$1/bin/etcd" go.etcd.io/etcd/server/v3
-  go_build "-X $package.gitVersion=$KUBERNETES_VERSION -X $package.gitMajor=1 -X $package.gitMinor=$KUBERNETES_MINOR" \
+  go_build "-X $package.gitVersion=$KUBERNETES_VERSION -X $package.gitMajor=1 -X $package.gitMinor=${minor%%.*}" \
     "$1/bin/" k8s.io/kubernetes/cmd/{kube-apiserver,kube-controller-manager,kube-scheduler,kubectl}
 }
 
@@ -97,7 +97,10 @@ build_all() {
   install_tools curl curl openssl openssl flock util-linux unzip unzip
   for part in "$@"; do
     case $part in
-      kubernetes) install_tools ip iproute2 && command -v go >/dev/null || fail kubernetes "there is no go command (1.26 or newer)" ;;
+      kubernetes)
+        install_tools ip iproute2
+        if ! command -v go >/dev/null; then fail kubernetes "there is no go command (1.26 or newer)"; fi
+        ;;
       kafka) install_tools java openjdk-17-jre-headless mvn maven ;;
       flink) install_tools javac openjdk-17-jdk-headless python3 python3 pip3 python3-pip ;;
       s3) install_tools python3 python3-venv ;;

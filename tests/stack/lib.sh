@@ -1,14 +1,12 @@
 # Shared by the scripts of this folder: where things are, and how a component is started and stopped.
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034
 
-KUBERNETES_VERSION=v1.36.3
-KUBERNETES_MINOR=36
-ETCD_VERSION=v3.6.8
-KAFKA_VERSION=4.3.1
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+KUBERNETES_VERSION=$(sed -n 's/^.*k8s.io\/kubernetes \(v[0-9.]*\).*/\1/p' "$here/go/go.mod")
+KAFKA_VERSION=$(sed -n 's/.*<kafka.version>\(.*\)<.*/\1/p' "$here/kafka/pom.xml")
 FLINK_VERSION=2.3.0
 MOTO_VERSION=5.2.5
 
-here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 cache=${FLOWDECK_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/flowdeck}/stack
 state=${FLOWDECK_STACK_DIR:-/tmp/flowdeck-stack}
 

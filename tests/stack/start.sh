@@ -1,5 +1,5 @@
 # Makes the state folder and starts the components: the part of `up` after the builds.
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154
 
 # Runs when `up` ends early: nothing that it started may stay.
 stack_failed() {
@@ -210,7 +210,8 @@ CONF
     java "${kafka_java[@]}" -Dstack.log.level=WARN kafka.tools.StorageTool format --cluster-id 5L6g3nShT-eMCtK--X86sw --config "$state/kafka.properties" \
       --add-scram "SCRAM-SHA-512=[name=$kafka_user,password=$kafka_password]" >"$state/log/kafka-format.log" 2>&1 ||
       fail kafka "cannot format its folder" "$state/log/kafka-format.log"
-    cp -r "$data" "$template.$$" && mv -T "$template.$$" "$template" || rm -rf "$template.$$"
+    cp -r "$data" "$template.$$"
+    mv -T "$template.$$" "$template" || rm -rf "$template.$$" # another run was faster
   fi
   record kafka java "${kafka_java[@]}" -Xms256m -Xmx512m -XX:+UseSerialGC kafka.Kafka "$state/kafka.properties"
   launch kafka

@@ -146,7 +146,8 @@ func churn(ctx context.Context, c *cluster, arguments []string) error {
 		return errors.New("nothing to change")
 	}
 	begin := time.Now()
-	var failed atomic.Int64
+	var made, failed atomic.Int64
+	end := begin.Add(time.Duration(seconds) * time.Second)
 	err = each(ctx, total, func(ctx context.Context, index int) error {
 		due := begin.Add(time.Duration(index) * time.Second / time.Duration(rate))
 		select {
@@ -154,16 +155,19 @@ func churn(ctx context.Context, c *cluster, arguments []string) error {
 			return ctx.Err()
 		case <-time.After(time.Until(due)):
 		}
-		if time.Since(begin) > time.Duration(seconds+1)*time.Second {
-			return fmt.Errorf("only %d of %d changes could be made in time", index, total)
+		if time.Now().After(end) { // the cluster cannot keep the rate: the time counts, not the number
+			return nil
 		}
 		pod := &pods.Items[index%len(pods.Items)]
 		if err := touch(ctx, c, pod, index/len(pods.Items)); err != nil {
 			failed.Add(1)
+		} else {
+			made.Add(1)
 		}
 		return nil
 	})
-	fmt.Printf("%d changes, %d failed, in %.1f s\n", total, failed.Load(), time.Since(begin).Seconds())
+	fmt.Printf("%d of %d changes made, %d failed, in %.1f s\n",
+		made.Load(), total, failed.Load(), time.Since(begin).Seconds())
 	return err
 }
 
