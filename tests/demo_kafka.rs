@@ -3,6 +3,8 @@
 //!
 //! Nothing sleeps: every wait is for a condition, with a deadline.
 
+#![expect(clippy::unwrap_used, reason = "a test's helpers fail the test")]
+
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::io::{Read, Write};
@@ -99,7 +101,7 @@ fn consume(consumer: &BaseConsumer, count: usize) -> Vec<String> {
     values
 }
 
-fn assert_all_ok<T: Debug, E: Debug>(results: Vec<Result<T, E>>) {
+fn assert_all_ok<T: Debug, E: Debug>(results: &[Result<T, E>]) {
     assert!(results.iter().all(Result::is_ok), "{results:?}");
 }
 
@@ -205,7 +207,7 @@ async fn watermarks_and_times_are_true() {
     }
     let mut from = TopicPartitionList::new();
     from.add_partition_offset("orders", 0, Offset::Offset(40)).unwrap();
-    assert_all_ok(vec![admin(&broker).delete_records(&from, &AdminOptions::new()).await]);
+    assert_all_ok(&[admin(&broker).delete_records(&from, &AdminOptions::new()).await]);
     assert_eq!(consumer.fetch_watermarks("orders", 0, PATIENCE).unwrap(), (40, 100));
     consumer.assign(&everything("orders", 2)).unwrap();
     assert_eq!(consume(&consumer, 60).len(), 60);
@@ -224,7 +226,8 @@ async fn old_records_go_when_the_partition_is_full() {
     assert_eq!(high, 200);
     assert!((100..150).contains(&low), "{low}");
     consumer.assign(&everything("orders", 1)).unwrap();
-    assert_eq!(consume(&consumer, usize::try_from(high - low).unwrap()).len() as i64, high - low);
+    let kept = usize::try_from(high - low).unwrap();
+    assert_eq!(consume(&consumer, kept).len(), kept);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -304,7 +307,7 @@ async fn a_simulated_group_shows_members_and_offsets() {
     broker.set_members("pipeline", Vec::new());
     foreign.commit(&asked, CommitMode::Sync).unwrap();
     assert_eq!(broker.committed("pipeline", "orders", 1), Some(0));
-    assert_all_ok(admin(&broker).delete_groups(&["pipeline"], &AdminOptions::new()).await.unwrap());
+    assert_all_ok(&admin(&broker).delete_groups(&["pipeline"], &AdminOptions::new()).await.unwrap());
     assert_eq!(broker.committed("pipeline", "orders", 1), None);
 }
 
@@ -314,13 +317,13 @@ async fn topics_are_administered() {
     let admin = admin(&broker);
     let options = AdminOptions::new();
     let wanted = || NewTopic::new("orders", 3, TopicReplication::Fixed(1));
-    assert_all_ok(admin.create_topics(&[wanted()], &options).await.unwrap());
+    assert_all_ok(&admin.create_topics(&[wanted()], &options).await.unwrap());
     let again = admin.create_topics(&[wanted()], &options).await.unwrap();
     assert_eq!(again, [Err(("orders".to_owned(), RDKafkaErrorCode::TopicAlreadyExists))]);
     let replicated = NewTopic::new("more", 1, TopicReplication::Fixed(3));
     let refused = admin.create_topics(&[replicated], &options).await.unwrap();
     assert_eq!(refused, [Err(("more".to_owned(), RDKafkaErrorCode::InvalidReplicationFactor))]);
-    assert_all_ok(admin.create_partitions(&[NewPartitions::new("orders", 5)], &options).await.unwrap());
+    assert_all_ok(&admin.create_partitions(&[NewPartitions::new("orders", 5)], &options).await.unwrap());
     let consumer = consumer(&broker, "looker");
     let metadata = consumer.fetch_metadata(None, PATIENCE).unwrap();
     assert_eq!(metadata.brokers()[0].id(), 1);
@@ -332,7 +335,7 @@ async fn topics_are_administered() {
     let setting = |at: usize, name: &str| described[at].as_ref().unwrap().get(name).unwrap().value.clone();
     assert_eq!(setting(0, "retention.bytes").as_deref(), Some("8388608"));
     assert_eq!(setting(1, "broker.id").as_deref(), Some("1"));
-    assert_all_ok(admin.delete_topics(&["orders"], &options).await.unwrap());
+    assert_all_ok(&admin.delete_topics(&["orders"], &options).await.unwrap());
     let gone = admin.delete_topics(&["orders"], &options).await.unwrap();
     assert_eq!(gone, [Err(("orders".to_owned(), RDKafkaErrorCode::UnknownTopicOrPartition))]);
 }
@@ -426,26 +429,26 @@ async fn what_no_client_should_send_closes_the_connection() {
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "a measurement, not a check"]
 async fn rate() {
-    const COUNT: usize = 600_000;
+    const COUNT: u32 = 600_000;
     let broker = Broker::start("demo").await.unwrap();
     broker.create_topic("orders", 64);
     let value = "x".repeat(300);
     let records: Vec<Record> = (0..100).map(|time| record(&value, time)).collect();
     let began = Instant::now();
     for round in 0..COUNT / 100 {
-        broker.append("orders", u32::try_from(round % 64).unwrap(), &records).unwrap();
+        broker.append("orders", round % 64, &records).unwrap();
     }
-    println!("append: {:.0} records/s", COUNT as f64 / began.elapsed().as_secs_f64());
+    println!("append: {:.0} records/s", f64::from(COUNT) / began.elapsed().as_secs_f64());
     let reader: BaseConsumer =
         config(&broker).set("group.id", "reader").set("queued.max.messages.kbytes", "262144").create().unwrap();
     let began = Instant::now();
     reader.assign(&everything("orders", 64)).unwrap();
     let mut count = 0;
     wait_for("all records", || {
-        count += usize::from(matches!(reader.poll(POLL), Some(Ok(_))));
+        count += u32::from(matches!(reader.poll(POLL), Some(Ok(_))));
         (count == COUNT).then_some(())
     });
-    println!("consume: {:.0} records/s", COUNT as f64 / began.elapsed().as_secs_f64());
+    println!("consume: {:.0} records/s", f64::from(COUNT) / began.elapsed().as_secs_f64());
     let producer = producer(&broker, &[("queue.buffering.max.messages", "1000000")]);
     let began = Instant::now();
     for number in 0..COUNT {
@@ -456,5 +459,5 @@ async fn rate() {
         }
     }
     producer.flush(PATIENCE).unwrap();
-    println!("produce: {:.0} records/s", COUNT as f64 / began.elapsed().as_secs_f64());
+    println!("produce: {:.0} records/s", f64::from(COUNT) / began.elapsed().as_secs_f64());
 }

@@ -187,7 +187,7 @@ fn commits_are_for_members_of_the_generation_or_for_nobodys_groups() {
 #[test]
 fn after_a_restart_members_have_their_session_to_come_back() {
     let mut script = Script::pair();
-    script.now += Duration::from_secs(60);
+    script.now += Duration::from_mins(1);
     script.group.revive(script.now);
     script.pass(5_000);
     assert_eq!(script.heartbeat("a", 1), Ok(()));

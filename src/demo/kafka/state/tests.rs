@@ -58,7 +58,7 @@ async fn every_announced_version_is_answered() {
 #[test]
 fn repeated_names_are_answered_once() {
     let names = ["a", "b", "a", "a"].map(|name| StrBytes::from_string(name.to_owned()));
-    let kept: Vec<_> = distinct(names.iter()).map(|name| name.to_string()).collect();
+    let kept: Vec<_> = distinct(names.iter()).map(ToString::to_string).collect();
     assert_eq!(kept, ["a", "b"]);
 }
 
