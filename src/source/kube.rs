@@ -4,14 +4,18 @@
 //! kind and namespace. Their facts are gathered into events. What is not watched (usage, service accounts)
 //! is polled, and only while somebody looks at it. Nothing here changes anything on a cluster.
 
+mod accounts;
 mod batch;
 mod connect;
+mod documents;
 mod intern;
 mod link;
 pub mod map;
 pub mod pace;
+mod permissions;
 mod session;
 pub mod trouble;
+mod usage;
 mod watch;
 mod watched;
 pub mod wire;
@@ -27,6 +31,8 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 pub use connect::{ConnectError, connect};
+pub use documents::{DocumentError, log_tail, pod_yaml};
+pub use permissions::{Permission, permissions};
 
 use crate::event::Event;
 use crate::model::change::Change;
@@ -42,7 +48,7 @@ use wire::workload::{Deployment, StatefulSet};
 /// Changes that may wait for the console before a watch has to.
 const BACKLOG: usize = 1024;
 /// How long events are followed after nobody looks at them any more.
-const LINGER: Duration = Duration::from_secs(60);
+const LINGER: Duration = Duration::from_mins(1);
 
 /// A way to one environment's cluster.
 #[derive(Clone)]
@@ -94,6 +100,8 @@ pub async fn run(
         tasks.spawn(follow::<StatefulSet>(watch.clone(), namespace));
     }
     tasks.spawn(hurry(watch.cluster.environment.name.clone(), interest.clone(), watch.gate.clone()));
+    tasks.spawn(usage::poll(watch.clone(), interest.clone()));
+    tasks.spawn(accounts::look_up(watch.clone(), interest.clone()));
     tasks.spawn(records(watch, interest));
     // Tasks end with the run: the set aborts them when it is dropped.
     tokio::select! {
@@ -104,13 +112,13 @@ pub async fn run(
 
 /// Passes a person's wish for the next try on.
 async fn hurry(environment: Arc<str>, mut interest: latest::Receiver<Arc<Interest>>, gate: Gate) {
-    let mut wished = false;
+    let mut before = false;
     while interest.changed().await.is_ok() {
-        let wishes = interest.borrow_and_update().retry.contains(&environment);
-        if wishes && !wished {
+        let now = interest.borrow_and_update().retry.contains(&environment);
+        if now && !before {
             gate.ask();
         }
-        wished = wishes;
+        before = now;
     }
 }
 

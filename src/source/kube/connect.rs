@@ -73,7 +73,6 @@ pub enum ConnectError {
 ///
 /// # Errors
 /// When the files or the context are missing or wrong.
-#[expect(clippy::unused_async, reason = "reading may move off the thread without a change for callers")]
 pub async fn connect(settings: &EnvironmentSettings) -> Result<Cluster, ConnectError> {
     let way = Way::find(settings)?;
     let config = way.config()?;

@@ -21,7 +21,7 @@ impl Pace {
     }
 
     /// The delay before the next try.
-    pub fn next(&mut self) -> Duration {
+    pub fn pause(&mut self) -> Duration {
         let delay = self.next;
         self.next = (delay * 2).min(self.limit);
         spread(delay)
@@ -37,7 +37,7 @@ impl Pace {
 #[must_use]
 pub fn spread(delay: Duration) -> Duration {
     let chance = RandomState::new().build_hasher().finish() % 200;
-    delay - delay * u32::try_from(chance).unwrap_or(0) / 1000
+    delay * u32::try_from(1000 - chance).unwrap_or(1000) / 1000
 }
 
 #[cfg(test)]
@@ -47,12 +47,12 @@ mod tests {
     #[test]
     fn delays_double_up_to_the_limit_and_start_again() {
         let mut pace = Pace::new(Duration::from_millis(500), Duration::from_secs(10));
-        let delays: Vec<Duration> = (0..7).map(|_| pace.next()).collect();
+        let delays: Vec<Duration> = (0..7).map(|_| pace.pause()).collect();
         for (delay, full) in delays.iter().zip([500_u64, 1000, 2000, 4000, 8000, 10_000, 10_000]) {
             let full = Duration::from_millis(full);
             assert!(*delay <= full && *delay >= full * 4 / 5, "{delay:?} for {full:?}");
         }
         pace.reset();
-        assert!(pace.next() <= Duration::from_millis(500));
+        assert!(pace.pause() <= Duration::from_millis(500));
     }
 }

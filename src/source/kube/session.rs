@@ -57,15 +57,10 @@ struct Room {
 impl Room {
     async fn current(&self) -> Result<(Client, Instant), BoxError> {
         let mut built = self.built.lock().await;
-        let (client, at) = match built.as_ref().filter(|(client, at)| self.serves(client, *at)) {
-            Some((client, at)) => (client.clone(), *at),
-            None => {
-                let client = self.build().await;
-                let at = Instant::now();
-                *built = Some((client.clone(), at));
-                (client, at)
-            }
-        };
+        if !built.as_ref().is_some_and(|(client, at)| self.serves(client, *at)) {
+            *built = Some((self.build().await, Instant::now()));
+        }
+        let Some((client, at)) = built.clone() else { return Err("there is no client".into()) };
         drop(built);
         let client = client.map_err(|words| kube::Error::Auth(AuthError::AuthExec(words.to_string())))?;
         Ok((client, at))

@@ -12,23 +12,31 @@ use kube::runtime::watcher;
 const LONGEST: usize = 500;
 
 /// Why a request failed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Trouble {
     /// No answer: refused, reset, unknown host, TLS.
+    #[error("{0}")]
     Unreachable(Arc<str>),
     /// The server does not know who we are.
+    #[error("{0}")]
     Unauthorized(Arc<str>),
     /// The server knows who we are, and refuses.
+    #[error("{0}")]
     Forbidden(Arc<str>),
     /// There is no such thing.
+    #[error("{0}")]
     Absent(Arc<str>),
     /// The server does not understand the request.
+    #[error("{0}")]
     Invalid(Arc<str>),
     /// The resource version is too old: list again.
+    #[error("the resource version is too old")]
     Gone,
     /// The server is overloaded or not ready.
+    #[error("{0}")]
     Busy(Arc<str>),
     /// An answer that does not make sense.
+    #[error("{0}")]
     Garbled(Arc<str>),
 }
 
@@ -44,7 +52,7 @@ impl Trouble {
             | Self::Invalid(words)
             | Self::Busy(words)
             | Self::Garbled(words) => words.clone(),
-            Self::Gone => "the resource version is too old".into(),
+            Self::Gone => self.to_string().into(),
         }
     }
 
@@ -121,7 +129,7 @@ fn deepest(error: &kube::Error) -> String {
     }
     let text = text.split(" (os error").next().unwrap_or(&text).to_owned();
     let mut letters = text.chars();
-    letters.next().map_or(text.clone(), |first| first.to_lowercase().chain(letters).collect())
+    letters.next().map(|first| first.to_lowercase().chain(letters).collect()).unwrap_or_default()
 }
 
 /// A login helper that fails says why on its standard error; its standard output may hold a token.

@@ -32,7 +32,7 @@ use crate::model::change::{Change, Kind, Scope, ScopeState};
 use crate::model::key::ObjectKey;
 
 /// After a refusal, or for a kind that the cluster does not have: when to look again.
-const RECHECK: Duration = Duration::from_secs(60);
+const RECHECK: Duration = Duration::from_mins(1);
 /// Delays after other failures: first and longest.
 const RETRY: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(10));
 /// A server that knows streaming lists sends the next object of one sooner than this.
@@ -40,7 +40,7 @@ const STREAM_PATIENCE: Duration = Duration::from_secs(3);
 /// A watch that broke is resumed this often in a row before it starts again.
 const RESUMES: u32 = 2;
 /// Long enough to mean "no limit".
-const FOREVER: Duration = Duration::from_secs(86_400 * 365);
+const FOREVER: Duration = Duration::from_hours(24 * 365);
 
 /// An object that can be watched.
 pub trait Watched:
@@ -145,10 +145,11 @@ impl<K: Watched> Follower<K> {
                         return End::Closed;
                     }
                 }
-                Ok(Some(Err(error))) => match self.broke(&error, streaming, &mut broken).await {
-                    Some(end) => return end,
-                    None => {}
-                },
+                Ok(Some(Err(error))) => {
+                    if let Some(end) = self.broke(&error, &mut broken).await {
+                        return end;
+                    }
+                }
                 Ok(None) => return End::Again,
                 Err(_) => {
                     // Servers before 1.27 ignore the request for a streaming list and never end it.
@@ -197,7 +198,7 @@ impl<K: Watched> Follower<K> {
     }
 
     /// Whether a failure ends the watch, or kube's watcher may go on by itself.
-    async fn broke(&mut self, error: &watcher::Error, streaming: bool, broken: &mut u32) -> Option<End> {
+    async fn broke(&self, error: &watcher::Error, broken: &mut u32) -> Option<End> {
         match (error, Trouble::from(error)) {
             // The watcher starts a new list.
             (watcher::Error::WatchError(_), Trouble::Gone) => None,
@@ -212,10 +213,7 @@ impl<K: Watched> Follower<K> {
                 sleep(spread(RETRY.0)).await;
                 None
             }
-            (_, Trouble::Invalid(_)) if streaming => {
-                self.watch.streaming.store(false, Ordering::Relaxed);
-                Some(End::Again)
-            }
+            (_, Trouble::Invalid(_)) if self.watch.streaming.swap(false, Ordering::Relaxed) => Some(End::Again),
             (_, trouble) => Some(End::Trouble(trouble)),
         }
     }
@@ -234,7 +232,7 @@ impl<K: Watched> Follower<K> {
                 self.report(ScopeState::Absent).await;
                 self.watch.gate.wait(spread(RECHECK)).await;
             }
-            Trouble::Gone => self.watch.gate.wait(self.pace.next()).await,
+            Trouble::Gone => self.watch.gate.wait(self.pace.pause()).await,
             trouble => {
                 let since = match &self.state {
                     Some(ScopeState::Stale(since, _)) => *since,
@@ -244,7 +242,7 @@ impl<K: Watched> Follower<K> {
                     self.watch.gate.doubt();
                 }
                 self.report(ScopeState::Stale(since, trouble.words())).await;
-                self.watch.gate.wait(self.pace.next()).await;
+                self.watch.gate.wait(self.pace.pause()).await;
                 self.watch.gate.open().await;
             }
         }

@@ -1,4 +1,4 @@
-//! Deployments and StatefulSets that run JobManagers or TaskManagers.
+//! `Deployment`s and `StatefulSet`s that run JobManagers or TaskManagers.
 
 use std::collections::BTreeMap;
 

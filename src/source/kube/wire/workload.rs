@@ -1,4 +1,4 @@
-//! Deployments and StatefulSets.
+//! `Deployment`s and `StatefulSet`s.
 
 use serde::Deserialize;
 

@@ -1,0 +1,241 @@
+//! Texts that one screen asks for: a pod as YAML, the end of a container's log.
+//!
+//! Both come from strangers. Secrets that somebody wrote into a manifest in plain text must not reach the
+//! screen, so values are masked by the names they carry. A log is kept to its last megabytes while it is read.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http_body_util::BodyExt;
+use kube::Resource;
+use kube::api::{GetParams, LogParams};
+use kube::client::Body;
+use kube::core::Request;
+use serde_json::Value;
+use tokio::time::timeout;
+
+use super::Cluster;
+use super::trouble::{Trouble, of_status};
+use super::wire::pod::Pod;
+use crate::model::key::PodKey;
+
+/// How long a document may take.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// Most bytes of a log that are kept: the last ones.
+const LARGEST_LOG: usize = 4 << 20;
+/// Longest single value in a YAML text.
+const LARGEST_VALUE: usize = 4 << 10;
+/// Put where a secret stood.
+const MASK: &str = "******";
+/// Names that carry secrets hold one of these words.
+const SECRET_WORDS: [&str; 13] = [
+    "password",
+    "passwd",
+    "passphrase",
+    "secret",
+    "token",
+    "credential",
+    "apikey",
+    "api-key",
+    "accesskey",
+    "access-key",
+    "privatekey",
+    "private-key",
+    "jaas",
+];
+
+/// Why a document could not be had.
+#[derive(Debug, thiserror::Error)]
+pub enum DocumentError {
+    /// The server's answer.
+    #[error("{what} of pod {pod} could not be read: {trouble}")]
+    Refused {
+        /// Which document.
+        what: &'static str,
+        /// Of which pod.
+        pod: Arc<str>,
+        /// Why.
+        trouble: Trouble,
+    },
+    /// No YAML came of it.
+    #[error("the YAML of pod {pod} could not be written: {words}")]
+    Yaml {
+        /// Of which pod.
+        pod: Arc<str>,
+        /// Why.
+        words: String,
+    },
+}
+
+/// A pod as YAML, without managed fields and without secrets.
+///
+/// # Errors
+/// When the server does not give it.
+pub async fn pod_yaml(cluster: &Cluster, pod: &PodKey) -> Result<Arc<str>, DocumentError> {
+    let refused = |trouble| DocumentError::Refused { what: "the YAML", pod: pod.name.clone(), trouble };
+    let request = Request::new(Pod::url_path(&(), Some(&pod.namespace)))
+        .get(&pod.name, &GetParams::default())
+        .map_err(|error| refused(Trouble::Garbled(error.to_string().into())))?;
+    let mut object: Value = match timeout(PATIENCE, cluster.client.request(request)).await {
+        Ok(answer) => answer.map_err(|error| refused(Trouble::from(&error)))?,
+        Err(_) => return Err(refused(late())),
+    };
+    clean(&mut object);
+    let yaml = serde_saphyr::to_string(&object);
+    yaml.map(Into::into).map_err(|error| DocumentError::Yaml { pod: pod.name.clone(), words: error.to_string() })
+}
+
+/// The last lines of a container's log, or of its previous run's.
+///
+/// # Errors
+/// When the server does not give it.
+pub async fn log_tail(
+    cluster: &Cluster,
+    pod: &PodKey,
+    container: &str,
+    previous: bool,
+    lines: i64,
+) -> Result<Arc<str>, DocumentError> {
+    let refused = |trouble| DocumentError::Refused { what: "the log", pod: pod.name.clone(), trouble };
+    let parameters =
+        LogParams { container: Some(container.to_owned()), previous, tail_lines: Some(lines), ..LogParams::default() };
+    let request = Request::new(Pod::url_path(&(), Some(&pod.namespace)))
+        .logs(&pod.name, &parameters)
+        .map_err(|error| refused(Trouble::Garbled(error.to_string().into())))?;
+    let read = read(cluster, request.map(Body::from));
+    timeout(PATIENCE, read).await.unwrap_or_else(|_| Err(late())).map_err(refused)
+}
+
+fn late() -> Trouble {
+    Trouble::Unreachable(format!("no answer within {} s", PATIENCE.as_secs()).into())
+}
+
+/// Logs need not be UTF-8, so kube's own reader does not serve.
+async fn read(cluster: &Cluster, request: http::Request<Body>) -> Result<Arc<str>, Trouble> {
+    let response = cluster.client.send(request).await.map_err(|error| Trouble::from(&error))?;
+    let status = response.status();
+    let mut body = response.into_body();
+    let mut kept: Vec<u8> = Vec::new();
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|error| Trouble::from(&kube::Error::Service(error.into())))?;
+        let Ok(bytes) = frame.into_data() else { continue };
+        kept.extend_from_slice(&bytes);
+        if kept.len() > 2 * LARGEST_LOG {
+            kept.drain(..kept.len() - LARGEST_LOG);
+        }
+    }
+    kept.drain(..kept.len().saturating_sub(LARGEST_LOG));
+    let text = String::from_utf8_lossy(&kept);
+    if status.is_success() {
+        return Ok(text.as_ref().into());
+    }
+    let said: Option<Value> = serde_json::from_str(&text).ok();
+    let message = said.as_ref().and_then(|said| said.get("message")?.as_str()).unwrap_or(&text);
+    Err(of_status(status.as_u16(), status.canonical_reason().unwrap_or_default(), message))
+}
+
+fn clean(object: &mut Value) {
+    if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
+        metadata.remove("managedFields");
+        if let Some(annotations) = metadata.get_mut("annotations").and_then(Value::as_object_mut) {
+            // A copy of the whole manifest, with all that is masked below.
+            annotations.remove("kubectl.kubernetes.io/last-applied-configuration");
+        }
+    }
+    for kind in ["containers", "initContainers", "ephemeralContainers"] {
+        let containers = object.pointer_mut(&format!("/spec/{kind}")).and_then(Value::as_array_mut);
+        for container in containers.into_iter().flatten() {
+            mask_environment(container);
+            mask_arguments(container, "args");
+            mask_arguments(container, "command");
+        }
+    }
+    shorten(object);
+}
+
+fn mask_environment(container: &mut Value) {
+    for variable in container.get_mut("env").and_then(Value::as_array_mut).into_iter().flatten() {
+        let name = variable.get("name").and_then(Value::as_str).unwrap_or_default().to_owned();
+        if let Some(Value::String(value)) = variable.get_mut("value") {
+            *value = if sounds_secret(&name) { MASK.to_owned() } else { masked(value) };
+        }
+    }
+}
+
+fn mask_arguments(container: &mut Value, list: &str) {
+    let mut follows_secret = false;
+    for argument in container.get_mut(list).and_then(Value::as_array_mut).into_iter().flatten() {
+        let Value::String(text) = argument else { continue };
+        let flag = text.starts_with('-') && !text.contains('=') && sounds_secret(text);
+        *text = if follows_secret && !text.starts_with('-') { MASK.to_owned() } else { masked(text) };
+        follows_secret = flag;
+    }
+}
+
+fn sounds_secret(name: &str) -> bool {
+    let name = name.to_ascii_lowercase().replace(['_', '.'], "-");
+    SECRET_WORDS.iter().any(|word| name.contains(word))
+}
+
+/// Masks `name: value` and `name=value` lines whose name sounds secret, and passwords in addresses.
+fn masked(text: &str) -> String {
+    let line = |line: &str| -> String {
+        let parted = line.find(['=', ':']).and_then(|at| line.split_at_checked(at + 1));
+        match parted {
+            Some((name, value)) if sounds_secret(name) && !value.trim().is_empty() => format!("{name}{MASK}"),
+            _ => masked_address(line),
+        }
+    };
+    text.split('\n').map(line).collect::<Vec<_>>().join("\n")
+}
+
+fn masked_address(text: &str) -> String {
+    let found = text.split_once("://").and_then(|(scheme, rest)| {
+        let authority = rest.split(['/', '?', ' ']).next()?;
+        let (login, _) = authority.rsplit_once('@')?;
+        let (user, _) = login.split_once(':')?;
+        Some(format!("{scheme}://{user}:{MASK}{}", rest.strip_prefix(login)?))
+    });
+    found.unwrap_or_else(|| text.to_owned())
+}
+
+fn shorten(value: &mut Value) {
+    match value {
+        Value::String(text) if text.len() > LARGEST_VALUE => {
+            text.truncate(text.floor_char_boundary(LARGEST_VALUE));
+            text.push('…');
+        }
+        Value::Array(items) => items.iter_mut().for_each(shorten),
+        Value::Object(fields) => fields.values_mut().for_each(shorten),
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn secrets_and_noise_are_gone_and_references_stay() {
+        let mut pod = json!({
+            "metadata": {"name": "p", "managedFields": [1], "annotations": {"kubectl.kubernetes.io/last-applied-configuration": "hunter2", "huge": "x".repeat(100_000)}},
+            "spec": {"containers": [{"env": [
+                {"name": "DB_PASSWORD", "value": "hunter2"},
+                {"name": "FLINK_PROPERTIES", "value": "s3.secret-key: hunter2\nparallelism.default: 4\nsasl.jaas.config=x hunter2"},
+                {"name": "AWS_ACCESS_KEY_ID", "value": "hunter2"},
+                {"name": "URL", "value": "jdbc:postgresql://app:hunter2@db/x"},
+                {"name": "API_TOKEN", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}},
+                {"name": "MODE", "value": "fast"}],
+                "args": ["--password=hunter2", "--auth-token", "hunter2", "--mode=fast"]}]},
+        });
+        clean(&mut pod);
+        let yaml = serde_saphyr::to_string(&pod).unwrap();
+        assert!(!yaml.contains("hunter2"), "{yaml}");
+        assert!(
+            yaml.contains("secretKeyRef") && yaml.contains("parallelism.default: 4") && yaml.contains("--mode=fast")
+        );
+        assert!(yaml.len() < 10_000 && !yaml.contains("managedFields"));
+    }
+}
