@@ -1,0 +1,286 @@
+//! Consumer groups that somebody looks at: their state, members and committed offsets.
+//!
+//! A group lives on one broker, its coordinator, which is looked up once. Groups of one coordinator share one
+//! request for offsets and one for states. Nothing here joins a group or commits.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use kafka_protocol::error::{ParseResponseErrorCode, ResponseError};
+use kafka_protocol::messages::offset_fetch_request::{
+    OffsetFetchRequestGroup, OffsetFetchRequestTopic, OffsetFetchRequestTopics,
+};
+use kafka_protocol::messages::{
+    ConsumerGroupDescribeRequest, DescribeGroupsRequest, FindCoordinatorRequest, GroupId, OffsetFetchRequest,
+    OffsetFetchResponse,
+};
+use kafka_protocol::protocol::StrBytes;
+
+use super::cluster::{Answer, Cluster};
+use super::topics::topic_name;
+use super::trouble::Trouble;
+
+/// From this version on a coordinator is looked up for many groups at once.
+const LOOKUP_BATCHED: i16 = 4;
+/// From this version on offsets are asked for many groups at once.
+const OFFSETS_BATCHED: i16 = 8;
+/// The state of a group that nobody knows.
+const DEAD: &str = "Dead";
+/// The state of a group that this user may not see; Kafka has no word for it.
+const FORBIDDEN: &str = "Forbidden";
+
+/// A group to ask for.
+#[derive(Clone, Debug)]
+pub(super) struct Query {
+    pub group: Arc<str>,
+    /// Partitions that matter; `None` means all that it has committed.
+    pub partitions: Option<BTreeMap<Arc<str>, Vec<i32>>>,
+}
+
+/// How a group stands.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Standing {
+    /// Kafka's word; empty when the broker does not tell.
+    pub state: Arc<str>,
+    pub members: u32,
+    /// Committed offsets by topic and partition.
+    pub committed: BTreeMap<(Arc<str>, i32), i64>,
+}
+
+/// Where groups live.
+#[derive(Default)]
+pub(super) struct Groups {
+    coordinators: HashMap<Arc<str>, i32>,
+}
+
+impl Groups {
+    /// Asks for groups; those whose coordinator did not answer are left out.
+    pub(super) async fn fetch(&mut self, cluster: &mut Cluster, queries: Vec<Query>) -> HashMap<Arc<str>, Standing> {
+        self.find(cluster, &queries).await;
+        let mut by_coordinator: BTreeMap<i32, Vec<Query>> = BTreeMap::new();
+        for query in queries {
+            if let Some(coordinator) = self.coordinators.get(&query.group) {
+                by_coordinator.entry(*coordinator).or_default().push(query);
+            }
+        }
+        let names: Vec<(i32, Vec<Arc<str>>)> = by_coordinator
+            .iter()
+            .map(|(coordinator, queries)| (*coordinator, queries.iter().map(|query| query.group.clone()).collect()))
+            .collect();
+        let mut standings = self.offsets(cluster, by_coordinator).await;
+        for (group, (state, members)) in self.states(cluster, names).await {
+            if let Some(standing) = standings.get_mut(&group)
+                && &*standing.state != FORBIDDEN
+            {
+                standing.state = state;
+                standing.members = members;
+            }
+        }
+        standings
+    }
+
+    /// Looks up the coordinators that are not known.
+    async fn find(&mut self, cluster: &mut Cluster, queries: &[Query]) {
+        let unknown: Vec<Arc<str>> = queries
+            .iter()
+            .filter(|query| !self.coordinators.contains_key(&query.group))
+            .map(|query| query.group.clone())
+            .collect();
+        if unknown.is_empty() {
+            return;
+        }
+        // Any broker knows; the next one is asked when one does not answer.
+        for broker in cluster.brokers() {
+            let answers = cluster.ask::<FindCoordinatorRequest, _, _>(vec![(broker, unknown.clone())], 4, lookup).await;
+            for Answer { about, result } in answers {
+                let Ok(responses) = result else { continue };
+                for (response, group) in responses.iter().zip(&about) {
+                    if response.coordinators.is_empty() && response.error_code.is_ok() {
+                        self.coordinators.insert(group.clone(), response.node_id.0);
+                    }
+                    for found in response.coordinators.iter().filter(|found| found.error_code.is_ok()) {
+                        self.coordinators.insert(found.key.as_str().into(), found.node_id.0);
+                    }
+                }
+                return;
+            }
+        }
+    }
+
+    async fn offsets(
+        &mut self,
+        cluster: &mut Cluster,
+        batches: BTreeMap<i32, Vec<Query>>,
+    ) -> HashMap<Arc<str>, Standing> {
+        let mut standings = HashMap::new();
+        let answers = cluster.ask::<OffsetFetchRequest, _, _>(batches.into_iter().collect(), 9, offsets_requests).await;
+        for Answer { about, result } in answers {
+            match result {
+                Ok(responses) => {
+                    for (response, query) in responses.iter().zip(&about) {
+                        for (group, code, committed) in commits(response, &query.group) {
+                            self.take(&mut standings, group, code, committed);
+                        }
+                    }
+                }
+                // The group may have moved to another broker meanwhile.
+                Err(trouble) if !matches!(trouble, Trouble::NotOffered { .. }) => {
+                    for query in &about {
+                        self.coordinators.remove(&query.group);
+                    }
+                }
+                Err(_) => {}
+            }
+        }
+        standings
+    }
+
+    fn take(
+        &mut self,
+        standings: &mut HashMap<Arc<str>, Standing>,
+        group: Arc<str>,
+        code: i16,
+        committed: BTreeMap<(Arc<str>, i32), i64>,
+    ) {
+        let standing = match code.err() {
+            None => Standing { committed, ..Standing::default() },
+            Some(ResponseError::GroupAuthorizationFailed) => {
+                Standing { state: FORBIDDEN.into(), ..Standing::default() }
+            }
+            Some(ResponseError::GroupIdNotFound) => Standing { state: DEAD.into(), ..Standing::default() },
+            Some(error) => {
+                tracing::debug!(%group, %error, "coordinator did not tell offsets");
+                self.coordinators.remove(&group);
+                return;
+            }
+        };
+        standings.insert(group, standing);
+    }
+
+    /// States and numbers of members.
+    async fn states(
+        &self,
+        cluster: &mut Cluster,
+        batches: Vec<(i32, Vec<Arc<str>>)>,
+    ) -> HashMap<Arc<str>, (Arc<str>, u32)> {
+        let mut states: HashMap<Arc<str>, (Arc<str>, u32)> = HashMap::new();
+        let build = |groups: &Vec<Arc<str>>, _: i16| {
+            vec![DescribeGroupsRequest::default().with_groups(groups.iter().map(|group| group_id(group)).collect())]
+        };
+        for answer in cluster.ask::<DescribeGroupsRequest, _, _>(batches, 5, build).await {
+            for group in answer.result.into_iter().flatten().flat_map(|response| response.groups) {
+                if group.error_code.is_ok() {
+                    states.insert(
+                        group.group_id.as_str().into(),
+                        (group.group_state.as_str().into(), count(&group.members)),
+                    );
+                }
+            }
+        }
+        self.states_of_new_protocol(cluster, &mut states).await;
+        states
+    }
+
+    /// Groups of the newer consumer protocol look dead to the older question.
+    async fn states_of_new_protocol(&self, cluster: &mut Cluster, states: &mut HashMap<Arc<str>, (Arc<str>, u32)>) {
+        let mut batches: BTreeMap<i32, Vec<Arc<str>>> = BTreeMap::new();
+        for group in states.iter().filter(|(_, (state, _))| &**state == DEAD).map(|(group, _)| group) {
+            if let Some(coordinator) = self.coordinators.get(group) {
+                batches.entry(*coordinator).or_default().push(group.clone());
+            }
+        }
+        if batches.is_empty() {
+            return;
+        }
+        let build = |groups: &Vec<Arc<str>>, _: i16| {
+            let groups = groups.iter().map(|group| group_id(group)).collect();
+            vec![ConsumerGroupDescribeRequest::default().with_group_ids(groups)]
+        };
+        for answer in cluster.ask::<ConsumerGroupDescribeRequest, _, _>(batches.into_iter().collect(), 1, build).await {
+            for group in answer.result.into_iter().flatten().flat_map(|response| response.groups) {
+                if group.error_code.is_ok() {
+                    states.insert(
+                        group.group_id.as_str().into(),
+                        (group.group_state.as_str().into(), count(&group.members)),
+                    );
+                }
+            }
+        }
+    }
+}
+
+fn count<T>(members: &[T]) -> u32 {
+    u32::try_from(members.len()).unwrap_or(u32::MAX)
+}
+
+fn group_id(name: &str) -> GroupId {
+    GroupId(StrBytes::from_string(name.to_owned()))
+}
+
+fn lookup(groups: &Vec<Arc<str>>, version: i16) -> Vec<FindCoordinatorRequest> {
+    let key = |group: &Arc<str>| StrBytes::from_string(group.to_string());
+    if version >= LOOKUP_BATCHED {
+        vec![FindCoordinatorRequest::default().with_coordinator_keys(groups.iter().map(key).collect())]
+    } else {
+        groups.iter().map(|group| FindCoordinatorRequest::default().with_key(key(group))).collect()
+    }
+}
+
+fn offsets_requests(queries: &Vec<Query>, version: i16) -> Vec<OffsetFetchRequest> {
+    if version >= OFFSETS_BATCHED {
+        let groups = queries.iter().map(|query| {
+            let topics = query.partitions.as_ref().map(|wanted| {
+                let topic = |(name, partitions): (&Arc<str>, &Vec<i32>)| {
+                    let topic = OffsetFetchRequestTopics::default().with_name(topic_name(name));
+                    topic.with_partition_indexes(partitions.clone())
+                };
+                wanted.iter().map(topic).collect()
+            });
+            OffsetFetchRequestGroup::default().with_group_id(group_id(&query.group)).with_topics(topics)
+        });
+        return vec![OffsetFetchRequest::default().with_groups(groups.collect())];
+    }
+    let single = |query: &Query| {
+        let topics = query.partitions.as_ref().map(|wanted| {
+            let topic = |(name, partitions): (&Arc<str>, &Vec<i32>)| {
+                let topic = OffsetFetchRequestTopic::default().with_name(topic_name(name));
+                topic.with_partition_indexes(partitions.clone())
+            };
+            wanted.iter().map(topic).collect()
+        });
+        OffsetFetchRequest::default().with_group_id(group_id(&query.group)).with_topics(topics)
+    };
+    queries.iter().map(single).collect()
+}
+
+type Commits = (Arc<str>, i16, BTreeMap<(Arc<str>, i32), i64>);
+
+/// Committed offsets in either shape of the answer: of many groups, or of the one that was asked for.
+fn commits(response: &OffsetFetchResponse, asked: &Arc<str>) -> Vec<Commits> {
+    let known = |offset: i64, code: i16| (offset >= 0 && code.is_ok()).then_some(offset);
+    if response.groups.is_empty() {
+        let mut committed = BTreeMap::new();
+        for topic in &response.topics {
+            let name: Arc<str> = topic.name.as_str().into();
+            let partitions = topic.partitions.iter().filter_map(|partition| {
+                let offset = known(partition.committed_offset, partition.error_code)?;
+                Some(((name.clone(), partition.partition_index), offset))
+            });
+            committed.extend(partitions);
+        }
+        return vec![(asked.clone(), response.error_code, committed)];
+    }
+    let of_group = |group: &kafka_protocol::messages::offset_fetch_response::OffsetFetchResponseGroup| {
+        let mut committed = BTreeMap::new();
+        for topic in &group.topics {
+            let name: Arc<str> = topic.name.as_str().into();
+            let partitions = topic.partitions.iter().filter_map(|partition| {
+                let offset = known(partition.committed_offset, partition.error_code)?;
+                Some(((name.clone(), partition.partition_index), offset))
+            });
+            committed.extend(partitions);
+        }
+        (Arc::from(group.group_id.as_str()), group.error_code, committed)
+    };
+    response.groups.iter().map(of_group).collect()
+}

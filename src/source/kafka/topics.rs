@@ -1,0 +1,309 @@
+//! Topics that somebody looks at: their partitions, leaders and ends.
+//!
+//! One request per broker asks for the ends of all its partitions. Partition lists change rarely, so they are
+//! asked for now and then, or when a broker says that it no longer leads. Asking never creates a topic.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use kafka_protocol::error::{ParseResponseErrorCode, ResponseError};
+use kafka_protocol::messages::list_offsets_request::{ListOffsetsPartition, ListOffsetsTopic};
+use kafka_protocol::messages::metadata_request::MetadataRequestTopic;
+use kafka_protocol::messages::metadata_response::MetadataResponseTopic;
+use kafka_protocol::messages::{ListOffsetsRequest, ListOffsetsResponse, MetadataRequest, TopicName};
+use kafka_protocol::protocol::StrBytes;
+use tokio::time::Instant;
+
+use super::arrivals::Arrivals;
+use super::cluster::Cluster;
+use super::series::Series;
+use super::trouble::Trouble;
+use crate::model::Time;
+use crate::model::change::Change;
+use crate::model::kafka::{PartitionEnds, Topic};
+use crate::model::key::KafkaKey;
+
+/// How old a partition list may be.
+const LAYOUT_AGE: Duration = Duration::from_secs(10);
+/// How old the oldest offsets may be: only retention moves them.
+const LOW_AGE: Duration = Duration::from_secs(10);
+/// How long a topic is remembered after the last look.
+const MEMORY: Duration = Duration::from_secs(300);
+/// Kafka's special times: the end and the beginning of the log.
+const LATEST: i64 = -1;
+const EARLIEST: i64 = -2;
+/// No leader.
+const NOBODY: i32 = -1;
+
+/// The topics.
+#[derive(Default)]
+pub(super) struct Topics {
+    known: BTreeMap<Arc<str>, Watched>,
+}
+
+struct Watched {
+    layout: Layout,
+    laid_out: Option<Instant>,
+    lows_at: Option<Instant>,
+    wanted_at: Instant,
+    ends: BTreeMap<i32, PartitionEnds>,
+    produced: Series,
+    arrivals: BTreeMap<i32, Arrivals>,
+}
+
+enum Layout {
+    /// Not asked for yet.
+    Unknown,
+    /// It is not there, in words.
+    Missing(Arc<str>),
+    /// Leader by partition.
+    Known(BTreeMap<i32, i32>),
+}
+
+/// A broker's share of a question: topic and partitions.
+type Share = BTreeMap<Arc<str>, Vec<i32>>;
+
+impl Topics {
+    /// Learns the partitions of topics that are new or were not looked at for a while. Says whether it asked.
+    pub(super) async fn locate(&mut self, cluster: &mut Cluster, names: &BTreeSet<Arc<str>>) -> Result<bool, Trouble> {
+        let now = Instant::now();
+        for name in names {
+            self.known.entry(name.clone()).or_insert_with(|| Watched::new(now)).wanted_at = now;
+        }
+        self.known.retain(|_, topic| now.duration_since(topic.wanted_at) < MEMORY);
+        let stale: Vec<&Arc<str>> = names
+            .iter()
+            .filter(|name| {
+                let laid_out = self.known.get(*name).and_then(|topic| topic.laid_out);
+                laid_out.is_none_or(|moment| now.duration_since(moment) >= LAYOUT_AGE)
+            })
+            .collect();
+        if stale.is_empty() {
+            return Ok(false);
+        }
+        let answer = cluster.metadata(&metadata_request(stale.into_iter())).await?;
+        for topic in &answer.topics {
+            let Some(name) = &topic.name else { continue };
+            if let Some(watched) = self.known.get_mut(name.as_str()) {
+                watched.lay_out(topic, now);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Looks at the ends of topics. Says what kept each broker that could not be asked.
+    pub(super) async fn measure(&mut self, cluster: &mut Cluster, names: &BTreeSet<Arc<str>>) -> Vec<Trouble> {
+        let now = Instant::now();
+        let all = self.shares(names, |_| true);
+        if all.is_empty() {
+            return Vec::new();
+        }
+        let due = self.shares(names, |topic| topic.lows_at.is_none_or(|moment| now.duration_since(moment) >= LOW_AGE));
+        let mut troubles = self.ask_ends(cluster, all, LATEST).await;
+        if !due.is_empty() {
+            troubles.extend(self.ask_ends(cluster, due, EARLIEST).await);
+            for name in names {
+                if let Some(topic) = self.known.get_mut(name) {
+                    topic.lows_at = Some(now);
+                }
+            }
+        }
+        troubles
+    }
+
+    /// Notes rates and arrivals at the moment of the last look.
+    pub(super) fn observe(&mut self, names: &BTreeSet<Arc<str>>, at: Time) {
+        for name in names {
+            if let Some(topic) = self.known.get_mut(name) {
+                let total = topic.ends.values().map(|ends| ends.high).sum();
+                topic.produced.observe(at, total, topic.ends.len());
+                for ends in topic.ends.values() {
+                    topic.arrivals.entry(ends.partition).or_default().observe(at, ends.high);
+                }
+            }
+        }
+    }
+
+    async fn ask_ends(&mut self, cluster: &mut Cluster, shares: BTreeMap<i32, Share>, time: i64) -> Vec<Trouble> {
+        let build = |share: &Share, _: i16| vec![ends_request(share, time)];
+        let mut troubles = Vec::new();
+        for answer in cluster.ask::<ListOffsetsRequest, _, _>(shares.into_iter().collect(), 7, build).await {
+            match answer.result {
+                Ok(responses) => responses.iter().for_each(|response| self.take_ends(response, time)),
+                Err(trouble) => {
+                    // Its partitions may have moved to another broker meanwhile.
+                    self.forget_layout(answer.about.keys());
+                    troubles.push(trouble);
+                }
+            }
+        }
+        troubles
+    }
+
+    fn take_ends(&mut self, response: &ListOffsetsResponse, time: i64) {
+        for topic in &response.topics {
+            let Some(watched) = self.known.get_mut(topic.name.as_str()) else { continue };
+            for answer in &topic.partitions {
+                let partition = answer.partition_index;
+                if answer.error_code.is_err() {
+                    watched.laid_out = None;
+                } else if time == LATEST {
+                    let high = answer.offset;
+                    let ends = watched.ends.entry(partition).or_insert(PartitionEnds { partition, low: 0, high });
+                    ends.high = high;
+                    ends.low = ends.low.min(high);
+                } else if let Some(ends) = watched.ends.get_mut(&partition) {
+                    ends.low = answer.offset.min(ends.high);
+                }
+            }
+        }
+    }
+
+    fn forget_layout<'a>(&mut self, names: impl Iterator<Item = &'a Arc<str>>) {
+        for name in names {
+            if let Some(topic) = self.known.get_mut(name) {
+                topic.laid_out = None;
+            }
+        }
+    }
+
+    /// Partitions of topics by the broker that leads them.
+    fn shares(&self, names: &BTreeSet<Arc<str>>, wanted: impl Fn(&Watched) -> bool) -> BTreeMap<i32, Share> {
+        let mut shares: BTreeMap<i32, Share> = BTreeMap::new();
+        for name in names {
+            let Some(Watched { layout: Layout::Known(leaders), .. }) =
+                self.known.get(name).filter(|topic| wanted(topic))
+            else {
+                continue;
+            };
+            for (partition, leader) in leaders.iter().filter(|(_, leader)| **leader != NOBODY) {
+                shares.entry(*leader).or_default().entry(name.clone()).or_default().push(*partition);
+            }
+        }
+        shares
+    }
+
+    /// Partition numbers of a topic; `None` until known.
+    pub(super) fn partitions(&self, name: &str) -> Option<Vec<i32>> {
+        match &self.known.get(name)?.layout {
+            Layout::Known(leaders) => Some(leaders.keys().copied().collect()),
+            Layout::Unknown | Layout::Missing(_) => None,
+        }
+    }
+
+    /// The ends of a partition; `None` when they were never had.
+    pub(super) fn ends(&self, name: &str, partition: i32) -> Option<PartitionEnds> {
+        self.known.get(name)?.ends.get(&partition).copied()
+    }
+
+    /// The broker that leads a partition.
+    pub(super) fn leader(&self, name: &str, partition: i32) -> Option<i32> {
+        match &self.known.get(name)?.layout {
+            Layout::Known(leaders) => leaders.get(&partition).copied().filter(|leader| *leader != NOBODY),
+            Layout::Unknown | Layout::Missing(_) => None,
+        }
+    }
+
+    /// What is known of the moments at which a partition's records were written.
+    pub(super) fn arrivals(&mut self, name: &str, partition: i32) -> Option<&mut Arrivals> {
+        self.known.get_mut(name)?.arrivals.get_mut(&partition)
+    }
+
+    /// The facts about topics, for the console.
+    pub(super) fn report(&self, environment: &Arc<str>, names: &BTreeSet<Arc<str>>, at: Time) -> Vec<Change> {
+        let mut topics = Vec::new();
+        let mut changes = Vec::new();
+        for name in names {
+            let Some(topic) = self.known.get(name) else { continue };
+            let key = KafkaKey::new(environment.clone(), name.clone());
+            match &topic.layout {
+                Layout::Unknown => {}
+                Layout::Missing(words) => changes.push(Change::TopicMissing(key, words.clone())),
+                Layout::Known(leaders) => topics.push(Topic {
+                    key,
+                    partitions: topic.ends.values().copied().collect(),
+                    leaderless: leaders.values().filter(|leader| **leader == NOBODY).map(|_| 1).sum(),
+                    records_per_second: topic.produced.steady_rate(),
+                    observed_at: at,
+                }),
+            }
+        }
+        if !topics.is_empty() {
+            changes.push(Change::Topics(topics));
+        }
+        changes
+    }
+}
+
+impl Watched {
+    fn new(now: Instant) -> Self {
+        Self {
+            layout: Layout::Unknown,
+            laid_out: None,
+            lows_at: None,
+            wanted_at: now,
+            ends: BTreeMap::new(),
+            produced: Series::default(),
+            arrivals: BTreeMap::new(),
+        }
+    }
+
+    fn lay_out(&mut self, topic: &MetadataResponseTopic, now: Instant) {
+        let missing = match topic.error_code.err() {
+            None | Some(ResponseError::LeaderNotAvailable) => None,
+            Some(ResponseError::UnknownTopicOrPartition) => Some("the cluster has no such topic".to_owned()),
+            Some(ResponseError::InvalidTopicException) => Some("this cannot be the name of a topic".to_owned()),
+            Some(ResponseError::TopicAuthorizationFailed) => {
+                Some("this user may not see the topic: it needs the ACL operation Describe on it".to_owned())
+            }
+            Some(other) => Some(other.to_string()),
+        };
+        self.laid_out = Some(now);
+        if let Some(words) = missing {
+            self.layout = Layout::Missing(words.into());
+            self.ends.clear();
+            self.lows_at = None;
+            return;
+        }
+        let leaders: BTreeMap<i32, i32> =
+            topic.partitions.iter().map(|place| (place.partition_index, place.leader_id.0)).collect();
+        self.ends.retain(|partition, _| leaders.contains_key(partition));
+        if let Layout::Known(before) = &self.layout
+            && before.len() != leaders.len()
+        {
+            self.lows_at = None;
+        }
+        self.layout = Layout::Known(leaders);
+    }
+}
+
+/// A request for the partitions of topics, which never creates one. No names: only the brokers.
+pub(super) fn metadata_request<'a>(names: impl Iterator<Item = &'a Arc<str>>) -> MetadataRequest {
+    let topics = names.map(|name| MetadataRequestTopic::default().with_name(Some(topic_name(name)))).collect();
+    MetadataRequest::default().with_topics(Some(topics)).with_allow_auto_topic_creation(false)
+}
+
+/// A topic's name as the protocol writes it.
+pub(super) fn topic_name(name: &str) -> TopicName {
+    TopicName(StrBytes::from_string(name.to_owned()))
+}
+
+fn ends_request(share: &Share, time: i64) -> ListOffsetsRequest {
+    let topics = share
+        .iter()
+        .map(|(name, partitions)| {
+            let partitions = partitions
+                .iter()
+                .map(|partition| {
+                    ListOffsetsPartition::default()
+                        .with_partition_index(*partition)
+                        .with_current_leader_epoch(-1)
+                        .with_timestamp(time)
+                })
+                .collect();
+            ListOffsetsTopic::default().with_name(topic_name(name)).with_partitions(partitions)
+        })
+        .collect();
+    ListOffsetsRequest::default().with_replica_id((-1).into()).with_topics(topics)
+}
