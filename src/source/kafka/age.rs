@@ -75,12 +75,11 @@ fn estimate(topics: &mut Topics, group: &mut Group, now: Time) -> Vec<Reading> {
         // What retention has deleted cannot be read any more: the oldest record that is kept counts.
         let offset = committed.max(lag.low);
         let known = topics.arrivals(&lag.topic, lag.partition).and_then(|arrivals| arrivals.written(offset, now));
-        match known {
-            Some(written) => lag.behind_ms = Some((now - written).num_milliseconds().max(0).unsigned_abs()),
-            None => {
-                let reading = Reading { topic: lag.topic.clone(), partition: lag.partition, offset };
-                unknown.push((lag.high - committed, reading));
-            }
+        if let Some(written) = known {
+            lag.behind_ms = Some((now - written).num_milliseconds().max(0).unsigned_abs());
+        } else {
+            let reading = Reading { topic: lag.topic.clone(), partition: lag.partition, offset };
+            unknown.push((lag.high - committed, reading));
         }
     }
     unknown.sort_by_key(|(records, _)| std::cmp::Reverse(*records));

@@ -91,7 +91,11 @@ impl Groups {
         }
         // Any broker knows; the next one is asked when one does not answer.
         for broker in cluster.brokers() {
-            let answers = cluster.ask::<FindCoordinatorRequest, _, _>(vec![(broker, unknown.clone())], 4, lookup).await;
+            let answers = cluster
+                .ask::<FindCoordinatorRequest, _, _>(vec![(broker, unknown.clone())], 4, |groups: &Vec<_>, version| {
+                    lookup(groups, version)
+                })
+                .await;
             for Answer { about, result } in answers {
                 let Ok(responses) = result else { continue };
                 for (response, group) in responses.iter().zip(&about) {
@@ -113,7 +117,11 @@ impl Groups {
         batches: BTreeMap<i32, Vec<Query>>,
     ) -> HashMap<Arc<str>, Standing> {
         let mut standings = HashMap::new();
-        let answers = cluster.ask::<OffsetFetchRequest, _, _>(batches.into_iter().collect(), 9, offsets_requests).await;
+        let answers = cluster
+            .ask::<OffsetFetchRequest, _, _>(batches.into_iter().collect(), 9, |queries: &Vec<_>, version| {
+                offsets_requests(queries, version)
+            })
+            .await;
         for Answer { about, result } in answers {
             match result {
                 Ok(responses) => {
@@ -217,7 +225,7 @@ fn group_id(name: &str) -> GroupId {
     GroupId(StrBytes::from_string(name.to_owned()))
 }
 
-fn lookup(groups: &Vec<Arc<str>>, version: i16) -> Vec<FindCoordinatorRequest> {
+fn lookup(groups: &[Arc<str>], version: i16) -> Vec<FindCoordinatorRequest> {
     let key = |group: &Arc<str>| StrBytes::from_string(group.to_string());
     if version >= LOOKUP_BATCHED {
         vec![FindCoordinatorRequest::default().with_coordinator_keys(groups.iter().map(key).collect())]
@@ -226,7 +234,7 @@ fn lookup(groups: &Vec<Arc<str>>, version: i16) -> Vec<FindCoordinatorRequest> {
     }
 }
 
-fn offsets_requests(queries: &Vec<Query>, version: i16) -> Vec<OffsetFetchRequest> {
+fn offsets_requests(queries: &[Query], version: i16) -> Vec<OffsetFetchRequest> {
     if version >= OFFSETS_BATCHED {
         let groups = queries.iter().map(|query| {
             let topics = query.partitions.as_ref().map(|wanted| {

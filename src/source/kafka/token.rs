@@ -40,7 +40,10 @@ impl Tokens {
     /// From the properties.
     pub(super) fn from_properties(properties: &ClientProperties) -> Result<Self, Trouble> {
         let required = |name: &'static str| {
-            properties.get(name).map(str::to_owned).ok_or(Trouble::LoginSetup { reason: format!("set {name}").into() })
+            properties
+                .get(name)
+                .map(str::to_owned)
+                .ok_or_else(|| Trouble::LoginSetup { reason: format!("set {name}").into() })
         };
         let source =
             if properties.get("sasl.oauthbearer.method").is_some_and(|method| method.eq_ignore_ascii_case("oidc")) {
@@ -72,13 +75,12 @@ impl Tokens {
     pub(super) async fn message(&self) -> Result<String, Trouble> {
         let mut kept = self.kept.lock().await;
         let usable = kept.as_ref().filter(|(_, until)| Instant::now() < *until).map(|(token, _)| token.clone());
-        let token = match usable {
-            Some(token) => token,
-            None => {
-                let (token, life) = self.fetch().await?;
-                *kept = Some((token.clone(), Instant::now() + life.mul_f64(0.8)));
-                token
-            }
+        let token = if let Some(token) = usable {
+            token
+        } else {
+            let (token, life) = self.fetch().await?;
+            *kept = Some((token.clone(), Instant::now() + life.mul_f64(0.8)));
+            token
         };
         drop(kept);
         let extensions: String = self.extensions.iter().map(|pair| format!("{pair}\u{1}")).collect();

@@ -29,7 +29,7 @@ const LAYOUT_AGE: Duration = Duration::from_secs(10);
 /// How old the oldest offsets may be: only retention moves them.
 const LOW_AGE: Duration = Duration::from_secs(10);
 /// How long a topic is remembered after the last look.
-const MEMORY: Duration = Duration::from_secs(300);
+const MEMORY: Duration = Duration::from_mins(5);
 /// Kafka's special times: the end and the beginning of the log.
 const LATEST: i64 = -1;
 const EARLIEST: i64 = -2;
