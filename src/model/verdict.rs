@@ -289,34 +289,43 @@ fn pod_findings(evidence: &Evidence<'_>) -> Vec<Finding> {
 
 fn pod_finding(pod: &Pod, now: Time) -> Option<Finding> {
     let name = format!("{} {}", if pod.role == Role::JobManager { "JobManager" } else { "TaskManager" }, pod.key.name);
-    if let Some(end) = &pod.last_termination
-        && let Some(at) = end.finished_at
-        && (now - at).num_seconds() <= NEWS_SECONDS
-    {
-        let how = if &*end.reason == "OOMKilled" {
-            "OOM-killed".to_owned()
-        } else {
-            format!("ended with {} (exit code {})", end.reason, end.exit_code)
-        };
-        return Some(
-            Finding::new(Condition::Degraded, format!("{name} was {how} {} ago", human::age(at, now))).since(Some(at)),
-        );
+    match (pod_trouble(pod, now), recent_end(pod, now)) {
+        (None, None) => None,
+        (Some(trouble), None) => Some(Finding { text: format!("{name} is {}", trouble.text), ..trouble }),
+        (None, Some((how, at))) => Some(Finding::new(Condition::Degraded, format!("{name} {how}")).since(Some(at))),
+        (Some(trouble), Some((how, at))) => {
+            let text = format!("{name} {how} and is {}", trouble.text);
+            Some(Finding::new(trouble.condition, text).since(trouble.since.or(Some(at))))
+        }
     }
+}
+
+/// What is wrong with a pod now; a JobManager that is down takes the job with it.
+fn pod_trouble(pod: &Pod, now: Time) -> Option<Finding> {
     match pod.health {
         PodHealth::Bad => {
             let reason = pod.message.as_ref().map(|message| format!(": {message}")).unwrap_or_default();
             let condition = if pod.role == Role::JobManager { Condition::Failing } else { Condition::Degraded };
-            Some(Finding::new(condition, format!("{name} is {}{reason}", pod.status)))
+            Some(Finding::new(condition, format!("{}{reason}", pod.status)))
         }
         PodHealth::Moving => {
             let slow = pod.created_at.filter(|created| (now - *created).num_seconds() > START_SECONDS)?;
-            Some(
-                Finding::new(Condition::Degraded, format!("{name} is {} for {}", pod.status, human::age(slow, now)))
-                    .since(Some(slow)),
-            )
+            let text = format!("{} for {}", pod.status, human::age(slow, now));
+            Some(Finding::new(Condition::Degraded, text).since(Some(slow)))
         }
         PodHealth::Ready | PodHealth::Done => None,
     }
+}
+
+/// How a container of the pod ended a short while ago, and when.
+fn recent_end(pod: &Pod, now: Time) -> Option<(String, Time)> {
+    let end = pod.last_termination.as_ref()?;
+    let at = end.finished_at.filter(|at| (now - *at).num_seconds() <= NEWS_SECONDS)?;
+    let how = match &*end.reason {
+        "OOMKilled" => "was OOM-killed".to_owned(),
+        reason => format!("ended with {reason} (exit code {})", end.exit_code),
+    };
+    Some((format!("{how} {} ago", human::age(at, now)), at))
 }
 
 fn missing_pods(evidence: &Evidence<'_>) -> Vec<Finding> {

@@ -1,0 +1,96 @@
+//! Commands without a terminal: their output, complaints and exit codes.
+
+mod support;
+
+use std::process::{Command, Output};
+
+use support::FLOWDECK;
+
+fn flowdeck(arguments: &[&str]) -> Output {
+    let home = tempfile::tempdir().unwrap();
+    Command::new(FLOWDECK)
+        .args(arguments)
+        .env("HOME", home.path())
+        .env_remove("KUBECONFIG")
+        .env_remove("KUBERNETES_SERVICE_HOST")
+        .output()
+        .unwrap()
+}
+
+fn code_and_words(output: &Output) -> (Option<i32>, String) {
+    (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+}
+
+#[test]
+fn without_any_cluster_it_says_what_next() {
+    let (code, words) = code_and_words(&flowdeck(&["get", "pipelines", "--timeout", "3"]));
+    assert_eq!(code, Some(4), "{words}");
+    assert!(words.to_lowercase().contains("kubeconfig"), "{words}");
+}
+
+#[test]
+fn a_broken_kubeconfig_is_named_with_its_file() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("broken");
+    std::fs::write(&path, "{ not yaml: [").unwrap();
+    let output = flowdeck(&["get", "pipelines", "--timeout", "3", "--kubeconfig", path.to_str().unwrap()]);
+    let (code, words) = code_and_words(&output);
+    assert_eq!(code, Some(4), "{words}");
+    assert!(words.contains(path.to_str().unwrap()), "{words}");
+}
+
+#[test]
+fn an_unknown_context_lists_the_known_ones() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("kubeconfig");
+    let text = "apiVersion: v1\nkind: Config\nclusters:\n- {name: n, cluster: {server: 'http://127.0.0.1:1'}}\n\
+                users:\n- {name: u, user: {}}\ncontexts:\n- {name: prd-usw2, context: {cluster: n, user: u}}\n";
+    std::fs::write(&path, text).unwrap();
+    let arguments = ["get", "pods", "--timeout", "3", "--context", "prd", "--kubeconfig", path.to_str().unwrap()];
+    let (code, words) = code_and_words(&flowdeck(&arguments));
+    assert_eq!(code, Some(4), "{words}");
+    assert!(words.contains("prd-usw2"), "{words}");
+}
+
+#[test]
+fn a_misspelt_setting_is_a_usage_error() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("flowdeck.toml");
+    std::fs::write(&path, "[scren]\n").unwrap();
+    let (code, words) = code_and_words(&flowdeck(&["--settings", path.to_str().unwrap(), "get", "pods"]));
+    assert_eq!(code, Some(2));
+    assert!(words.contains("scren"), "{words}");
+}
+
+#[test]
+fn completions_and_manual_are_printed() {
+    for shell in ["bash", "zsh", "fish"] {
+        let output = flowdeck(&["completions", shell]);
+        assert!(output.status.success() && String::from_utf8_lossy(&output.stdout).contains("doctor"), "{shell}");
+    }
+    let manual = flowdeck(&["man"]);
+    assert!(manual.status.success() && String::from_utf8_lossy(&manual.stdout).contains(".TH"));
+}
+
+#[test]
+fn the_demo_has_twelve_pipelines_in_three_environments() {
+    let output = flowdeck(&["demo", "--", "get", "pipelines", "-o", "json"]);
+    let (code, words) = code_and_words(&output);
+    assert_eq!(code, Some(0), "{words}");
+    let rows: Vec<serde_json::Value> = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(rows.len(), 12);
+    let environments: std::collections::BTreeSet<&str> =
+        rows.iter().filter_map(|row| row["environment"].as_str()).collect();
+    assert_eq!(environments.into_iter().collect::<Vec<_>>(), ["e2e", "prd", "qal"]);
+    let sessionization =
+        rows.iter().find(|row| row["name"] == "sessionization" && row["environment"] == "prd").unwrap();
+    assert_eq!(sessionization["pods_wanted"], 16, "{sessionization}");
+}
+
+#[test]
+fn a_name_that_is_not_there_is_not_found() {
+    let (code, words) = code_and_words(&flowdeck(&["demo", "--", "get", "pipelines", "no-such-thing"]));
+    assert_eq!(code, Some(3), "{words}");
+    let (code, words) = code_and_words(&flowdeck(&["demo", "--", "describe", "pod", "no-such-pod"]));
+    assert_eq!(code, Some(3), "{words}");
+}

@@ -1,0 +1,13 @@
+//! The built `flowdeck` against a real API server, Kafka, Flink and S3.
+//!
+//! `tests/live/run` starts them and runs this. Without them every test here fails, by name: a live test
+//! that quietly does not run proves nothing.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod faults;
+mod flink;
+mod kafka;
+mod kubernetes;
+mod stack;

@@ -1,0 +1,144 @@
+//! The running stack: its addresses, its tools, and settings that lead to it.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::support::{Console, FLOWDECK};
+
+/// Reads a variable of the stack's `env` file.
+pub fn variable(name: &str) -> String {
+    std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: start the stack with tests/live/run"))
+}
+
+fn tool(name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/stack").join(name)
+}
+
+fn run(command: &mut Command) -> String {
+    let output = command.output().unwrap();
+    let words = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{command:?}: {words}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// Makes a component fail or come back.
+pub fn ctl(component: &str, verb: &str) {
+    run(Command::new(tool("ctl")).args([component, verb]));
+}
+
+/// Changes objects of the cluster.
+pub fn stackctl(arguments: &[&str]) -> String {
+    run(Command::new(variable("STACK_CTL")).args(arguments))
+}
+
+/// As the administrator.
+pub fn kubectl(arguments: &[&str]) -> String {
+    run(Command::new(variable("STACK_KUBECTL")).args(["--kubeconfig", &variable("STACK_KUBECONFIG")]).args(arguments))
+}
+
+/// Applies a manifest as the administrator.
+pub fn apply(manifest: &str) {
+    let mut child = Command::new(variable("STACK_KUBECTL"))
+        .args(["--kubeconfig", &variable("STACK_KUBECONFIG"), "apply", "-f", "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(manifest.as_bytes()).unwrap();
+    assert!(child.wait().unwrap().success());
+}
+
+/// One of Kafka's own tools, by its class.
+pub fn kafka_tool(arguments: &[&str]) -> String {
+    run(Command::new(tool("kafka-tool")).args(arguments))
+}
+
+/// Starts a job on the real Flink; answers its id.
+pub fn flink_submit(kind: &str) -> String {
+    run(Command::new(tool("flink-submit")).arg(kind)).trim().to_owned()
+}
+
+/// Asks until it holds.
+pub fn eventually<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    loop {
+        if let Some(answer) = ask() {
+            return answer;
+        }
+        assert!(Instant::now() < deadline, "waited a minute for {what}");
+        std::thread::yield_now();
+    }
+}
+
+/// A namespace of one test, gone with it.
+pub struct Namespace(pub String);
+
+impl Namespace {
+    /// Makes it.
+    pub fn new(name: &str) -> Self {
+        kubectl(&["create", "namespace", name]);
+        Self(name.to_owned())
+    }
+}
+
+impl Drop for Namespace {
+    fn drop(&mut self) {
+        let mut delete = Command::new(variable("STACK_KUBECTL"));
+        delete.args(["--kubeconfig", &variable("STACK_KUBECONFIG"), "delete", "namespace", &self.0, "--wait=false"]);
+        if !std::thread::panicking() {
+            run(&mut delete);
+        }
+    }
+}
+
+/// A settings file that leads to the stack.
+pub struct Settings {
+    directory: tempfile::TempDir,
+}
+
+impl Settings {
+    /// For a kubeconfig, with namespaces, and with more lines for the environment.
+    pub fn new(kubeconfig: &str, namespaces: &[&str], more: &str) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let text = format!(
+            "[[environment]]\nname = \"live\"\nkubeconfig = {kubeconfig:?}\nnamespaces = {namespaces:?}\n{more}\n"
+        );
+        std::fs::write(directory.path().join("flowdeck.toml"), text).unwrap();
+        Self { directory }
+    }
+
+    /// For the administrator, with Kafka.
+    pub fn admin(namespaces: &[&str]) -> Self {
+        let more = format!("[environment.kafka]\nbootstrap = {:?}", variable("STACK_KAFKA"));
+        Self::new(&variable("STACK_KUBECONFIG"), namespaces, &more)
+    }
+
+    fn path(&self) -> String {
+        self.directory.path().join("flowdeck.toml").to_string_lossy().into_owned()
+    }
+
+    /// Opens the console.
+    pub fn console(&self, columns: u16, rows: u16) -> Console {
+        let home = self.directory.path().to_string_lossy().into_owned();
+        Console::start(&["--settings", &self.path()], &[("HOME", &home)], columns, rows)
+    }
+
+    /// Runs a command.
+    pub fn command(&self, arguments: &[&str]) -> Output {
+        let mut command = Command::new(FLOWDECK);
+        command.args(["--settings", &self.path()]).args(arguments).env("HOME", self.directory.path());
+        command.output().unwrap()
+    }
+
+    /// Runs a command that prints JSON and must succeed.
+    pub fn json(&self, arguments: &[&str]) -> Value {
+        let output = self.command(arguments);
+        let words = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{arguments:?}: {words}");
+        serde_json::from_slice(&output.stdout).unwrap()
+    }
+}

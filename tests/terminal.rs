@@ -1,0 +1,137 @@
+//! The binary on a terminal: it starts, keeps to the size, ends, and always gives the terminal back.
+
+mod support;
+
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use rustix::process::Signal;
+use support::{Console, FLOWDECK};
+
+/// A kubeconfig that leads nowhere: port 1 refuses.
+fn nowhere() -> (tempfile::TempDir, String) {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("kubeconfig");
+    let text = "apiVersion: v1\nkind: Config\ncurrent-context: nowhere\nclusters:\n- {name: n, cluster: {server: 'http://127.0.0.1:1'}}\n\
+                users:\n- {name: u, user: {token: t}}\ncontexts:\n- {name: nowhere, context: {cluster: n, user: u}}\n";
+    std::fs::write(&path, text).unwrap();
+    let path = path.to_string_lossy().into_owned();
+    (directory, path)
+}
+
+fn console(columns: u16, rows: u16) -> (tempfile::TempDir, Console) {
+    let (directory, kubeconfig) = nowhere();
+    let home = directory.path().to_string_lossy().into_owned();
+    let console = Console::start(&["--kubeconfig", &kubeconfig], &[("HOME", &home)], columns, rows);
+    (directory, console)
+}
+
+#[test]
+fn the_first_frame_comes_from_nothing_and_q_gives_the_terminal_back() {
+    let (_directory, mut console) = console(80, 24);
+    console.sees("flowdeck");
+    assert!(console.terminal().alternate_screen() && console.terminal().hide_cursor());
+    console.press("q");
+    assert!(console.ends().success());
+    assert!(!console.terminal().alternate_screen() && !console.terminal().hide_cursor());
+    assert!(!console.terminal().bracketed_paste());
+}
+
+#[test]
+fn a_dead_api_server_is_named_and_keys_answer() {
+    let (_directory, mut console) = console(80, 24);
+    console.until("the dead server is named", |screen| screen.contains("refused") || screen.contains("down"));
+    console.press("?");
+    console.until("help", |screen| screen.to_lowercase().contains("help"));
+    console.press("\x1b");
+    console.press("\x03");
+    assert!(console.ends().success());
+}
+
+#[test]
+fn signals_restore_the_terminal_and_the_exit_code_says_which() {
+    for (signal, code) in [(Signal::TERM, 143), (Signal::HUP, 129), (Signal::INT, 130)] {
+        let (_directory, mut console) = console(80, 24);
+        console.sees("flowdeck");
+        console.signal(signal);
+        let status = console.ends();
+        assert_eq!((status.code(), status.signal()), (Some(code), None));
+        assert!(!console.terminal().alternate_screen(), "{signal:?}");
+    }
+}
+
+#[test]
+fn suspended_it_gives_the_terminal_back_and_continues_with_a_whole_frame() {
+    let (_directory, mut console) = console(80, 24);
+    console.sees("flowdeck");
+    console.press("\x1a");
+    let stat = format!("/proc/{}/stat", console.id());
+    // The leader of a session without a shell cannot be stopped by SIGTSTP, but SIGSTOP follows.
+    let deadline = std::time::Instant::now() + support::PATIENCE;
+    while !std::fs::read_to_string(&stat).unwrap().contains(") T ") {
+        assert!(std::time::Instant::now() < deadline, "it did not stop");
+        console.watch(Duration::from_millis(20));
+    }
+    console.watch(Duration::from_millis(50));
+    assert!(!console.terminal().alternate_screen());
+    console.signal(Signal::CONT);
+    console.until("the frame is back", |screen| screen.contains("flowdeck"));
+    assert!(console.terminal().alternate_screen());
+    console.press("q");
+    assert!(console.ends().success());
+}
+
+#[test]
+fn a_storm_of_sizes_ends_in_the_last_one() {
+    let (_directory, mut console) = console(80, 24);
+    console.sees("flowdeck");
+    for step in 0..200_u16 {
+        console.resize(1 + step * 7 % 200, 1 + step * 13 % 60);
+    }
+    console.resize(1, 1);
+    console.watch(Duration::from_millis(100));
+    console.resize(120, 40);
+    console.until("the header at 120x40", |screen| screen.lines().next().is_some_and(|line| line.contains("flowdeck")));
+    console.press("q");
+    assert!(console.ends().success());
+}
+
+#[test]
+fn without_a_terminal_it_says_what_to_use_instead() {
+    let (directory, kubeconfig) = nowhere();
+    let output = Command::new(FLOWDECK)
+        .args(["--kubeconfig", &kubeconfig])
+        .env("HOME", directory.path())
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    let words = String::from_utf8(output.stderr).unwrap();
+    assert!(words.contains("needs a terminal") && words.contains("flowdeck get pipelines"), "{words}");
+}
+
+#[test]
+fn a_dumb_terminal_is_refused_with_a_sentence() {
+    let (_directory, kubeconfig) = nowhere();
+    let mut console = Console::start(&["--kubeconfig", &kubeconfig], &[("TERM", "dumb")], 80, 24);
+    let status = console.ends();
+    assert_eq!(status.code(), Some(2));
+    assert!(console.screen().contains("TERM=dumb cannot show a full screen"), "{}", console.screen());
+}
+
+#[test]
+fn colours_and_glyphs_follow_the_environment() {
+    let (_directory, kubeconfig) = nowhere();
+    let arguments = ["--kubeconfig", kubeconfig.as_str(), "--ascii"];
+    let mut console = Console::start(&arguments, &[("NO_COLOR", "1")], 80, 24);
+    console.sees("flowdeck");
+    console.watch(Duration::from_millis(300));
+    assert!(console.screen().is_ascii(), "{}", console.screen());
+    let coloured = (30..=37).chain(90..=97).any(|colour| {
+        let sent = String::from_utf8_lossy(&console.sent);
+        sent.contains(&format!("\x1b[{colour}m")) || sent.contains("\x1b[38;")
+    });
+    assert!(!coloured);
+}
