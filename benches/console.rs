@@ -12,7 +12,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use flowdeck::app::{self, Options, Start, State};
+use flowdeck::app::{self, Options, State};
 use flowdeck::event::Event;
 use flowdeck::model::change::{Change, Kind, Scope, ScopeState};
 use flowdeck::model::environment::Environment;
@@ -139,7 +139,7 @@ fn resident_mib(console: &Console) -> f64 {
 /// One pod changes, then the whole screen is drawn: what a busy cluster asks for, over and over.
 fn frame() {
     let now = chrono::Utc::now();
-    let mut state = State::new(Options { now, size: (200, 60), start: Start::default() });
+    let mut state = State::new(Options { now, size: (200, 60) });
     let pods: Vec<Pod> = (0..PIPELINES * PODS_EACH).map(|number| pod(number, 0, now)).collect();
     app::update(&mut state, Event::Changed(environment()));
     app::update(&mut state, Event::Changed(pods.into_iter().map(|pod| Change::Pod(Box::new(pod))).collect()));

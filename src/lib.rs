@@ -1,11 +1,24 @@
 //! flowdeck: the terminal operations console for stream-processing pipelines.
+//!
+//! The house, from the inside out. Arrows point inwards only; `tests/layers.rs` holds them.
+//!
+//! - [`model`]: what is known of the world, joined and judged. Values only.
+//! - [`event`], [`action`], [`keymap`]: what happened; what may be intended; which key means it.
+//! - [`app`]: the console's state and how events change it. No IO, no clock.
+//! - [`ui`]: draws the state. Changes nothing.
+//! - [`source`]: the backends' clients, which turn replies into facts.
+//! - [`runtime`], [`term`], [`telemetry`]: the loop, the terminal, the log file.
+//! - [`settings`], [`cli`]: what the user set, and what the user asked for.
+//! - [`demo`]: the embedded platform, which nothing but its command knows.
 
 pub mod action;
 pub mod app;
+pub mod cli;
 pub mod demo;
 pub mod event;
 pub mod keymap;
 pub mod model;
+pub mod runtime;
 pub mod settings;
 pub mod source;
 pub mod telemetry;

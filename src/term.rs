@@ -140,6 +140,16 @@ impl Guard {
         execute!(self.screen.backend_mut(), Print('\u{7}'))
     }
 
+    /// Has the next frame drawn whole, as after somebody else wrote on the screen.
+    ///
+    /// # Errors
+    ///
+    /// When the terminal is gone.
+    pub fn redraw(&mut self) -> io::Result<()> {
+        let (columns, rows) = terminal::size()?;
+        self.screen.resize(ratatui::layout::Rect::new(0, 0, columns, rows))
+    }
+
     /// Gives the terminal to the shell and stops the process until it is continued.
     ///
     /// The whole process group is stopped, as a shell expects of its foreground job: a `cargo run`
@@ -162,8 +172,7 @@ impl Guard {
     /// When the terminal is gone.
     pub fn resume(&mut self) -> io::Result<()> {
         enter()?;
-        let (columns, rows) = terminal::size()?;
-        self.screen.resize(ratatui::layout::Rect::new(0, 0, columns, rows))
+        self.redraw()
     }
 }
 

@@ -94,10 +94,12 @@ async fn list<T: Serialize>(get: &Get, settings: &Settings, listing: &Listing<T>
     {
         return Err(Failure::not_found(format!("there is nothing named {name}")));
     }
-    if shown.is_empty() && matches!(get.output, Format::Table | Format::Wide) {
+    if shown.is_empty() && complaints.is_empty() {
         output::complain(listing.empty);
     }
-    output::print(&output::render(&shown, listing.columns, get.output, listing.name, gather::now())?)?;
+    if !shown.is_empty() || !get.output.is_table() {
+        output::print(&output::render(&shown, listing.columns, get.output, listing.name, gather::now())?)?;
+    }
     Ok(if complete && complaints.is_empty() { exit::OK } else { exit::PARTIAL })
 }
 
@@ -163,7 +165,7 @@ fn print_differences<T: Serialize>(
     for (_, row) in before.values() {
         text.push_str(&difference(get, listing, "DELETED", row)?);
     }
-    if heading && matches!(get.output, Format::Table | Format::Wide) {
+    if heading && get.output.is_table() {
         let titles = output::render(&[], listing.columns, get.output, listing.name, gather::now())?;
         text.insert_str(0, &titles);
     }

@@ -22,6 +22,13 @@ pub enum Format {
     Name,
 }
 
+impl Format {
+    /// Whether it is for eyes rather than programs.
+    pub const fn is_table(self) -> bool {
+        matches!(self, Self::Table | Self::Wide)
+    }
+}
+
 /// A column of a table.
 pub struct Column<T> {
     /// Heading.

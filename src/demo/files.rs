@@ -79,7 +79,10 @@ fn kubeconfig(places: &[Place]) -> String {
     };
     section(
         "clusters",
-        places.iter().map(|place| format!("- name: demo-{0}\n  cluster:\n    server: {1}\n", place.name, place.kubernetes)).collect(),
+        places
+            .iter()
+            .map(|place| format!("- name: demo-{0}\n  cluster:\n    server: {1}\n", place.name, place.kubernetes))
+            .collect(),
     );
     let user = |name: &str, token: &str| format!("- name: {name}\n  user:\n    token: {token}\n");
     let context = |name: &str, cluster: &str, user: &str| {

@@ -47,7 +47,10 @@ pub(crate) fn answer(environment: &Environment, id: &ClusterId, request: &RestRe
     let parts: Vec<&str> = path.split('/').collect();
     let mut world = environment.world();
     let Some(cluster) = world.clusters.get_mut(id) else {
-        return json(StatusCode::SERVICE_UNAVAILABLE, &errors("Service temporarily unavailable due to an ongoing leader election. Please refresh."));
+        return json(
+            StatusCode::SERVICE_UNAVAILABLE,
+            &errors("Service temporarily unavailable due to an ongoing leader election. Please refresh."),
+        );
     };
     let (status, body) = if request.method == "GET" {
         read(cluster, &parts, request)
@@ -80,7 +83,9 @@ fn read(cluster: &Cluster, parts: &[&str], request: &RestRequest<'_>) -> Answer 
 
 fn read_job(cluster: &Cluster, id: &str, rest: &[&str], request: &RestRequest<'_>) -> Answer {
     if id.len() != 32 || !id.chars().all(|digit| digit.is_ascii_hexdigit()) {
-        let message = format!("org.apache.flink.runtime.rest.handler.RestHandlerException: Cannot resolve path parameter (jobid) from value \"{id}\".");
+        let message = format!(
+            "org.apache.flink.runtime.rest.handler.RestHandlerException: Cannot resolve path parameter (jobid) from value \"{id}\"."
+        );
         return (StatusCode::BAD_REQUEST, errors(&message));
     }
     let Some(job) = cluster.jobs.iter().find(|job| job.id == id) else {
@@ -98,7 +103,9 @@ fn read_job(cluster: &Cluster, id: &str, rest: &[&str], request: &RestRequest<'_
         ["checkpoints", "details", id] => return details::checkpoint(job, id),
         ["savepoints" | "checkpoints", trigger] => return actions::savepoint_status(job, trigger),
         ["metrics"] => Some(metrics::job(job, &request.query)),
-        ["accumulators"] => Some(json!({"job-accumulators": [], "user-task-accumulators": [], "serialized-user-task-accumulators": {}})),
+        ["accumulators"] => {
+            Some(json!({"job-accumulators": [], "user-task-accumulators": [], "serialized-user-task-accumulators": {}}))
+        }
         ["vertices", vertex, rest @ ..] => return read_vertex(cluster, job, vertex, rest, request),
         _ => None,
     };
@@ -115,7 +122,9 @@ fn read_vertex(cluster: &Cluster, job: &Job, id: &str, rest: &[&str], request: &
         ["watermarks"] => Some(metrics::watermarks(job, vertex)),
         ["metrics"] => Some(metrics::vertex(job, vertex, &request.query)),
         ["subtasks", "metrics"] => Some(metrics::subtasks(job, vertex, &request.query)),
-        ["subtasks", index, "metrics"] => index.parse().ok().and_then(|index| metrics::subtask(job, vertex, index, &request.query)),
+        ["subtasks", index, "metrics"] => {
+            index.parse().ok().and_then(|index| metrics::subtask(job, vertex, index, &request.query))
+        }
         ["accumulators"] => Some(json!({"id": vertex.id, "user-accumulators": []})),
         ["jm-operator-metrics"] => Some(json!([])),
         ["flamegraph"] => Some(json!({"endTimestamp": -3})),
@@ -139,7 +148,15 @@ fn no_path(path: &str) -> Answer {
 
 /// The states of tasks, as Flink counts them.
 const TASK_STATES: [&str; 10] = [
-    "CREATED", "SCHEDULED", "DEPLOYING", "INITIALIZING", "RUNNING", "FINISHED", "CANCELING", "CANCELED", "FAILED",
+    "CREATED",
+    "SCHEDULED",
+    "DEPLOYING",
+    "INITIALIZING",
+    "RUNNING",
+    "FINISHED",
+    "CANCELING",
+    "CANCELED",
+    "FAILED",
     "RECONCILING",
 ];
 
@@ -161,7 +178,11 @@ fn task_state(job: &Job) -> &'static str {
 
 /// Counts of tasks by state, all in one.
 fn counts(state: &str, count: usize) -> Value {
-    TASK_STATES.iter().map(|name| ((*name).to_owned(), json!(if *name == state { count } else { 0 }))).collect::<serde_json::Map<_, _>>().into()
+    TASK_STATES
+        .iter()
+        .map(|name| ((*name).to_owned(), json!(if *name == state { count } else { 0 })))
+        .collect::<serde_json::Map<_, _>>()
+        .into()
 }
 
 /// The metrics block of a vertex or subtask.

@@ -8,10 +8,10 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use ::http::{HeaderValue, Request, Response, StatusCode, header};
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use futures_util::{Stream, StreamExt};
-use ::http::{HeaderValue, Request, Response, StatusCode, header};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full, StreamBody};
 use hyper::body::{Frame, Incoming};
@@ -38,8 +38,7 @@ pub(crate) struct Listener {
 impl Listener {
     pub(crate) async fn start(service: Arc<dyn Serve>) -> io::Result<Self> {
         let socket = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
-        let listener =
-            Self { address: socket.local_addr()?, service, running: Mutex::new(None) };
+        let listener = Self { address: socket.local_addr()?, service, running: Mutex::new(None) };
         listener.accept_on(socket);
         Ok(listener)
     }
@@ -67,8 +66,7 @@ impl Listener {
 
     fn accept_on(&self, socket: TcpListener) {
         let token = CancellationToken::new();
-        let previous =
-            self.running.lock().unwrap_or_else(PoisonError::into_inner).replace(token.clone());
+        let previous = self.running.lock().unwrap_or_else(PoisonError::into_inner).replace(token.clone());
         if let Some(previous) = previous {
             previous.cancel();
         }
@@ -119,10 +117,7 @@ pub(crate) fn json(status: StatusCode, value: &Value) -> Reply {
 }
 
 /// A body that goes on until its source ends or the client goes away.
-pub(crate) fn stream(
-    content_type: &'static str,
-    source: impl Stream<Item = Bytes> + Send + 'static,
-) -> Reply {
+pub(crate) fn stream(content_type: &'static str, source: impl Stream<Item = Bytes> + Send + 'static) -> Reply {
     let frames = source.map(|chunk| Ok::<_, Infallible>(Frame::data(chunk)));
     respond(StatusCode::OK, content_type, BodyExt::boxed_unsync(StreamBody::new(frames)))
 }

@@ -24,9 +24,9 @@ pub(crate) mod write;
 
 use std::sync::Arc;
 
+use ::http::{HeaderMap, Method, Request, header};
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use ::http::{HeaderMap, Method, Request, header};
 use hyper::body::Incoming;
 
 use self::access::{Tokens, User};

@@ -174,7 +174,8 @@ impl Line<'_> {
 /// `o.a.f.r.e.ExecutionGraph`, as logback shortens names.
 fn abbreviated(logger: &str) -> String {
     let Some((packages, class)) = logger.rsplit_once('.') else { return logger.to_owned() };
-    let mut text: String = packages.split('.').filter_map(|package| package.chars().next()).flat_map(|first| [first, '.']).collect();
+    let mut text: String =
+        packages.split('.').filter_map(|package| package.chars().next()).flat_map(|first| [first, '.']).collect();
     text.push_str(class);
     text
 }

@@ -104,7 +104,10 @@ pub(crate) fn flink_configuration(plan: &ClusterPlan) -> Map<String, Value> {
     put("high-availability.storageDir", format!("{bucket}/ha"));
     put("pipeline.max-parallelism", "360".to_owned());
     put("taskmanager.memory.managed.fraction", "0.4".to_owned());
-    put("env.java.opts.all", "-Dcom.sun.management.jmxremote -Dcom.sun.management.jmxremote.authenticate=false".to_owned());
+    put(
+        "env.java.opts.all",
+        "-Dcom.sun.management.jmxremote -Dcom.sun.management.jmxremote.authenticate=false".to_owned(),
+    );
     configuration
 }
 

@@ -165,12 +165,12 @@ pub async fn run(
 ) -> io::Result<Ending> {
     let mut signals = Signals::new()?;
     let mut keys = EventStream::new();
-    let mut desk = Desk { canvas, state, theme, backends, pace: Pace { next: Instant::now() } };
+    let mut desk = Desk { canvas, state, theme, backends, pace: Pace { next: Instant::now() }, due: false };
     desk.draw()?;
     let mut clock = tokio::time::interval(TICK);
     let mut batches = Vec::with_capacity(BATCHES);
     loop {
-        let due = desk.state.needs_draw();
+        let due = desk.is_due();
         let ending = tokio::select! {
             biased;
             caught = signals.next() => desk.caught(&caught)?,
@@ -192,12 +192,20 @@ struct Desk<'a, C> {
     theme: &'a Theme,
     backends: &'a Backends,
     pace: Pace,
+    /// Something visible changed since the last frame.
+    due: bool,
 }
 
 impl<C: Canvas> Desk<'_, C> {
+    fn is_due(&mut self) -> bool {
+        self.due |= self.state.needs_draw();
+        self.due
+    }
+
     fn draw(&mut self) -> io::Result<()> {
+        self.is_due();
+        self.due = false;
         let bytes = self.canvas.draw(self.state, self.theme)?;
-        self.state.drawn();
         self.pace.drew(bytes);
         Ok(())
     }
@@ -231,7 +239,7 @@ impl<C: Canvas> Desk<'_, C> {
                 return Ok(Some(ending));
             }
         }
-        if self.state.needs_draw() {
+        if self.is_due() {
             self.draw()?;
         }
         Ok(None)
@@ -261,9 +269,9 @@ impl<C: Canvas> Desk<'_, C> {
             Effect::Quit => return Ok(Some(Ending::Quit)),
             Effect::Suspend => {
                 self.canvas.suspend()?;
-                app::update(self.state, Event::Resumed);
-                app::update(self.state, Event::Ticked(chrono::Utc::now()));
+                let ending = self.apply([Event::Resumed, Event::Ticked(chrono::Utc::now())])?;
                 self.draw()?;
+                return Ok(ending);
             }
             Effect::Copy(text) => self.canvas.copy(&text)?,
             Effect::RingBell => self.canvas.ring()?,

@@ -1,7 +1,7 @@
 //! What changes a job: savepoint, stop, cancel, checkpoint; each done at once, and told of as Flink tells.
 
-use chrono::{DateTime, Utc};
 use ::http::StatusCode;
+use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
 use super::{Answer, RestRequest, errors, no_path, not_found};
@@ -33,7 +33,9 @@ pub(super) fn answer(cluster: &mut Cluster, parts: &[&str], request: &RestReques
         ("POST", ["checkpoints"]) => trigger(job, None, now),
         ("PATCH", ["rescaling"]) => (
             StatusCode::SERVICE_UNAVAILABLE,
-            errors("org.apache.flink.runtime.rest.handler.RestHandlerException: Rescaling is temporarily disabled. See FLINK-12312."),
+            errors(
+                "org.apache.flink.runtime.rest.handler.RestHandlerException: Rescaling is temporarily disabled. See FLINK-12312.",
+            ),
         ),
         _ => no_path(request.path),
     }

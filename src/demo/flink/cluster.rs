@@ -44,8 +44,10 @@ pub(super) fn config(cluster: &Cluster) -> Value {
 }
 
 pub(super) fn configuration(cluster: &Cluster) -> Value {
-    let mut entries: Vec<Value> =
-        flink_configuration(&cluster.plan).into_iter().map(|(key, value)| json!({"key": key, "value": value})).collect();
+    let mut entries: Vec<Value> = flink_configuration(&cluster.plan)
+        .into_iter()
+        .map(|(key, value)| json!({"key": key, "value": value}))
+        .collect();
     let mut put = |key: &str, value: String| entries.push(json!({"key": key, "value": value}));
     put("jobmanager.rpc.address", format!("{}.{}", cluster.plan.name, cluster.plan.namespace));
     put("rest.port", "8081".to_owned());

@@ -1,7 +1,7 @@
 //! Checkpoints, vertices, back-pressure.
 
-use chrono::Utc;
 use ::http::StatusCode;
+use chrono::Utc;
 use serde_json::{Value, json};
 
 use super::{Answer, io_metrics, not_found, task_state};
@@ -11,10 +11,12 @@ use crate::demo::world::job::{Job, Subtask, Vertex};
 
 pub(super) fn checkpoints(job: &Job) -> Value {
     let checkpoints = &job.checkpoints;
-    let under_way = checkpoints.history.iter().filter(|checkpoint| checkpoint.outcome == Outcome::InProgress).count() as u64;
+    let under_way =
+        checkpoints.history.iter().filter(|checkpoint| checkpoint.outcome == Outcome::InProgress).count() as u64;
     let completed: Vec<&Checkpoint> =
         checkpoints.history.iter().filter(|checkpoint| checkpoint.outcome == Outcome::Completed).collect();
-    let statistics = |value: &dyn Fn(&Checkpoint) -> f64| summary(completed.iter().map(|checkpoint| value(checkpoint)).collect());
+    let statistics =
+        |value: &dyn Fn(&Checkpoint) -> f64| summary(completed.iter().map(|checkpoint| value(checkpoint)).collect());
     #[expect(clippy::cast_precision_loss, reason = "sizes for the screen")]
     let summary = json!({
         "checkpointed_size": statistics(&|checkpoint| checkpoint.written_bytes as f64),
@@ -25,7 +27,11 @@ pub(super) fn checkpoints(job: &Job) -> Value {
         "persisted_data": statistics(&|_| 0.0),
     });
     let latest = |wanted: &dyn Fn(&Checkpoint) -> bool| {
-        checkpoints.history.iter().find(|checkpoint| wanted(checkpoint)).map_or(Value::Null, |found| described(job, found))
+        checkpoints
+            .history
+            .iter()
+            .find(|checkpoint| wanted(checkpoint))
+            .map_or(Value::Null, |found| described(job, found))
     };
     let restored = checkpoints.restored.as_ref().map_or(Value::Null, |(id, at, path)| {
         json!({"id": id, "restore_timestamp": at.timestamp_millis(), "is_savepoint": false, "external_path": path})
@@ -196,14 +202,19 @@ fn aggregated(subtasks: &[Value]) -> Value {
     let spread = |path: &str| {
         let mut values: Vec<f64> = subtasks.iter().filter_map(|subtask| subtask.pointer(path)?.as_f64()).collect();
         values.sort_by(f64::total_cmp);
-        let at = |share: usize| super::whole(values.get(values.len().saturating_sub(1) * share / 100).copied().unwrap_or_default());
+        let at = |share: usize| {
+            super::whole(values.get(values.len().saturating_sub(1) * share / 100).copied().unwrap_or_default())
+        };
         let sum: f64 = values.iter().sum();
         #[expect(clippy::cast_precision_loss, reason = "a few subtasks")]
         let average = sum / values.len().max(1) as f64;
         json!({"min": at(0), "p25": at(25), "median": at(50), "p75": at(75), "p95": at(95), "max": at(100), "avg": super::whole(average), "sum": super::whole(sum)})
     };
     let block = |names: &[&str], parent: &str| {
-        names.iter().map(|name| ((*name).to_owned(), spread(&format!("/{parent}/{name}")))).collect::<serde_json::Map<_, _>>()
+        names
+            .iter()
+            .map(|name| ((*name).to_owned(), spread(&format!("/{parent}/{name}"))))
+            .collect::<serde_json::Map<_, _>>()
     };
     json!({
         "metrics": block(&["read-bytes", "write-bytes", "read-records", "write-records", "accumulated-backpressured-time", "accumulated-idle-time", "accumulated-busy-time"], "metrics"),

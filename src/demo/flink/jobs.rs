@@ -63,8 +63,17 @@ pub(super) fn overview(cluster: &Cluster) -> Value {
 
 pub(super) fn job(cluster: &Cluster, job: &Job) -> Value {
     let states = [
-        "FINISHED", "RECONCILING", "CREATED", "RUNNING", "CANCELLING", "CANCELED", "SUSPENDED", "FAILING", "RESTARTING",
-        "INITIALIZING", "FAILED",
+        "FINISHED",
+        "RECONCILING",
+        "CREATED",
+        "RUNNING",
+        "CANCELLING",
+        "CANCELED",
+        "SUSPENDED",
+        "FAILING",
+        "RESTARTING",
+        "INITIALIZING",
+        "FAILED",
     ];
     let timestamps: serde_json::Map<String, Value> = states
         .iter()

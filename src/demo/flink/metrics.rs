@@ -88,10 +88,19 @@ pub(super) fn job(job: &Job, query: &Query) -> Value {
         ("lastCheckpointCompletedTimestamp", of_newest(&|newest| newest.ended().timestamp_millis().to_string())),
         ("lastCheckpointExternalPath", newest.map_or_else(|| "n/a".to_owned(), |newest| newest.path.clone())),
         ("lastCompletedCheckpointId", of_newest(&|newest| newest.id.to_string())),
-        ("lastCheckpointRestoreTimestamp", job.checkpoints.restored.as_ref().map_or_else(|| "-1".to_owned(), |(_, at, _)| at.timestamp_millis().to_string())),
+        (
+            "lastCheckpointRestoreTimestamp",
+            job.checkpoints
+                .restored
+                .as_ref()
+                .map_or_else(|| "-1".to_owned(), |(_, at, _)| at.timestamp_millis().to_string()),
+        ),
         ("numberOfCompletedCheckpoints", job.checkpoints.completed.to_string()),
         ("numberOfFailedCheckpoints", job.checkpoints.failed.to_string()),
-        ("numberOfInProgressCheckpoints", job.checkpoints.history.iter().filter(|found| found.outcome == Outcome::InProgress).count().to_string()),
+        (
+            "numberOfInProgressCheckpoints",
+            job.checkpoints.history.iter().filter(|found| found.outcome == Outcome::InProgress).count().to_string(),
+        ),
         ("totalNumberOfCheckpoints", (job.checkpoints.completed + job.checkpoints.failed).to_string()),
     ];
     values(known.into_iter().map(|(id, value)| (id.to_owned(), value)).collect(), query)
@@ -110,7 +119,14 @@ pub(super) fn jobs(cluster: &Cluster, query: &Query) -> Value {
 
 /// Flink replaces what would break a metric's scope.
 fn operator_name(vertex: &Vertex) -> String {
-    vertex.name.split(" -> ").next().unwrap_or(vertex.name).replace(['.', ':', ','], "_").replace(": ", "__").replace("_ ", "__")
+    vertex
+        .name
+        .split(" -> ")
+        .next()
+        .unwrap_or(vertex.name)
+        .replace(['.', ':', ','], "_")
+        .replace(": ", "__")
+        .replace("_ ", "__")
 }
 
 /// All metrics of a vertex with one value for each subtask.
@@ -118,7 +134,9 @@ fn of_subtasks(job: &Job, vertex: &Vertex) -> Vec<(String, Vec<f64>)> {
     let source = job.vertices.first().is_some_and(|first| first.id == vertex.id);
     let sink = job.vertices.last().is_some_and(|last| last.id == vertex.id);
     let operator = operator_name(vertex);
-    let each = |value: &dyn Fn(&crate::demo::world::job::Subtask) -> f64| vertex.subtasks.iter().map(value).collect::<Vec<f64>>();
+    let each = |value: &dyn Fn(&crate::demo::world::job::Subtask) -> f64| {
+        vertex.subtasks.iter().map(value).collect::<Vec<f64>>()
+    };
     let mut known = vec![
         ("numRecordsInPerSecond".to_owned(), each(&|subtask| if source { 0.0 } else { subtask.records_in })),
         ("numRecordsOutPerSecond".to_owned(), each(&|subtask| if sink { 0.0 } else { subtask.records_out })),
@@ -135,7 +153,10 @@ fn of_subtasks(job: &Job, vertex: &Vertex) -> Vec<(String, Vec<f64>)> {
         ("mailboxQueueSize".to_owned(), each(&|subtask| (subtask.busy * 4.0).floor())),
         ("mailboxLatencyMs_p99".to_owned(), each(&|subtask| (subtask.busy * 40.0).floor())),
         ("Shuffle.Netty.Output.Buffers.outPoolUsage".to_owned(), each(&|subtask| subtask.held_back)),
-        ("Shuffle.Netty.Input.Buffers.inPoolUsage".to_owned(), each(&|subtask| if subtask.busy > 0.95 { 1.0 } else { subtask.busy * 0.3 })),
+        (
+            "Shuffle.Netty.Input.Buffers.inPoolUsage".to_owned(),
+            each(&|subtask| if subtask.busy > 0.95 { 1.0 } else { subtask.busy * 0.3 }),
+        ),
     ];
     if job.state != JobState::Running {
         // A task that does not run has no notion of how busy it is.
@@ -168,7 +189,8 @@ pub(super) fn subtasks(job: &Job, vertex: &Vertex, query: &Query) -> Value {
         let wanted = |index: usize| {
             chosen.split(',').any(|range| {
                 let (first, last) = range.split_once('-').unwrap_or((range, range));
-                first.parse::<usize>().is_ok_and(|first| first <= index) && last.parse::<usize>().is_ok_and(|last| index <= last)
+                first.parse::<usize>().is_ok_and(|first| first <= index)
+                    && last.parse::<usize>().is_ok_and(|last| index <= last)
             })
         };
         for (_, values) in &mut known {

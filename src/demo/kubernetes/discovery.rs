@@ -69,18 +69,19 @@ fn resources(group: &str, version: &str) -> Option<Value> {
         }
     }
     if group == "authorization.k8s.io" && version == "v1" {
-        for (plural, kind) in
-            [("selfsubjectaccessreviews", "SelfSubjectAccessReview"), ("selfsubjectrulesreviews", "SelfSubjectRulesReview")]
-        {
+        for (plural, kind) in [
+            ("selfsubjectaccessreviews", "SelfSubjectAccessReview"),
+            ("selfsubjectrulesreviews", "SelfSubjectRulesReview"),
+        ] {
             listed.push(json!({
                 "name": plural, "singularName": "", "namespaced": false, "kind": kind, "verbs": ["create"],
             }));
         }
     }
     let group_version = if group.is_empty() { version.to_owned() } else { format!("{group}/{version}") };
-    (!listed.is_empty()).then(|| {
-        json!({"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": group_version, "resources": listed})
-    })
+    (!listed.is_empty()).then(
+        || json!({"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": group_version, "resources": listed}),
+    )
 }
 
 fn described(resource: &Resource) -> Value {

@@ -68,9 +68,9 @@ pub(crate) fn to_fields_v1(fields: &Fields) -> Value {
     for path in fields {
         let mut level = &mut root;
         for part in path {
-            let entry = level.entry(part.clone()).or_insert_with(|| {
-                if part.starts_with("k:") { json!({".": {}}) } else { json!({}) }
-            });
+            let entry = level
+                .entry(part.clone())
+                .or_insert_with(|| if part.starts_with("k:") { json!({".": {}}) } else { json!({}) });
             let Value::Object(next) = entry else { break };
             level = next;
         }
@@ -183,17 +183,11 @@ pub(crate) struct Applier<'a> {
 }
 
 /// The object after a server-side apply, or the conflicts.
-pub(crate) fn apply(
-    old: &Value,
-    applied: &Value,
-    resource: &Resource,
-    applier: Applier<'_>,
-) -> Result<Value, Refusal> {
+pub(crate) fn apply(old: &Value, applied: &Value, resource: &Resource, applier: Applier<'_>) -> Result<Value, Refusal> {
     let wanted = leaves(applied);
     let mut entries: Vec<Value> =
         old.pointer("/metadata/managedFields").and_then(Value::as_array).cloned().unwrap_or_default();
-    let is_mine =
-        |entry: &Value| entry["manager"] == applier.manager && entry["operation"] == "Apply";
+    let is_mine = |entry: &Value| entry["manager"] == applier.manager && entry["operation"] == "Apply";
     let mut others = Fields::new();
     let mut conflicts = Vec::new();
     for entry in entries.iter_mut().filter(|entry| !is_mine(entry)) {
@@ -232,9 +226,7 @@ pub(crate) fn apply(
 }
 
 fn conflict(conflicts: &[(Value, Value, FieldPath)]) -> Refusal {
-    let with = |manager: &Value, version: &Value| {
-        format!("{manager} using {}", version.as_str().unwrap_or_default())
-    };
+    let with = |manager: &Value, version: &Value| format!("{manager} using {}", version.as_str().unwrap_or_default());
     let message = match conflicts {
         [(manager, version, path)] => {
             format!("Apply failed with 1 conflict: conflict with {}: {}", with(manager, version), shown(path))

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
+use ::http::StatusCode;
 use bytes::Bytes;
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::stream;
-use ::http::StatusCode;
 
 use super::request::{Query, Target};
 use super::resources::PODS;
@@ -28,10 +28,8 @@ struct Following {
 pub(crate) fn answer(environment: &Arc<Environment>, target: &Target, query: &Query) -> Result<Reply, Refusal> {
     let namespace = target.namespace.clone().unwrap_or_default();
     let pod = target.name.clone().unwrap_or_default();
-    let object = environment
-        .store
-        .value(&Key::new(&PODS, &namespace, &pod))
-        .ok_or_else(|| Refusal::not_found(&PODS, &pod))?;
+    let object =
+        environment.store.value(&Key::new(&PODS, &namespace, &pod)).ok_or_else(|| Refusal::not_found(&PODS, &pod))?;
     let status = object.pointer("/status/containerStatuses/0").cloned().unwrap_or_default();
     let container = status["name"].as_str().unwrap_or_default();
     check_container(query, container, &pod)?;
@@ -82,9 +80,8 @@ fn text(entries: &[Entry], query: &Query) -> String {
         .and_then(|seconds| i64::try_from(seconds).ok())
         .map(|seconds| Utc::now() - TimeDelta::seconds(seconds))
         .or_else(|| query.given("sinceTime").and_then(|text| text.parse::<DateTime<Utc>>().ok()));
-    let recent = since.map_or(entries, |since| {
-        entries.get(entries.partition_point(|entry| entry.at < since)..).unwrap_or_default()
-    });
+    let recent = since
+        .map_or(entries, |since| entries.get(entries.partition_point(|entry| entry.at < since)..).unwrap_or_default());
     let mut skip = query.number("tailLines").map_or(0, |wanted| {
         let wanted = usize::try_from(wanted).unwrap_or(usize::MAX);
         recent.iter().map(Entry::line_count).sum::<usize>().saturating_sub(wanted)

@@ -24,7 +24,10 @@ pub(crate) fn answer(environment: &Environment, target: &Target, query: &Query) 
         }
         for pod in cluster.pods.iter().filter(|pod| pod.started.is_some() && pod.cpu > 0.0) {
             let labels = manifests::pod_labels(&cluster.plan, pod.role);
-            let texts = labels.iter().map(|(name, value)| (name.clone(), value.as_str().unwrap_or_default().to_owned())).collect();
+            let texts = labels
+                .iter()
+                .map(|(name, value)| (name.clone(), value.as_str().unwrap_or_default().to_owned()))
+                .collect();
             if selector.matches_labels(&texts) {
                 items.push(item(cluster, pod, &Value::Object(labels)));
             }

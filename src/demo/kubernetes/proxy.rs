@@ -1,10 +1,10 @@
 //! The service proxy: the way to a cluster's Flink REST API with nothing but a kubeconfig.
 
+use super::Call;
 use super::request::Target;
 use super::resources::SERVICES;
 use super::status::Refusal;
 use super::store::Key;
-use super::Call;
 use crate::demo::environment::Environment;
 use crate::demo::flink;
 use crate::demo::http::{Reply, decode};

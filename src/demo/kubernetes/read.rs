@@ -1,7 +1,7 @@
 //! Get and list, with paging, selectors and the metadata-only form.
 
-use bytes::Bytes;
 use ::http::StatusCode;
+use bytes::Bytes;
 use serde_json::{Value, json};
 
 use super::request::{Query, Target};
@@ -112,8 +112,9 @@ fn body(resource: &Resource, metadata: &Value, page: &[std::sync::Arc<Stored>], 
         View::Metadata => ("PartialObjectMetadataList".to_owned(), "meta.k8s.io/v1".to_owned()),
         View::Whole | View::EventsV1 => (format!("{}List", resource.kind), resource.api_version()),
     };
-    let mut text = format!("{{\"kind\":\"{kind}\",\"apiVersion\":\"{api_version}\",\"metadata\":{metadata},\"items\":[")
-        .into_bytes();
+    let mut text =
+        format!("{{\"kind\":\"{kind}\",\"apiVersion\":\"{api_version}\",\"metadata\":{metadata},\"items\":[")
+            .into_bytes();
     // Items of built-in lists do not repeat their kind; custom resources do.
     let prefix = format!("{{\"apiVersion\":\"{}\",\"kind\":\"{}\",", resource.api_version(), resource.kind);
     let built_in = !resource.group.contains("flink");

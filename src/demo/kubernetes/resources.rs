@@ -97,9 +97,8 @@ pub(crate) static ALL: [&Resource; 18] = [
 
 impl Resource {
     pub(crate) fn find(group: &str, version: &str, plural: &str) -> Option<&'static Self> {
-        ALL.into_iter().find(|resource| {
-            resource.group == group && resource.version == version && resource.plural == plural
-        })
+        ALL.into_iter()
+            .find(|resource| resource.group == group && resource.version == version && resource.plural == plural)
     }
 
     /// `v1` or `apps/v1`, as `apiVersion` says it.

@@ -161,9 +161,8 @@ impl Store {
     /// Stores a new object and gives it what the server gives: identifier, revision, time, generation.
     pub(crate) fn create(&self, resource: &'static Resource, mut object: Value) -> Result<Arc<Stored>, StoreError> {
         let resource = resource.storage();
-        let text = |object: &Value, field: &str| {
-            object.pointer(field).and_then(Value::as_str).unwrap_or_default().to_owned()
-        };
+        let text =
+            |object: &Value, field: &str| object.pointer(field).and_then(Value::as_str).unwrap_or_default().to_owned();
         let key = Key::new(resource, &text(&object, "/metadata/namespace"), &text(&object, "/metadata/name"));
         let inner = self.lock();
         if inner.objects.contains_key(&key) {

@@ -42,10 +42,8 @@ fn is_name(name: &str) -> bool {
 fn workload(old: Option<&Value>, new: &Value, resource: &Resource, causes: &mut Vec<(String, String)>) {
     if let Some(replicas) = new.pointer("/spec/replicas") {
         match replicas.as_i64() {
-            Some(count) if count < 0 => causes.push(cause(
-                "spec.replicas",
-                &format!("Invalid value: {count}: must be greater than or equal to 0"),
-            )),
+            Some(count) if count < 0 => causes
+                .push(cause("spec.replicas", &format!("Invalid value: {count}: must be greater than or equal to 0"))),
             Some(_) => {}
             None => causes.push(cause("spec.replicas", &wrong_type("spec.replicas", "integer", replicas))),
         }

@@ -7,7 +7,7 @@ use super::fields::{self, Applier};
 use super::request::{Query, Target};
 use super::resources::PODS;
 use super::status::Refusal;
-use super::store::{Key, Store, Stored, StoreError, metadata_of, now_text, set};
+use super::store::{Key, Store, StoreError, Stored, metadata_of, now_text, set};
 use super::{patch, validate};
 use crate::demo::http::{Reply, bytes, json};
 
@@ -101,10 +101,7 @@ impl Writing<'_> {
     fn require_namespace(&self) -> Result<(), Refusal> {
         let namespace = self.target.namespace.as_deref().unwrap_or_default();
         let key = Key::new(&super::resources::NAMESPACES, "", namespace);
-        self.store
-            .get(&key)
-            .map(|_| ())
-            .ok_or_else(|| Refusal::not_found(&super::resources::NAMESPACES, namespace))
+        self.store.get(&key).map(|_| ()).ok_or_else(|| Refusal::not_found(&super::resources::NAMESPACES, namespace))
     }
 
     pub(crate) fn replace(&self, new: &Value) -> Result<Reply, Refusal> {
@@ -120,9 +117,8 @@ impl Writing<'_> {
             "application/apply-patch+yaml" | "application/apply-patch+cbor" => self.apply(&content),
             "application/json-patch+json" => self.modify(|old| {
                 let mut new = old.clone();
-                patch::json_patch(&mut new, &content).map_err(|message| {
-                    Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, "Invalid", message)
-                })?;
+                patch::json_patch(&mut new, &content)
+                    .map_err(|message| Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, "Invalid", message))?;
                 Ok(new)
             }),
             "application/strategic-merge-patch+json" if self.target.resource.group != "flink.apache.org" => self
@@ -149,7 +145,9 @@ impl Writing<'_> {
     fn apply(&self, content: &Value) -> Result<Reply, Refusal> {
         let resource = self.target.resource;
         let manager = self.query.given("fieldManager").ok_or_else(|| {
-            Refusal::bad_request("PatchOptions.meta.k8s.io \"\" is invalid: fieldManager: Required value: is required for apply patch")
+            Refusal::bad_request(
+                "PatchOptions.meta.k8s.io \"\" is invalid: fieldManager: Required value: is required for apply patch",
+            )
         })?;
         let applier = Applier { manager, force: self.query.is_set("force") };
         let wanted = content.pointer("/metadata/resourceVersion").and_then(Value::as_str);
@@ -218,7 +216,8 @@ impl Writing<'_> {
     /// Puts back what a change of an object cannot change.
     fn with_fixed_parts(&self, old: &Value, mut new: Value) -> Value {
         if let (Some(metadata), Some(before)) = (metadata_of(&mut new), old.get("metadata")) {
-            for field in ["name", "namespace", "uid", "creationTimestamp", "generation", "resourceVersion", "deletionTimestamp"]
+            for field in
+                ["name", "namespace", "uid", "creationTimestamp", "generation", "resourceVersion", "deletionTimestamp"]
             {
                 match before.get(field) {
                     Some(value) => metadata.insert(field.to_owned(), value.clone()),
@@ -247,10 +246,7 @@ impl Writing<'_> {
         }
         // Pods end in their own time; the world takes them away.
         if resource.is(&PODS) {
-            let marked = self
-                .store
-                .update(&key, mark_deleted)
-                .map_err(|_| Refusal::not_found(resource, &key.name))?;
+            let marked = self.store.update(&key, mark_deleted).map_err(|_| Refusal::not_found(resource, &key.name))?;
             return Ok(bytes(StatusCode::OK, "application/json", marked.text.clone()));
         }
         let removed = self.store.remove(&key).map_err(|_| Refusal::not_found(resource, &key.name))?;
@@ -259,7 +255,8 @@ impl Writing<'_> {
         if !resource.group.is_empty() {
             details["group"] = json!(resource.group);
         }
-        let body = json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "details": details});
+        let body =
+            json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "details": details});
         Ok(json(StatusCode::OK, &body))
     }
 

@@ -20,12 +20,8 @@ pub(crate) fn namespace(name: &str, created: DateTime<Utc>) -> Value {
 }
 
 pub(crate) fn node(plan: &NodePlan, created: DateTime<Utc>) -> Value {
-    let amount = |cpu: &str, memory: &str| {
-        json!({"cpu": cpu, "memory": memory, "pods": "234", "ephemeral-storage": "104779756Ki"})
-    };
-    let condition = |kind: &str, status: &str, reason: &str| {
-        json!({"type": kind, "status": status, "reason": reason, "lastHeartbeatTime": time(Utc::now()), "lastTransitionTime": time(created)})
-    };
+    let amount = |cpu: &str, memory: &str| json!({"cpu": cpu, "memory": memory, "pods": "234", "ephemeral-storage": "104779756Ki"});
+    let condition = |kind: &str, status: &str, reason: &str| json!({"type": kind, "status": status, "reason": reason, "lastHeartbeatTime": time(Utc::now()), "lastTransitionTime": time(created)});
     json!({
         "metadata": {
             "name": plan.name,
@@ -150,10 +146,7 @@ pub(crate) fn services(plan: &ClusterPlan, owner: Option<&Value>, created: DateT
     };
     let hash = dice::stable(&[&plan.namespace, &plan.name]);
     let address = format!("172.20.{}.{}", hash % 250, (hash >> 8) % 250 + 2);
-    vec![
-        service(&rest, &selector, rest_ports, &address),
-        service(&headless.0, &headless.1, headless.2, "None"),
-    ]
+    vec![service(&rest, &selector, rest_ports, &address), service(&headless.0, &headless.1, headless.2, "None")]
 }
 
 pub(crate) fn config_map(plan: &ClusterPlan, owner: Option<&Value>, created: DateTime<Utc>) -> Value {

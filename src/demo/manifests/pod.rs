@@ -18,9 +18,7 @@ pub(crate) struct Size {
 pub(crate) fn size(plan: &ClusterPlan, role: Role) -> Size {
     match role {
         Role::JobManager => Size { cpu_millis: 1_000, memory_bytes: 2 << 30 },
-        Role::TaskManager => {
-            Size { cpu_millis: plan.cpu_millis, memory_bytes: plan.memory_bytes }
-        }
+        Role::TaskManager => Size { cpu_millis: plan.cpu_millis, memory_bytes: plan.memory_bytes },
     }
 }
 
@@ -38,7 +36,8 @@ pub(crate) fn object(plan: &ClusterPlan, pod: &Pod, owner: Option<&Value>, node:
     if plan.runtime == Runtime::Manifests && pod.role == Role::TaskManager {
         labels.insert("apps.kubernetes.io/pod-index".to_owned(), json!(pod.ordinal.to_string()));
         labels.insert("statefulset.kubernetes.io/pod-name".to_owned(), json!(pod.name));
-        labels.insert("controller-revision-hash".to_owned(), json!(format!("{}-{:08x}", plan.name, pod.template >> 32)));
+        labels
+            .insert("controller-revision-hash".to_owned(), json!(format!("{}-{:08x}", plan.name, pod.template >> 32)));
     } else if !(plan.runtime == Runtime::Native && pod.role == Role::TaskManager) {
         labels.insert("pod-template-hash".to_owned(), json!(template_hash(pod.template)));
     }
@@ -59,7 +58,11 @@ pub(crate) fn object(plan: &ClusterPlan, pod: &Pod, owner: Option<&Value>, node:
         "spec": spec(plan, pod, node),
         "status": status(plan, pod, node),
     });
-    let maker = if plan.runtime == Runtime::Native && pod.role == Role::TaskManager { "okhttp" } else { "kube-controller-manager" };
+    let maker = if plan.runtime == Runtime::Native && pod.role == Role::TaskManager {
+        "okhttp"
+    } else {
+        "kube-controller-manager"
+    };
     with_managers(object, &[(maker, "Update", "spec"), ("kubelet", "Update", "status")])
 }
 
@@ -214,7 +217,9 @@ fn conditions(pod: &Pod, scheduled: bool) -> Value {
     let mut scheduling = condition("PodScheduled", scheduled, &born);
     if !scheduled {
         scheduling["reason"] = json!("Unschedulable");
-        scheduling["message"] = json!("0/3 nodes are available: 3 Insufficient cpu. preemption: 0/3 nodes are available: 3 No preemption victims found for incoming pod.");
+        scheduling["message"] = json!(
+            "0/3 nodes are available: 3 Insufficient cpu. preemption: 0/3 nodes are available: 3 No preemption victims found for incoming pod."
+        );
     }
     json!([
         condition("PodReadyToStartContainers", started, &since),
@@ -227,7 +232,11 @@ fn conditions(pod: &Pod, scheduled: bool) -> Value {
 
 fn container_status(plan: &ClusterPlan, pod: &Pod) -> Value {
     let image = plan.image.clone();
-    let container_id = format!("containerd://{}{}", dice::identifier(&[&pod.name, "a"]), dice::identifier(&[&pod.name, &pod.restarts.to_string()]));
+    let container_id = format!(
+        "containerd://{}{}",
+        dice::identifier(&[&pod.name, "a"]),
+        dice::identifier(&[&pod.name, &pod.restarts.to_string()])
+    );
     let terminated = pod.last_termination.as_ref().map(|last| {
         json!({
             "exitCode": last.exit_code,

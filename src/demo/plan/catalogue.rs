@@ -187,7 +187,13 @@ fn qal() -> Vec<ClusterPlan> {
 }
 
 fn sessionization(scale: &Scale, task_managers: u32) -> ClusterPlan {
-    let revision = if scale.is("prd") { 13 } else if scale.is("e2e") { 14 } else { 15 };
+    let revision = if scale.is("prd") {
+        13
+    } else if scale.is("e2e") {
+        14
+    } else {
+        15
+    };
     let row = Row {
         namespace: "data-processingpt-ecsstatefuliks2",
         name: "sessionization",
@@ -368,7 +374,13 @@ fn sandbox(scale: &Scale) -> ClusterPlan {
     plan.age_minutes = 47 * DAYS;
     plan.service_account = "sandbox-sa".to_owned();
     plan.image = format!("docker.intuit.example/data-processing/flink:{}", plan.flink);
-    plan.facts = Facts { revision: 2, offset_version: 1, artifact: String::new(), team: "Data Infrastructure".to_owned(), manager: "kubectl-client-side-apply".to_owned() };
+    plan.facts = Facts {
+        revision: 2,
+        offset_version: 1,
+        artifact: String::new(),
+        team: "Data Infrastructure".to_owned(),
+        manager: "kubectl-client-side-apply".to_owned(),
+    };
     let job = |name: &str, input: &str, output: &str, vertices, rate| JobPlan {
         name: name.to_owned(),
         in_session: true,

@@ -235,7 +235,13 @@ impl Cluster {
     }
 
     /// A container of one of its pods ends, for a reason that the kubelet gives.
-    pub(crate) fn end_container(&mut self, moment: &Moment<'_>, pod: &str, reason: &'static str, exit_code: i32) -> bool {
+    pub(crate) fn end_container(
+        &mut self,
+        moment: &Moment<'_>,
+        pod: &str,
+        reason: &'static str,
+        exit_code: i32,
+    ) -> bool {
         let native = self.plan.runtime == Runtime::Native;
         let Some(found) = self.pods.iter_mut().find(|found| found.name == pod) else { return false };
         let comes_back = !(native && found.role == Role::TaskManager);

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use crate::demo::dice;
 use crate::demo::kubernetes::resources::{FLINK_DEPLOYMENTS, Resource};
-use crate::demo::plan::{ClusterPlan, Facts, JobPlan, Layout, Runtime, VertexPlan, clusters, ENVIRONMENTS};
+use crate::demo::plan::{ClusterPlan, ENVIRONMENTS, Facts, JobPlan, Layout, Runtime, VertexPlan, clusters};
 
 /// The objects that say what a cluster should be.
 pub(crate) struct Owners<'a> {
@@ -34,7 +34,11 @@ const ANY_JOB: &[VertexPlan] = &[
 pub(crate) fn plan(old: &ClusterPlan, owners: &Owners<'_>) -> ClusterPlan {
     let mut plan = old.clone();
     let annotations = |field: &str| {
-        owners.owner.pointer("/metadata/annotations").and_then(|notes| notes.get(format!("flowdeck.dev/{field}"))).and_then(Value::as_str)
+        owners
+            .owner
+            .pointer("/metadata/annotations")
+            .and_then(|notes| notes.get(format!("flowdeck.dev/{field}")))
+            .and_then(Value::as_str)
     };
     if let Some(pipeline) = text(owners.owner, "/metadata/labels/app.kubernetes.io~1part-of") {
         pipeline.clone_into(&mut plan.pipeline);
@@ -110,7 +114,8 @@ fn from_flink(plan: &mut ClusterPlan, object: &Value) {
     if let Some(version) = text(&spec, "/flinkVersion") {
         plan.flink = version.trim_start_matches('v').replace('_', ".");
     }
-    plan.runtime = if text(&spec, "/mode") == Some("standalone") { Runtime::OperatorStandalone } else { Runtime::Native };
+    plan.runtime =
+        if text(&spec, "/mode") == Some("standalone") { Runtime::OperatorStandalone } else { Runtime::Native };
     plan.stopped = text(&spec, "/job/state") == Some("suspended");
     let configuration = flattened(spec.get("flinkConfiguration").unwrap_or(&Value::Null));
     let option = |name: &str| configuration.get(name).and_then(Value::as_str);
@@ -152,7 +157,9 @@ pub(crate) fn templates(plan: &ClusterPlan, owners: &Owners<'_>) -> (u64, u64) {
         let kept: Map<String, Value> = flattened(configuration)
             .into_iter()
             .filter(|(name, _)| {
-                !["job.autoscaler", "parallelism.default", "kubernetes.operator"].iter().any(|start| name.starts_with(start))
+                !["job.autoscaler", "parallelism.default", "kubernetes.operator"]
+                    .iter()
+                    .any(|start| name.starts_with(start))
             })
             .collect();
         *configuration = Value::Object(kept);
@@ -198,19 +205,22 @@ pub(crate) fn adopted(resource: &'static Resource, object: &Value) -> Option<Clu
     }
     let known = ENVIRONMENTS.into_iter().rev().flat_map(clusters).find(|plan| plan.name == name);
     let has_job = !operator || object.pointer("/spec/job").is_some();
-    let job = known.as_ref().and_then(|plan| plan.jobs.first().cloned()).filter(|job| !job.in_session).unwrap_or_else(|| JobPlan {
-        name: name.clone(),
-        in_session: false,
-        inputs: Vec::new(),
-        outputs: Vec::new(),
-        group: name.clone(),
-        parallelism: 1,
-        vertices: ANY_JOB,
-        rate: 180.0,
-        checkpoint_seconds: 60,
-        state_bytes: 14_000_000,
-        checkpoint_millis: 230,
-    });
+    let job =
+        known.as_ref().and_then(|plan| plan.jobs.first().cloned()).filter(|job| !job.in_session).unwrap_or_else(|| {
+            JobPlan {
+                name: name.clone(),
+                in_session: false,
+                inputs: Vec::new(),
+                outputs: Vec::new(),
+                group: name.clone(),
+                parallelism: 1,
+                vertices: ANY_JOB,
+                rate: 180.0,
+                checkpoint_seconds: 60,
+                state_bytes: 14_000_000,
+                checkpoint_millis: 230,
+            }
+        });
     let base = ClusterPlan {
         namespace,
         pipeline: name.clone(),

@@ -199,11 +199,7 @@ impl Job {
 
     /// How busy the busiest vertex is, for the CPU of the pods.
     pub(crate) fn load(&self) -> f64 {
-        self.vertices
-            .iter()
-            .flat_map(|vertex| &vertex.subtasks)
-            .map(|subtask| subtask.busy)
-            .fold(0.0, f64::max)
+        self.vertices.iter().flat_map(|vertex| &vertex.subtasks).map(|subtask| subtask.busy).fold(0.0, f64::max)
     }
 
     pub(crate) fn is_running(&self) -> bool {

@@ -40,7 +40,12 @@ impl Cluster {
             }
             let suspended = job.plan.in_session && self.session_job_is_suspended(moment, &job.plan.name);
             if manager {
-                self.step_job(moment, job, slots >= wanted.min(self.plan.task_managers * self.plan.slots) && slots > 0, suspended);
+                self.step_job(
+                    moment,
+                    job,
+                    slots >= wanted.min(self.plan.task_managers * self.plan.slots) && slots > 0,
+                    suspended,
+                );
             } else if !matches!(job.state, JobState::Reconciling | JobState::Suspended) {
                 job.enter(JobState::Reconciling, moment.now);
             }
@@ -95,13 +100,8 @@ impl Cluster {
     }
 
     pub(crate) fn change(&self, moment: &Moment<'_>, job: &mut Job, state: JobState) {
-        let message = format!(
-            "Job {} ({}) switched from state {} to {}.",
-            job.plan.name,
-            job.id,
-            job.state.word(),
-            state.word()
-        );
+        let message =
+            format!("Job {} ({}) switched from state {} to {}.", job.plan.name, job.id, job.state.word(), state.word());
         self.log_job_manager(moment, EXECUTION_GRAPH, &message);
         if state == JobState::Running
             && let Some((id, _, path)) = &job.checkpoints.restored
@@ -113,9 +113,10 @@ impl Cluster {
     }
 
     fn lose_task_manager(&self, moment: &Moment<'_>, job: &mut Job) {
-        let lost = self.task_managers().find(|pod| !pod.is_ready()).or_else(|| {
-            self.leaving.iter().map(|(pod, _)| pod).find(|pod| pod.role == Role::TaskManager)
-        });
+        let lost = self
+            .task_managers()
+            .find(|pod| !pod.is_ready())
+            .or_else(|| self.leaving.iter().map(|(pod, _)| pod).find(|pod| pod.role == Role::TaskManager));
         let (name, address) = lost.map_or_else(Default::default, |pod| (pod.name.clone(), pod.address.clone()));
         let trace = words::task_manager_lost(&name, &address);
         let vertex = job.vertices.get(job.vertices.len() / 2).map_or("", |vertex| vertex.name);
@@ -151,7 +152,10 @@ impl Cluster {
             task: Some((format!("{vertex} (1/{}) - execution #{}", job.plan.parallelism, job.restarts), on)),
         };
         self.log_failure(moment, job, &failure);
-        let message = format!("Job {} failed: java.io.IOException: KafkaWriter : failed to send 1 records (since last report)", job.plan.name);
+        let message = format!(
+            "Job {} failed: java.io.IOException: KafkaWriter : failed to send 1 records (since last report)",
+            job.plan.name
+        );
         self.notify_owner(moment, true, "JobException", &message);
         job.fail(failure);
     }
@@ -159,7 +163,8 @@ impl Cluster {
     fn log_failure(&self, moment: &Moment<'_>, job: &Job, failure: &Failure) {
         let Some(pod) = self.job_manager() else { return };
         let message = format!("Job {} ({}) switched from state RUNNING to RESTARTING.", job.plan.name, job.id);
-        let line = Line { level: "INFO", thread: words::JOB_MANAGER_THREAD, logger: EXECUTION_GRAPH, message: &message };
+        let line =
+            Line { level: "INFO", thread: words::JOB_MANAGER_THREAD, logger: EXECUTION_GRAPH, message: &message };
         self.log(moment, &pod.name, line, Some(Arc::clone(&failure.trace)));
     }
 

@@ -5,8 +5,10 @@ use serde_json::Value;
 use super::Moment;
 use super::cluster::{Cluster, Operation};
 use super::job::Job;
-use crate::demo::kubernetes::resources::{CONFIG_MAPS, DEPLOYMENTS, FLINK_SESSION_JOBS, REPLICA_SETS, Resource, SERVICES};
-use crate::demo::manifests::{flink, pod::template_hash, place, workload};
+use crate::demo::kubernetes::resources::{
+    CONFIG_MAPS, DEPLOYMENTS, FLINK_SESSION_JOBS, REPLICA_SETS, Resource, SERVICES,
+};
+use crate::demo::manifests::{flink, place, pod::template_hash, workload};
 use crate::demo::plan::Runtime;
 use crate::model::job::JobState;
 use crate::model::pod::Role;

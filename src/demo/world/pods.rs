@@ -57,7 +57,13 @@ impl Cluster {
         let pod = self.pods.remove(index);
         let marked = moment.environment.store.update(&self.pod_key(name), mark_deleted);
         if marked.is_ok() {
-            self.notify_pod(moment, name, false, "Killing", &format!("Stopping container {}", manifest::container_name(&self.plan)));
+            self.notify_pod(
+                moment,
+                name,
+                false,
+                "Killing",
+                &format!("Stopping container {}", manifest::container_name(&self.plan)),
+            );
         }
         self.leaving.push((pod, moment.now));
     }
@@ -65,8 +71,7 @@ impl Cluster {
     /// Sends away what is not wanted any more.
     fn retire(&mut self, moment: &Moment<'_>) {
         let suspending = matches!(self.operation, Operation::Suspending(_));
-        let (wants_manager, workers) =
-            if self.plan.stopped { (false, 0) } else { (true, self.plan.task_managers) };
+        let (wants_manager, workers) = if self.plan.stopped { (false, 0) } else { (true, self.plan.task_managers) };
         let rolling = self.leaving.iter().any(|(pod, _)| pod.role == Role::TaskManager);
         let mut doomed: Vec<String> = Vec::new();
         let mut rolled = 0;
@@ -120,7 +125,8 @@ impl Cluster {
             return;
         }
         for ordinal in 0..self.plan.task_managers {
-            let present = |pod: &Pod| pod.role == Role::TaskManager && pod.ordinal == ordinal && pod.phase != Phase::Failed;
+            let present =
+                |pod: &Pod| pod.role == Role::TaskManager && pod.ordinal == ordinal && pod.phase != Phase::Failed;
             if self.pods.iter().any(present) {
                 continue;
             }
@@ -182,7 +188,11 @@ impl Cluster {
             (Runtime::Manifests, Role::TaskManager) => self.key(&STATEFUL_SETS, &self.plan.name),
             (Runtime::Native, Role::TaskManager) => self.key(&DEPLOYMENTS, &self.plan.name),
             (_, role) => {
-                let workload = if role == Role::JobManager { Some(self.plan.name.clone()) } else { self.plan.task_manager_workload() };
+                let workload = if role == Role::JobManager {
+                    Some(self.plan.name.clone())
+                } else {
+                    self.plan.task_manager_workload()
+                };
                 let hash = manifest::template_hash(pod.template);
                 self.key(&REPLICA_SETS, &format!("{}-{hash}", workload.unwrap_or_default()))
             }
@@ -238,7 +248,9 @@ impl Cluster {
         let wanted = i64::try_from(manifest::size(&self.plan, pod.role).cpu_millis).unwrap_or(0);
         if wanted > moment.free_cpu {
             let message = "0/3 nodes are available: 3 Insufficient cpu. preemption: 0/3 nodes are available: 3 No preemption victims found for incoming pod.";
-            if moment.environment.passed(pod.since, moment.now, 2) && !moment.environment.passed(pod.since, moment.now, 4) {
+            if moment.environment.passed(pod.since, moment.now, 2)
+                && !moment.environment.passed(pod.since, moment.now, 4)
+            {
                 self.notify_pod(moment, &pod.name, true, "FailedScheduling", message);
             }
             return false;
@@ -265,8 +277,15 @@ impl Cluster {
                 words::start(self, moment, pod);
             }
             Phase::Ready if pod.role == Role::TaskManager => {
-                let message = format!("Registering TaskManager with ResourceID {} (pekko.tcp://flink@{}:6122/user/rpc/taskmanager_0) at ResourceManager", pod.name, pod.address);
-                self.log_job_manager(moment, "org.apache.flink.runtime.resourcemanager.active.ActiveResourceManager", &message);
+                let message = format!(
+                    "Registering TaskManager with ResourceID {} (pekko.tcp://flink@{}:6122/user/rpc/taskmanager_0) at ResourceManager",
+                    pod.name, pod.address
+                );
+                self.log_job_manager(
+                    moment,
+                    "org.apache.flink.runtime.resourcemanager.active.ActiveResourceManager",
+                    &message,
+                );
             }
             _ => {}
         }

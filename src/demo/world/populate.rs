@@ -67,8 +67,7 @@ impl Cluster {
         }
         cluster.settle_pods(moment, created, dice);
         let scope = cluster.plan.namespace.clone();
-        cluster.jobs =
-            cluster.plan.jobs.iter().map(|job| Job::running(job, &scope, created, moment.now)).collect();
+        cluster.jobs = cluster.plan.jobs.iter().map(|job| Job::running(job, &scope, created, moment.now)).collect();
         words::history(&cluster, moment, dice);
         cluster
     }
@@ -119,7 +118,9 @@ impl Cluster {
     fn settle_pods(&mut self, moment: &Moment<'_>, created: DateTime<Utc>, dice: &mut Dice) {
         self.settle_replica_sets(moment);
         // As in the talk, where this very pod is on the status page.
-        let suffix = if self.plan.name == "sessionization" { "7548bc9df5-bc5zk".to_owned() } else {
+        let suffix = if self.plan.name == "sessionization" {
+            "7548bc9df5-bc5zk".to_owned()
+        } else {
             format!("{}-{}", manifest::template_hash(self.templates.0), dice.suffix(5))
         };
         let name = format!("{}-{suffix}", self.plan.name);

@@ -96,14 +96,22 @@ pub(crate) fn task_manager_lost(pod: &str, address: &str) -> Arc<str> {
 /// The first lines of a container.
 pub(crate) fn start(cluster: &Cluster, moment: &Moment<'_>, pod: &Pod) {
     let (script, class) = match pod.role {
-        Role::JobManager => ("kubernetes-application", "org.apache.flink.kubernetes.entrypoint.KubernetesApplicationClusterEntrypoint"),
-        Role::TaskManager => ("kubernetes-taskmanager", "org.apache.flink.kubernetes.taskmanager.KubernetesTaskExecutorRunner"),
+        Role::JobManager => {
+            ("kubernetes-application", "org.apache.flink.kubernetes.entrypoint.KubernetesApplicationClusterEntrypoint")
+        }
+        Role::TaskManager => {
+            ("kubernetes-taskmanager", "org.apache.flink.kubernetes.taskmanager.KubernetesTaskExecutorRunner")
+        }
     };
     let head = format!("Starting {script} as a console application on host {}.", pod.name);
     moment.environment.logs.push(&cluster.plan.namespace, &pod.name, Entry { at: moment.now, head, tail: None });
     let version = crate::demo::flink::version(&cluster.plan.flink);
     for message in [
-        format!("Starting {} (Version: {version}, Scala: 2.12, Rev:{})", class.rsplit('.').next().unwrap_or(class), crate::demo::flink::COMMIT),
+        format!(
+            "Starting {} (Version: {version}, Scala: 2.12, Rev:{})",
+            class.rsplit('.').next().unwrap_or(class),
+            crate::demo::flink::COMMIT
+        ),
         "OS current user: flink".to_owned(),
         format!("Maximum heap size: {} MiBytes", cluster.plan.memory_bytes >> 21),
         "Registered UNIX signal handlers for [TERM, HUP, INT]".to_owned(),
@@ -130,7 +138,10 @@ pub(crate) fn chat(cluster: &Cluster, moment: &Moment<'_>, job: &Job, pod: &Pod,
         2..=5 => (
             "WARN",
             "org.apache.kafka.clients.consumer.internals.ConsumerCoordinator",
-            format!("[Consumer clientId={}-{}, groupId={}] consumer poll took longer than expected", job.plan.group, pod.ordinal, job.plan.group),
+            format!(
+                "[Consumer clientId={}-{}, groupId={}] consumer poll took longer than expected",
+                job.plan.group, pod.ordinal, job.plan.group
+            ),
             None,
         ),
         6..=35 => (
