@@ -4,6 +4,14 @@
 //! (`tests/stack`; started here when it is not running yet), so that what is measured is what a user waits for.
 //! Only the cost of one frame is measured in-process.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::cast_precision_loss,
+    reason = "a benchmark fails by panicking"
+)]
+
 #[path = "../tests/support/mod.rs"]
 mod support;
 
@@ -140,9 +148,9 @@ fn resident_mib(console: &Console) -> f64 {
 fn frame() {
     let now = chrono::Utc::now();
     let mut state = State::new(Options { now, size: (200, 60) });
-    let pods: Vec<Pod> = (0..PIPELINES * PODS_EACH).map(|number| pod(number, 0, now)).collect();
+    let pods = (0..PIPELINES * PODS_EACH).map(|number| Change::Pod(Box::new(pod(number, 0, now))));
     app::update(&mut state, Event::Changed(environment()));
-    app::update(&mut state, Event::Changed(pods.into_iter().map(|pod| Change::Pod(Box::new(pod))).collect()));
+    app::update(&mut state, Event::Changed(pods.collect()));
     let theme = Theme::new(Colours::Full, false);
     let mut terminal = Terminal::with_options(
         CrosstermBackend::new(std::io::sink()),

@@ -1,5 +1,7 @@
 //! Commands without a terminal: their output, complaints and exit codes.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
 mod support;
 
 use std::process::{Command, Output};

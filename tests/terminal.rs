@@ -1,5 +1,7 @@
 //! The binary on a terminal: it starts, keeps to the size, ends, and always gives the terminal back.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
 mod support;
 
 use std::os::unix::process::ExitStatusExt;

@@ -3,6 +3,8 @@
 //! `tests/live/run` starts them and runs this. Without them every test here fails, by name: a live test
 //! that quietly does not run proves nothing.
 
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "a test fails by panicking")]
+
 #[path = "../support/mod.rs"]
 mod support;
 

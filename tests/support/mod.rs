@@ -46,7 +46,7 @@ impl Console {
         let (sender, output) = mpsc::channel();
         let reader = pty.clone();
         std::thread::spawn(move || {
-            let mut buffer = [0_u8; 65_536];
+            let mut buffer = vec![0_u8; 65_536];
             while let Ok(count) = (&*reader).read(&mut buffer) {
                 if count == 0 || sender.send(buffer[..count].to_vec()).is_err() {
                     return;
@@ -59,7 +59,7 @@ impl Console {
     }
 
     /// Presses keys: text as it is, or control bytes.
-    pub fn press(&mut self, keys: &str) {
+    pub fn press(&self, keys: &str) {
         (&*self.pty).write_all(keys.as_bytes()).unwrap();
     }
 
@@ -104,7 +104,7 @@ impl Console {
             let left = patience.checked_sub(begun.elapsed()).unwrap_or_default();
             match self.output.recv_timeout(left) {
                 Ok(bytes) => self.take(&bytes),
-                Err(_) => panic!("waited {patience:?} for {what}; the screen is:\n{}", self.screen()),
+                Err(error) => panic!("waited {patience:?} for {what} ({error}); the screen is:\n{}", self.screen()),
             }
         }
     }
