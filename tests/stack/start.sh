@@ -268,6 +268,7 @@ web.refresh-interval: 1000
 io.tmp.dirs: $state/data/flink/tmp
 execution.checkpointing.dir: file://$state/data/flink/checkpoints
 execution.checkpointing.savepoint-dir: file://$state/data/flink/savepoints
+cluster.registration.error-delay: 300 ms
 heartbeat.interval: 1000
 heartbeat.timeout: 8000
 metrics.fetcher.update-interval: 1000
