@@ -213,7 +213,7 @@ CONF
     cp -r "$data" "$template.$$"
     mv -T "$template.$$" "$template" || rm -rf "$template.$$" # another run was faster
   fi
-  record kafka java "${kafka_java[@]}" -Xms256m -Xmx512m -XX:+UseSerialGC kafka.Kafka "$state/kafka.properties"
+  record kafka java "$(class_archive_option kafka)" "${kafka_java[@]}" -Xms256m -Xmx512m -XX:+UseSerialGC kafka.Kafka "$state/kafka.properties"
   launch kafka
 }
 
@@ -293,7 +293,7 @@ YAML
         -D taskmanager.memory.jvm-metaspace.size=192m -D taskmanager.memory.jvm-overhead.min=64m
         -D taskmanager.memory.jvm-overhead.max=64m)
     fi
-    record "flink-$role" ip netns exec "$NETNS" java "${opens[@]}" "${sizes[@]}" -XX:+UseSerialGC -XX:TieredStopAtLevel=1 \
+    record "flink-$role" ip netns exec "$NETNS" java "$(class_archive_option "flink-$role")" "${opens[@]}" "${sizes[@]}" -XX:+UseSerialGC -XX:TieredStopAtLevel=1 \
       "-Dlog.file=$state/log/flink-$role.file.log" "-Dlog4j.configurationFile=$here/flink-job/log4j2.properties" \
       -cp "$flink_lib/*" "$class" "${arguments[@]}"
     launch "flink-$role"
