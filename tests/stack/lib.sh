@@ -39,13 +39,14 @@ helpers_bin() {
 job_jar() { printf '%s/flink-job-%s-%s.jar' "$cache" "$FLINK_VERSION" "$(sources_key "$here"/flink-job/*.java)"; }
 
 # When the process with this id was started, in clock ticks since boot. With the id it names one process for good.
+# A process that has ended but still has threads counts as there: it holds its ports until the last one is gone.
 started_at() {
-  local stat
+  local stat threads=("/proc/$1/task/"*)
   stat=$(cat "/proc/$1/stat" 2>/dev/null) || return 1
   stat=${stat##*) }
   # shellcheck disable=SC2086
   set -- $stat
-  [ "$1" != Z ] && printf '%s' "${20}"
+  { [ "$1" != Z ] || [ ${#threads[@]} -gt 1 ]; } && printf '%s' "${20}"
 }
 
 # Is the component's recorded process still there? Prints its id.

@@ -27,6 +27,9 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 )
 
+// apiServerWithin is how long the API server may be away at the start.
+const apiServerWithin = time.Minute
+
 type options struct {
 	kubeconfig string
 	listen     string
@@ -80,8 +83,13 @@ func run(o options) error {
 	port := listener.Addr().(*net.TCPAddr).Port
 
 	nodes, err := registerNodes(ctx, client, o.nodes, port)
-	if err != nil {
-		return err
+	for deadline := time.Now().Add(apiServerWithin); err != nil && ctx.Err() == nil; {
+		if time.Now().After(deadline) {
+			return err
+		}
+		log.Printf("trying again: %v", err)
+		time.Sleep(time.Second)
+		nodes, err = registerNodes(ctx, client, o.nodes, port)
 	}
 	go heartbeat(ctx, client, nodes)
 

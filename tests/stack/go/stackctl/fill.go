@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -175,16 +176,18 @@ func touch(ctx context.Context, c *cluster, pod *core.Pod, round int) error {
 	if len(pod.Status.ContainerStatuses) == 0 {
 		return errors.New("the pod has no container status")
 	}
-	first := pod.Status.ContainerStatuses[0]
+	// A patch replaces this list as a whole, so all of it is sent.
+	containers := slices.Clone(pod.Status.ContainerStatuses)
 	ready, condition := round%2 == 1, core.ConditionFalse
-	restarts := first.RestartCount + int32(round/2)
+	containers[0].RestartCount += int32(round / 2)
+	containers[0].Ready = ready
 	if ready {
 		condition = core.ConditionTrue
-		restarts++
+		containers[0].RestartCount++
 	}
 	now := meta.Now()
 	patch, err := json.Marshal(map[string]any{"status": map[string]any{
-		"containerStatuses": []any{map[string]any{"name": first.Name, "ready": ready, "restartCount": restarts}},
+		"containerStatuses": containers,
 		"conditions":        []any{map[string]any{"type": core.PodReady, "status": condition, "lastTransitionTime": now}},
 	}})
 	if err != nil {
