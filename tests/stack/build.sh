@@ -38,6 +38,7 @@ build_kubernetes() {
 }
 
 build_helpers() {
+  find "$cache" -maxdepth 1 -name 'helpers-*' -mtime +30 -exec rm -rf {} + # those of older sources
   mkdir -p "$1/bin"
   go_build "" "$1/bin/" ./kubelet ./stackctl
 }
