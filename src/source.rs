@@ -3,6 +3,7 @@
 //! A source owns its client and its retries. It reports facts as events and connection trouble as link
 //! states; it never blocks the console, and it asks only for what the interest names.
 
+pub mod flink;
 pub mod kafka;
 pub mod kube;
 pub mod link;

@@ -1,6 +1,8 @@
 //! The Kubernetes source against a small API server on loopback: lists, watches, refusals, and a server
 //! that goes away and comes back.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test's helpers fail the test")]
+
 #[path = "source_kube/stub.rs"]
 mod stub;
 

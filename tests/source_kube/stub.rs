@@ -134,9 +134,8 @@ impl Stub {
 
 impl Drop for Stub {
     fn drop(&mut self) {
-        if let Some(task) = self.task.lock().unwrap().take() {
-            task.abort();
-        }
+        let task = self.task.lock().unwrap().take();
+        task.inspect(JoinHandle::abort);
     }
 }
 

@@ -67,14 +67,14 @@ const QUESTIONS: [Question; 11] = [
 
 /// Asks the server about everything that the console reads, in the order of importance.
 pub async fn permissions(cluster: &Cluster) -> Vec<Permission> {
-    stream::iter(&QUESTIONS).map(|question| ask(cluster, question)).buffered(AT_ONCE).collect().await
+    stream::iter(QUESTIONS).map(|question| ask(cluster, question)).buffered(AT_ONCE).collect().await
 }
 
-async fn ask(cluster: &Cluster, question: &Question) -> Permission {
+async fn ask(cluster: &Cluster, question: Question) -> Permission {
     let mut refused = None;
     'all: for namespace in cluster.scopes() {
         for verb in question.verbs {
-            if let Err(reason) = review(cluster, question, verb, namespace.as_deref()).await {
+            if let Err(reason) = review(cluster, &question, verb, namespace.as_deref()).await {
                 let place = namespace.as_deref().map_or_else(String::new, |name| format!(" in namespace {name}"));
                 refused = Some(format!("no {verb}{place}: {reason}"));
                 break 'all;

@@ -2,7 +2,7 @@ use serde_json::{Value, json};
 
 use super::*;
 
-fn row(status: Value) -> Pod {
+fn row(status: &Value) -> Pod {
     row_of(json!({"status": status}))
 }
 
@@ -41,7 +41,7 @@ fn running(ready: bool) -> Value {
 
 #[test]
 fn a_running_pod_with_a_sidecar() {
-    let pod = row(running(true));
+    let pod = row(&running(true));
     assert_eq!((&*pod.status, pod.ready, pod.restarts, pod.health), ("Running", 2, 3, PodHealth::Ready));
     assert_eq!(pod.containers.len(), 2);
     assert_eq!((pod.cpu_limit_millis, pod.memory_limit_bytes), (Some(2500), Some(5 << 30)));
@@ -49,7 +49,7 @@ fn a_running_pod_with_a_sidecar() {
     assert_eq!((&*end.reason, end.exit_code, &*end.container), ("OOMKilled", 137, "flink-main-container"));
     assert_eq!(pod.processor.to_string(), "e/prd/orders");
     assert_eq!(pod.pipeline.as_deref(), Some("shop"));
-    assert_eq!(row(running(false)).health, PodHealth::Moving);
+    assert_eq!(row(&running(false)).health, PodHealth::Moving);
 }
 
 #[test]
@@ -82,16 +82,16 @@ fn words_are_kubectls() {
         ),
         (json!({}), "Unknown", PodHealth::Bad),
     ] {
-        let pod = row(status);
+        let pod = row(&status);
         assert_eq!((&*pod.status, pod.health), (word, health));
     }
-    assert_eq!(row(waiting("CrashLoopBackOff")).message.as_deref(), Some("why"));
+    assert_eq!(row(&waiting("CrashLoopBackOff")).message.as_deref(), Some("why"));
 }
 
 #[test]
 fn an_unschedulable_pod_says_why() {
     let pod = row(
-        json!({"phase": "Pending", "conditions": [{"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/3 nodes are available"}]}),
+        &json!({"phase": "Pending", "conditions": [{"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/3 nodes are available"}]}),
     );
     assert_eq!((&*pod.status, pod.health), ("Pending", PodHealth::Bad));
     assert_eq!(pod.message.as_deref(), Some("0/3 nodes are available"));
