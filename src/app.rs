@@ -4,33 +4,44 @@
 //! layers (help, filter, palette) lie over it. Whether anything visible changed is noted, so that the
 //! loop draws only then.
 
+pub mod document;
+pub mod environments;
+pub mod events;
+pub mod flow;
+pub mod groups;
+pub mod help;
 pub mod input;
+pub mod job;
+pub mod kafka;
 pub mod layout;
+pub mod marks;
 pub mod overview;
+pub mod palette;
+pub mod pipeline;
 pub mod pipelines;
+pub mod pod;
+pub mod pods;
 pub mod screen;
 pub mod standing;
 pub mod table;
+pub mod topics;
+mod update;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crossterm::event::KeyEvent;
-
 use self::input::Input;
 use self::overview::Overview;
+use self::palette::Palette;
 use self::pipelines::Pipelines;
-use self::screen::{Cause, Outcome, Part, Screen, Touched, World};
+use self::screen::{Cause, Outcome, Part, Screen, World};
+pub use self::update::update;
 use crate::action::{Action, Place};
-use crate::event::{DocumentKey, Event, Notice};
+use crate::event::{DocumentKey, Notice};
 use crate::keymap::Keymap;
 use crate::model::Time;
-use crate::model::change::Change;
 use crate::model::interest::Interest;
 use crate::model::inventory::Inventory;
-
-/// A notice stays for so long, in seconds.
-const NOTICE_SECONDS: i64 = 6;
 
 /// Something to be done outside.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,6 +72,10 @@ pub struct Options {
 pub enum Layer {
     /// A filter is typed: the line, and the filter that was there before.
     Filter(Input, String),
+    /// A command is typed.
+    Palette(Palette),
+    /// The keys are shown: the first line on screen.
+    Help(usize),
 }
 
 /// All that the console knows and shows.
@@ -145,6 +160,8 @@ impl State {
     pub fn place(&self) -> Place {
         match &self.layer {
             Some(Layer::Filter(..)) => Place::Filter,
+            Some(Layer::Palette(_)) => Place::Palette,
+            Some(Layer::Help(_)) => Place::Help,
             None => self.screen().part().place(),
         }
     }
@@ -152,7 +169,11 @@ impl State {
     /// Whether an intent would do something now.
     #[must_use]
     pub fn offers(&self, action: Action) -> bool {
-        self.screen().part().offers(action, &self.world())
+        match (&self.layer, action) {
+            (Some(_), _) => true,
+            (None, Action::Back) => !self.above.is_empty() || !self.screen().part().filter().is_empty(),
+            (None, _) => self.screen().part().offers(action, &self.world()),
+        }
     }
 
     /// How many rows pass the filter, when there is one.
@@ -207,154 +228,4 @@ impl State {
         self.notice = Some((notice, self.now));
         self.dirty = true;
     }
-}
-
-/// Takes one event in; says what has to be done outside.
-pub fn update(state: &mut State, event: Event) -> Vec<Effect> {
-    match event {
-        Event::Key(key) => return pressed(state, &key),
-        Event::Paste(text) => pasted(state, &text),
-        Event::Resized(columns, rows) => {
-            state.size = (columns, rows);
-            state.dirty = true;
-            state.refresh(&Cause::Shown);
-        }
-        Event::Ticked(now) => ticked(state, now),
-        Event::Changed(changes) => return changed(state, changes),
-        Event::Fetched(..) => {}
-        Event::Noticed(notice) => state.say(notice),
-        Event::Resumed => state.dirty = true,
-        Event::Terminated => return vec![Effect::Quit],
-    }
-    Vec::new()
-}
-
-fn ticked(state: &mut State, now: Time) {
-    let second = now.timestamp() != state.now.timestamp();
-    state.now = now;
-    if !second {
-        return;
-    }
-    state.dirty = true;
-    state.retry.clear();
-    if state.notice.as_ref().is_some_and(|(_, at)| (now - *at).num_seconds() >= NOTICE_SECONDS) {
-        state.notice = None;
-    }
-    state.overview.second_passed(&state.inventory, now);
-    state.refresh(&Cause::Second);
-}
-
-fn changed(state: &mut State, changes: Vec<Change>) -> Vec<Effect> {
-    let failing = state.overview.counts().failing;
-    let mut touched = Touched::default();
-    for change in changes {
-        touched.note(&change);
-        state.inventory.apply(change);
-    }
-    touched.pipelines = state.inventory.take_dirty();
-    if touched.environments {
-        state.dirty |= state.overview.environments_changed(&state.inventory);
-    }
-    state.overview.pipelines_changed(&state.inventory, &touched.pipelines, state.now);
-    state.refresh(&Cause::Changed(&touched));
-    let settled = state.overview.standings().iter().all(|(_, standing)| !standing.is_pending());
-    if settled && state.overview.counts().failing > failing { vec![Effect::RingBell] } else { Vec::new() }
-}
-
-fn pasted(state: &mut State, text: &str) {
-    if let Some(Layer::Filter(input, _)) = &mut state.layer {
-        input.insert(text);
-        let filter = input.text();
-        state.part_mut().set_filter(&filter);
-        state.dirty = true;
-    }
-}
-
-fn pressed(state: &mut State, key: &KeyEvent) -> Vec<Effect> {
-    let place = state.place();
-    match state.keymap.action(place, key) {
-        Some(Action::Quit) => vec![Effect::Quit],
-        Some(Action::Suspend) => vec![Effect::Suspend],
-        Some(action) if place == Place::Filter => {
-            filter_action(state, action);
-            Vec::new()
-        }
-        Some(action) => perform(state, action),
-        None => {
-            typed(state, key);
-            Vec::new()
-        }
-    }
-}
-
-fn typed(state: &mut State, key: &KeyEvent) {
-    if let Some(Layer::Filter(input, _)) = &mut state.layer
-        && input.press(key)
-    {
-        let filter = input.text();
-        state.part_mut().set_filter(&filter);
-        state.dirty = true;
-    }
-}
-
-fn filter_action(state: &mut State, action: Action) {
-    match (action, state.layer.take()) {
-        (Action::Accept, _) => {}
-        (Action::Back, Some(Layer::Filter(_, before))) => state.part_mut().set_filter(&before),
-        (other, layer) => {
-            state.layer = layer;
-            drop(state.act(other));
-        }
-    }
-    state.dirty = true;
-}
-
-fn perform(state: &mut State, action: Action) -> Vec<Effect> {
-    match action {
-        Action::Filter => {
-            let before = state.screen().part().filter().to_owned();
-            state.layer = Some(Layer::Filter(Input::new(&before), before));
-            state.dirty = true;
-        }
-        Action::Back => {
-            if state.screen().part().filter().is_empty() {
-                state.dirty |= state.above.pop().is_some();
-                state.refresh(&Cause::Shown);
-            } else {
-                state.part_mut().set_filter("");
-                state.dirty = true;
-            }
-        }
-        Action::Retry => {
-            state.retry = state.inventory.environments().map(|it| it.name.clone()).collect();
-            state.say(Notice::Done("asking the backends again".into()));
-        }
-        other => {
-            let outcome = state.act(other);
-            return concluded(state, outcome);
-        }
-    }
-    Vec::new()
-}
-
-fn concluded(state: &mut State, outcome: Outcome) -> Vec<Effect> {
-    match outcome {
-        Outcome::Ignored => return Vec::new(),
-        Outcome::Done => {}
-        Outcome::Open(screen) => {
-            state.above.push(screen);
-            state.refresh(&Cause::Shown);
-        }
-        Outcome::Copy(text) => {
-            state.say(Notice::Done(format!("copied {text}").into()));
-            return vec![Effect::Copy(text)];
-        }
-        Outcome::Effect(effect) => {
-            state.dirty = true;
-            return vec![effect];
-        }
-        Outcome::Say(notice) => state.say(notice),
-    }
-    state.dirty = true;
-    Vec::new()
 }

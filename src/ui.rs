@@ -4,13 +4,26 @@
 //! [`theme::Theme`].
 
 pub mod canvas;
+pub mod document;
+pub mod environments;
+pub mod events;
+pub mod flow;
 pub mod foot;
+pub mod groups;
 pub mod head;
+pub mod help;
+pub mod job;
+pub mod palette;
+pub mod pipeline;
 pub mod pipelines;
+pub mod pod;
+pub mod pods;
 pub mod standing;
 pub mod table;
 pub mod text;
 pub mod theme;
+pub mod title;
+pub mod topics;
 pub mod why;
 
 use ratatui::Frame;
@@ -19,7 +32,7 @@ use ratatui::layout::Rect;
 use self::canvas::Canvas;
 pub use self::theme::{Colours, Theme};
 use crate::app::screen::Screen;
-use crate::app::{State, layout};
+use crate::app::{Layer, State, layout};
 
 /// Draws the console.
 pub fn draw(state: &State, theme: &Theme, frame: &mut Frame<'_>) {
@@ -30,10 +43,31 @@ pub fn draw(state: &State, theme: &Theme, frame: &mut Frame<'_>) {
         return;
     }
     let body = Rect { height: area.height - 1, ..area };
-    match state.screen() {
-        Screen::Pipelines(screen) => pipelines::draw(&mut canvas, body, state, screen),
+    match state.layer() {
+        Some(Layer::Help(offset)) => help::draw(&mut canvas, body, state, *offset),
+        Some(Layer::Palette(palette)) => {
+            screen(&mut canvas, body, state);
+            palette::draw(&mut canvas, body, palette);
+        }
+        Some(Layer::Filter(..)) | None => screen(&mut canvas, body, state),
     }
     foot::draw(&mut canvas, Rect { y: area.y + area.height - 1, height: 1, ..area }, state);
+}
+
+fn screen(canvas: &mut Canvas<'_>, area: Rect, state: &State) {
+    match state.screen() {
+        Screen::Pipelines(screen) => pipelines::draw(canvas, area, state, screen),
+        Screen::Pipeline(screen) => pipeline::draw(canvas, area, state, screen),
+        Screen::Pod(screen) => pod::draw(canvas, area, state, screen),
+        Screen::Job(screen) => job::draw(canvas, area, state, screen),
+        Screen::Document(screen) => document::draw(canvas, area, state, screen),
+        Screen::Topics(screen) => topics::draw(canvas, area, state, screen),
+        Screen::Topic(screen) => topics::draw_one(canvas, area, state, screen),
+        Screen::Groups(screen) => groups::draw(canvas, area, state, screen),
+        Screen::Group(screen) => groups::draw_one(canvas, area, state, screen),
+        Screen::Events(screen) => events::draw(canvas, area, state, screen),
+        Screen::Environments(screen) => environments::draw(canvas, area, state, screen),
+    }
 }
 
 fn too_small(canvas: &mut Canvas<'_>, area: Rect) {

@@ -4,5 +4,7 @@
 mod bench;
 #[path = "ui_console/pipelines.rs"]
 mod pipelines;
+#[path = "ui_console/screens.rs"]
+mod screens;
 #[path = "ui_console/world.rs"]
 mod world;

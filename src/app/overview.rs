@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
+use super::marks::{Marks, differing};
 use super::pipelines::PipelineColumn;
 use super::standing::{self, Standing, Standings};
 use crate::model::inventory::Inventory;
@@ -15,20 +16,13 @@ use crate::model::verdict::Condition;
 use crate::model::view::{self, PipelineView};
 use crate::model::{Time, human};
 
-/// A changed cell stands out for so long, in seconds.
-const CHANGED_SECONDS: i64 = 2;
-/// A row that got worse is marked for so long, in seconds.
-const WORSE_SECONDS: i64 = 30;
-
 /// One pipeline with what lately became of it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PipelineRow {
     /// What the model says.
     pub view: PipelineView,
-    /// When it last changed for the worse; `None` when that is not news any more.
-    pub worse_since: Option<Time>,
-    /// Cells that changed in the last seconds.
-    pub changed: Vec<(PipelineColumn, Time)>,
+    /// What changed in the last seconds.
+    pub marks: Marks<PipelineColumn>,
     /// Place of its environment among all: protected ones first.
     pub environment_rank: usize,
 }
@@ -139,8 +133,7 @@ impl Overview {
     fn derive(&mut self, inventory: &Inventory, key: &PipelineKey, now: Time) -> bool {
         let Some(view) = view::pipeline(inventory, key, now) else { return self.rows.remove(key).is_some() };
         let before = self.rows.get(key);
-        let mut row =
-            PipelineRow { view, worse_since: None, changed: Vec::new(), environment_rank: self.rank(&key.environment) };
+        let mut row = PipelineRow { view, marks: Marks::default(), environment_rank: self.rank(&key.environment) };
         if let Some(before) = before {
             let settled = self.standing(&key.environment) == Some(&Standing::Live);
             remember(&mut row, before, settled, now);
@@ -169,43 +162,33 @@ const fn protection_rank(protection: crate::model::environment::Protection) -> u
 fn is_calm(row: &PipelineRow) -> bool {
     matches!(row.view.verdict.condition, Condition::Running | Condition::Stopped)
         && row.view.verdict.why.is_empty()
-        && row.worse_since.is_none()
-        && row.changed.is_empty()
+        && row.marks.is_empty()
 }
 
 /// Carries marks over, and adds new ones once the first lists are complete.
 fn remember(row: &mut PipelineRow, before: &PipelineRow, settled: bool, now: Time) {
-    let young = |at: &Time, seconds| (now - *at).num_seconds() < seconds;
-    row.worse_since = before.worse_since.filter(|at| young(at, WORSE_SECONDS));
-    row.changed = before.changed.iter().filter(|(_, at)| young(at, CHANGED_SECONDS)).copied().collect();
+    row.marks = before.marks.kept(now);
     if !settled {
         return;
     }
     let (old, new) = (&before.view, &row.view);
     let worse = new.verdict.condition < old.verdict.condition && view::needs_attention(new.verdict.condition);
     if worse || new.restarts > old.restarts {
-        row.worse_since = Some(now);
+        row.marks.worsened(now);
     }
-    for column in changed_columns(old, new) {
-        row.changed.retain(|(marked, _)| *marked != column);
-        row.changed.push((column, now));
-    }
+    row.marks.note(changed_columns(old, new), now);
 }
 
 /// Columns whose cells read differently; ages change all the time and do not count.
-fn changed_columns(old: &PipelineView, new: &PipelineView) -> impl Iterator<Item = PipelineColumn> {
+fn changed_columns(old: &PipelineView, new: &PipelineView) -> impl Iterator<Item = PipelineColumn> + use<> {
     use PipelineColumn as C;
-    let pods = (old.pods_ready, old.pods_wanted) != (new.pods_ready, new.pods_wanted);
-    let lag = old.lag_records.map(human::count) != new.lag_records.map(human::count);
-    [
+    differing([
         (C::State, old.verdict.condition != new.verdict.condition),
-        (C::Pods, pods),
+        (C::Pods, (old.pods_ready, old.pods_wanted) != (new.pods_ready, new.pods_wanted)),
         (C::Restarts, old.restarts != new.restarts),
         (C::Job, old.job != new.job),
-        (C::Lag, lag),
+        (C::Lag, old.lag_records.map(human::count) != new.lag_records.map(human::count)),
         (C::Revision, old.revision != new.revision),
         (C::Processors, old.processors.len() != new.processors.len()),
-    ]
-    .into_iter()
-    .filter_map(|(column, changed)| changed.then_some(column))
+    ])
 }

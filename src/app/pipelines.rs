@@ -177,11 +177,11 @@ impl Part for Pipelines {
         self.table.set_rows(Self::rows(world.overview))
     }
 
-    fn act(&mut self, action: Action, world: &World<'_>) -> Outcome {
+    fn act(&mut self, action: Action, _world: &World<'_>) -> Outcome {
         match action {
             Action::Open => {
                 self.table.pin();
-                self.table.selected().map_or(Outcome::Ignored, |row| Outcome::Open(Screen::pipeline(row.key(), world)))
+                self.table.selected().map_or(Outcome::Ignored, |row| Outcome::Open(Screen::pipeline(row.key())))
             }
             Action::Copy => {
                 self.table.selected().map_or(Outcome::Ignored, |row| Outcome::Copy(row.view.key.name.to_string()))

@@ -3,15 +3,22 @@
 use std::collections::HashSet;
 
 use super::Effect;
+use super::document::DocumentScreen;
+use super::environments::Environments;
+use super::events::Events;
+use super::groups::{GroupScreen, Groups};
+use super::job::JobScreen;
 use super::overview::Overview;
+use super::pipeline::PipelineScreen;
 use super::pipelines::Pipelines;
+use super::pod::PodScreen;
+use super::topics::{TopicScreen, Topics};
 use crate::action::{Action, Place};
-use crate::event::Notice;
 use crate::model::Time;
 use crate::model::change::Change;
 use crate::model::interest::Interest;
 use crate::model::inventory::Inventory;
-use crate::model::key::PipelineKey;
+use crate::model::key::{PipelineKey, PodKey, ProcessorKey};
 
 /// What a screen looks at.
 #[derive(Clone, Copy, Debug)]
@@ -82,8 +89,6 @@ pub enum Outcome {
     Copy(String),
     /// Something has to be done outside.
     Effect(Effect),
-    /// There is something to say.
-    Say(Notice),
 }
 
 impl Outcome {
@@ -119,13 +124,57 @@ pub trait Part {
 pub enum Screen {
     /// All pipelines.
     Pipelines(Pipelines),
+    /// One pipeline.
+    Pipeline(Box<PipelineScreen>),
+    /// One pod.
+    Pod(Box<PodScreen>),
+    /// One Flink job.
+    Job(Box<JobScreen>),
+    /// A text.
+    Document(Box<DocumentScreen>),
+    /// All topics.
+    Topics(Topics),
+    /// One topic.
+    Topic(TopicScreen),
+    /// All consumer groups.
+    Groups(Groups),
+    /// One consumer group.
+    Group(GroupScreen),
+    /// Kubernetes events.
+    Events(Events),
+    /// Environments and their links.
+    Environments(Environments),
 }
 
 impl Screen {
     /// Opens a pipeline.
     #[must_use]
-    pub fn pipeline(_key: PipelineKey, _world: &World<'_>) -> Self {
-        Self::Pipelines(Pipelines::default())
+    pub fn pipeline(key: PipelineKey) -> Self {
+        Self::Pipeline(Box::new(PipelineScreen::new(key)))
+    }
+
+    /// Opens a pod.
+    #[must_use]
+    pub fn pod(key: PodKey) -> Self {
+        Self::Pod(Box::new(PodScreen::new(key)))
+    }
+
+    /// Opens a processor's job.
+    #[must_use]
+    pub fn job(key: ProcessorKey) -> Self {
+        Self::Job(Box::new(JobScreen::new(key)))
+    }
+
+    /// The screen that an action goes to, if it goes to one.
+    #[must_use]
+    pub fn at(action: Action) -> Option<Self> {
+        match action {
+            Action::Topics => Some(Self::Topics(Topics::default())),
+            Action::Groups => Some(Self::Groups(Groups::default())),
+            Action::Events => Some(Self::Events(Events::default())),
+            Action::Environments => Some(Self::Environments(Environments::default())),
+            _ => None,
+        }
     }
 
     /// The screen as a part.
@@ -133,6 +182,16 @@ impl Screen {
     pub fn part(&self) -> &dyn Part {
         match self {
             Self::Pipelines(part) => part,
+            Self::Pipeline(part) => &**part,
+            Self::Pod(part) => &**part,
+            Self::Job(part) => &**part,
+            Self::Document(part) => &**part,
+            Self::Topics(part) => part,
+            Self::Topic(part) => part,
+            Self::Groups(part) => part,
+            Self::Group(part) => part,
+            Self::Events(part) => part,
+            Self::Environments(part) => part,
         }
     }
 
@@ -140,6 +199,16 @@ impl Screen {
     pub fn part_mut(&mut self) -> &mut dyn Part {
         match self {
             Self::Pipelines(part) => part,
+            Self::Pipeline(part) => &mut **part,
+            Self::Pod(part) => &mut **part,
+            Self::Job(part) => &mut **part,
+            Self::Document(part) => &mut **part,
+            Self::Topics(part) => part,
+            Self::Topic(part) => part,
+            Self::Groups(part) => part,
+            Self::Group(part) => part,
+            Self::Events(part) => part,
+            Self::Environments(part) => part,
         }
     }
 }

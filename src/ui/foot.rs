@@ -14,6 +14,8 @@ use crate::keymap::Chord;
 pub fn draw(canvas: &mut Canvas<'_>, area: Rect, state: &State) {
     match (state.layer(), state.notice()) {
         (Some(Layer::Filter(input, _)), _) => typed(canvas, area, "/", input),
+        (Some(Layer::Palette(palette)), _) => typed(canvas, area, ":", &palette.input),
+        (Some(Layer::Help(_)), _) => hints(canvas, area, state),
         (None, Some(notice)) => said(canvas, area, notice),
         (None, None) => hints(canvas, area, state),
     }

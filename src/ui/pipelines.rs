@@ -46,7 +46,7 @@ struct PipelineCells<'a> {
 impl Cells<Arc<PipelineRow>> for PipelineCells<'_> {
     fn cell(&self, row: &Arc<PipelineRow>, column: PipelineColumn) -> Cell {
         let mut cell = self.plain_cell(row, column);
-        if row.changed.iter().any(|(changed, _)| *changed == column) {
+        if row.marks.is_changed(column) {
             cell.style = cell.style.patch(self.theme.strong());
         }
         cell
@@ -56,7 +56,7 @@ impl Cells<Arc<PipelineRow>> for PipelineCells<'_> {
         if self.is_stale(row) {
             return Some((self.theme.sign(Sign::Stale), self.theme.dim()));
         }
-        row.worse_since.map(|_| (self.theme.sign(Sign::Worse), self.theme.tone(Tone::Bad)))
+        row.marks.is_worse().then(|| (self.theme.sign(Sign::Worse), self.theme.tone(Tone::Bad)))
     }
 }
 
@@ -67,7 +67,7 @@ impl PipelineCells<'_> {
 
     fn plain_cell(&self, row: &Arc<PipelineRow>, column: PipelineColumn) -> Cell {
         let (theme, view) = (self.theme, &row.view);
-        let attention = if row.worse_since.is_some() { theme.strong() } else { theme.text() };
+        let attention = if row.marks.is_worse() { theme.strong() } else { theme.text() };
         let plain = if self.is_stale(row) { theme.dim() } else { attention };
         match column {
             PipelineColumn::Environment => Cell::new(&*row.key().environment, theme.dim()),

@@ -52,6 +52,10 @@ pub trait Cells<R: Row> {
     fn mark(&self, _row: &R) -> Option<(&'static str, Style)> {
         None
     }
+    /// Whether the keys move in this list.
+    fn focused(&self) -> bool {
+        true
+    }
 }
 
 /// Draws the headings and the rows on screen.
@@ -63,7 +67,7 @@ pub fn draw<R: Row>(canvas: &mut Canvas<'_>, area: Rect, table: &Table<R>, cells
         if line >= area.height {
             return;
         }
-        let selected = table.offset() + index == table.cursor();
+        let selected = cells.focused() && table.offset() + index == table.cursor();
         draw_row(canvas, Rect { y: area.y + line, height: 1, ..area }, &columns, (row, selected, cells));
     }
 }

@@ -5,6 +5,7 @@
 use ratatui::style::{Color, Modifier, Style};
 
 use super::text::Charset;
+use crate::model::change::ScopeState;
 use crate::model::environment::Link;
 use crate::model::pod::PodHealth;
 use crate::model::verdict::Condition;
@@ -41,12 +42,16 @@ pub enum Sign {
     Selected,
     /// It got worse lately.
     Worse,
+    /// It needs a look.
+    Attention,
     /// What is shown is old.
     Stale,
     /// Flows to.
     Arrow,
     /// A branch below.
     Branch,
+    /// A branch, with more below it.
+    Fork,
     /// A line that goes on to a branch below.
     Stem,
     /// The rest is cut off.
@@ -154,9 +159,11 @@ impl Theme {
         let (unicode, ascii) = match sign {
             Sign::Selected => ("▸", ">"),
             Sign::Worse => ("↓", "!"),
+            Sign::Attention => ("▲", "!"),
             Sign::Stale => ("~", "~"),
             Sign::Arrow => ("▶", ">"),
             Sign::Branch => ("└", "`"),
+            Sign::Fork => ("├", "|"),
             Sign::Stem => ("│", "|"),
             Sign::Cut => ("…", "."),
             Sign::Unknown => ("–", "-"),
@@ -192,6 +199,18 @@ impl Theme {
             Link::Up { .. } => self.pick("●", "*"),
             Link::Down { .. } => self.pick("✖", "x"),
             Link::Forbidden { .. } => self.pick("▲", "!"),
+        }
+    }
+
+    /// Glyph of a watch.
+    #[must_use]
+    pub const fn scope_glyph(self, scope: &ScopeState) -> &'static str {
+        match scope {
+            ScopeState::Absent => self.pick("·", "."),
+            ScopeState::Loading => self.pick("◐", "~"),
+            ScopeState::Live => self.pick("●", "*"),
+            ScopeState::Stale(..) => self.pick("✖", "x"),
+            ScopeState::Forbidden(_) => self.pick("▲", "!"),
         }
     }
 
@@ -257,6 +276,17 @@ pub const fn link_tone(link: &Link) -> Tone {
         Link::Connecting => Tone::Warn,
         Link::Up { .. } => Tone::Good,
         Link::Down { .. } | Link::Forbidden { .. } => Tone::Bad,
+    }
+}
+
+/// Tone of a watch.
+#[must_use]
+pub const fn scope_tone(scope: &ScopeState) -> Tone {
+    match scope {
+        ScopeState::Absent => Tone::Quiet,
+        ScopeState::Loading | ScopeState::Stale(..) => Tone::Warn,
+        ScopeState::Live => Tone::Good,
+        ScopeState::Forbidden(_) => Tone::Bad,
     }
 }
 

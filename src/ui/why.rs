@@ -41,6 +41,18 @@ pub fn paragraph(canvas: &mut Canvas<'_>, area: Rect, title: &str, words: &str) 
     }
 }
 
+/// Writes a text over as many lines as it takes from a line on; answers the next free one.
+pub fn wrapped(canvas: &mut Canvas<'_>, area: Rect, line: u16, words: &str) -> u16 {
+    let theme = *canvas.theme;
+    let clean = text::clean_in(words, theme.charset());
+    let mut next = line;
+    for part in text::wrap(&clean, usize::from(area.width)) {
+        canvas.line(area, next).put(&part, theme.text());
+        next = next.saturating_add(1);
+    }
+    next
+}
+
 /// Draws the panel beside the list of pipelines.
 pub fn panel(canvas: &mut Canvas<'_>, area: Rect, state: &State, row: &PipelineRow) {
     let theme = *canvas.theme;
@@ -71,10 +83,6 @@ pub fn panel(canvas: &mut Canvas<'_>, area: Rect, state: &State, row: &PipelineR
     }
     line += 1;
     for sentence in &view.verdict.why {
-        let clean = text::clean_in(sentence, theme.charset());
-        for part in text::wrap(&clean, usize::from(inner.width)) {
-            canvas.line(inner, line).put(&part, theme.text());
-            line += 1;
-        }
+        line = wrapped(canvas, inner, line, sentence);
     }
 }

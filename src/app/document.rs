@@ -1,0 +1,281 @@
+//! A text: log lines, YAML, a stack trace.
+
+use std::sync::Arc;
+
+use super::Effect;
+use super::layout::Layout;
+use super::screen::{Cause, Outcome, Part, Screen, World};
+use crate::action::{Action, Place};
+use crate::event::DocumentKey;
+use crate::model::interest::Interest;
+use crate::model::pod::Pod;
+
+/// Cells that one step to the side is wide.
+const SIDE_STEP: usize = 16;
+
+/// How far a text has come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Arrival {
+    /// It was asked for.
+    Pending,
+    /// It is here.
+    Here,
+    /// It could not be had, and why.
+    Failed(Arc<str>),
+}
+
+/// The screen.
+#[derive(Debug)]
+pub struct DocumentScreen {
+    /// What it is, for the title.
+    pub title: String,
+    /// How far it has come.
+    pub arrival: Arrival,
+    /// Whether long lines are broken.
+    pub wrap: bool,
+    /// Cells cut off on the left.
+    pub column: usize,
+    key: Option<DocumentKey>,
+    containers: Vec<Arc<str>>,
+    text: Arc<str>,
+    lines: Vec<(usize, usize)>,
+    filter: String,
+    offset: usize,
+    height: usize,
+    follows_end: bool,
+}
+
+impl DocumentScreen {
+    /// A text that is here already.
+    #[must_use]
+    pub fn given(title: String, text: Arc<str>) -> Screen {
+        let mut screen = Self::empty(title, None);
+        screen.arrival = Arrival::Here;
+        screen.set_text(text);
+        Screen::Document(Box::new(screen))
+    }
+
+    /// A text of a pod: its log, the log before its last restart, or its YAML.
+    #[must_use]
+    pub fn of_pod(action: Action, pod: &Pod, container: Option<&Arc<str>>) -> Option<Screen> {
+        let container = container.or_else(|| main_container(pod));
+        let key = match action {
+            Action::Yaml => DocumentKey::PodYaml(pod.key.clone()),
+            Action::Log => DocumentKey::LogTail(pod.key.clone(), container?.clone(), false),
+            Action::PreviousLog => DocumentKey::LogTail(pod.key.clone(), container?.clone(), true),
+            _ => return None,
+        };
+        let mut screen = Self::empty(title(&key), Some(key));
+        screen.containers.clone_from(&pod.containers);
+        Some(Screen::Document(Box::new(screen)))
+    }
+
+    fn empty(title: String, key: Option<DocumentKey>) -> Self {
+        let follows_end = matches!(key, Some(DocumentKey::LogTail(..)));
+        Self {
+            title,
+            arrival: Arrival::Pending,
+            wrap: follows_end,
+            column: 0,
+            key,
+            containers: Vec::new(),
+            text: "".into(),
+            lines: Vec::new(),
+            filter: String::new(),
+            offset: 0,
+            height: 1,
+            follows_end,
+        }
+    }
+
+    /// Lines of the parts.
+    #[must_use]
+    pub const fn layout(size: (u16, u16)) -> Layout {
+        Layout::new(size, 1, 0)
+    }
+
+    /// What is to be fetched for it.
+    #[must_use]
+    pub fn wanted(&self) -> Option<Effect> {
+        let pending = self.arrival == Arrival::Pending;
+        self.key.clone().filter(|_| pending).map(Effect::Fetch)
+    }
+
+    /// Takes a fetched text in, if it is the one that was asked for.
+    pub fn fetched(&mut self, key: &DocumentKey, result: &Result<Arc<str>, Arc<str>>) -> bool {
+        if self.key.as_ref() != Some(key) {
+            return false;
+        }
+        match result {
+            Ok(text) => {
+                self.arrival = Arrival::Here;
+                self.set_text(text.clone());
+            }
+            Err(why) => self.arrival = Arrival::Failed(why.clone()),
+        }
+        true
+    }
+
+    /// The lines from the first one on screen on.
+    pub fn visible(&self) -> impl Iterator<Item = &str> {
+        self.lines.iter().skip(self.offset).filter_map(|(from, to)| self.text.get(*from..*to))
+    }
+
+    /// The lines before the end of what is on screen, last first.
+    pub fn visible_from_end(&self) -> impl Iterator<Item = &str> {
+        let end = self.offset.saturating_add(self.height).min(self.lines.len());
+        self.lines.iter().take(end).rev().filter_map(|(from, to)| self.text.get(*from..*to))
+    }
+
+    /// Whether the end is on screen.
+    #[must_use]
+    pub const fn is_at_end(&self) -> bool {
+        self.offset + self.height >= self.lines.len()
+    }
+
+    /// Number of the first line on screen from 1, of the last, and of all.
+    #[must_use]
+    pub fn place_in_text(&self) -> (usize, usize, usize) {
+        let last = self.offset.saturating_add(self.height).min(self.lines.len());
+        (self.offset.saturating_add(1).min(last), last, self.lines.len())
+    }
+
+    fn set_text(&mut self, text: Arc<str>) {
+        self.text = text;
+        self.arrange();
+        if self.follows_end {
+            self.offset = self.most();
+        }
+    }
+
+    fn arrange(&mut self) {
+        let start = self.text.as_ptr() as usize;
+        let filter = &self.filter;
+        self.lines = self
+            .text
+            .lines()
+            .filter(|line| filter.is_empty() || line.to_lowercase().contains(filter))
+            .map(|line| {
+                let from = line.as_ptr() as usize - start;
+                (from, from + line.len())
+            })
+            .collect();
+        self.offset = self.offset.min(self.most());
+    }
+
+    const fn most(&self) -> usize {
+        self.lines.len().saturating_sub(self.height)
+    }
+
+    fn scroll(&mut self, action: Action) -> bool {
+        let page = self.height.saturating_sub(1).max(1);
+        let half = page.div_ceil(2);
+        self.offset = match action {
+            Action::Up => self.offset.saturating_sub(1),
+            Action::Down => self.offset.saturating_add(1),
+            Action::PageUp => self.offset.saturating_sub(page),
+            Action::PageDown => self.offset.saturating_add(page),
+            Action::HalfUp => self.offset.saturating_sub(half),
+            Action::HalfDown => self.offset.saturating_add(half),
+            Action::Top => 0,
+            Action::Bottom => usize::MAX,
+            _ => return false,
+        }
+        .min(self.most());
+        self.follows_end = self.is_at_end();
+        true
+    }
+
+    fn ask(&mut self, key: DocumentKey) -> Outcome {
+        self.title = title(&key);
+        self.follows_end = matches!(key, DocumentKey::LogTail(..));
+        self.arrival = Arrival::Pending;
+        self.key = Some(key.clone());
+        Outcome::Effect(Effect::Fetch(key))
+    }
+
+    /// The same log of another container or another run.
+    fn other_log(&mut self, action: Action) -> Outcome {
+        let Some(DocumentKey::LogTail(pod, container, previous)) = self.key.clone() else { return Outcome::Ignored };
+        if action == Action::PreviousLog {
+            return self.ask(DocumentKey::LogTail(pod, container, !previous));
+        }
+        let now = self.containers.iter().position(|name| *name == container).unwrap_or(0);
+        let next = self.containers.iter().cycle().nth(now + 1).filter(|next| **next != container).cloned();
+        next.map_or(Outcome::Ignored, |next| self.ask(DocumentKey::LogTail(pod, next, previous)))
+    }
+}
+
+/// The container that runs Flink.
+fn main_container(pod: &Pod) -> Option<&Arc<str>> {
+    let flink = pod.containers.iter().find(|name| name.contains("flink") || name.ends_with("manager"));
+    flink.or_else(|| pod.containers.first())
+}
+
+fn title(key: &DocumentKey) -> String {
+    match key {
+        DocumentKey::PodYaml(pod) => format!("{} › yaml", pod.name),
+        DocumentKey::LogTail(pod, container, false) => format!("{} › {container} › log", pod.name),
+        DocumentKey::LogTail(pod, container, true) => format!("{} › {container} › log of the run before", pod.name),
+    }
+}
+
+impl Part for DocumentScreen {
+    fn place(&self) -> Place {
+        Place::Document
+    }
+
+    fn refresh(&mut self, world: &World<'_>, cause: &Cause<'_>) -> bool {
+        if !matches!(cause, Cause::Shown) {
+            return false;
+        }
+        self.height = usize::from(Self::layout(world.size).body).max(1);
+        self.offset = if self.follows_end { self.most() } else { self.offset.min(self.most()) };
+        true
+    }
+
+    fn act(&mut self, action: Action, _world: &World<'_>) -> Outcome {
+        match action {
+            Action::Wrap => self.wrap = !self.wrap,
+            Action::Left => self.column = self.column.saturating_sub(SIDE_STEP),
+            Action::Right => self.column = (self.column + SIDE_STEP).min(4_096),
+            Action::Retry => return self.key.clone().map_or(Outcome::Ignored, |key| self.ask(key)),
+            Action::PreviousLog | Action::NextPart => return self.other_log(action),
+            Action::Copy => {
+                let lines: Vec<&str> = self.lines.iter().filter_map(|(from, to)| self.text.get(*from..*to)).collect();
+                return Outcome::Copy(lines.join("\n"));
+            }
+            other => return Outcome::moved(self.scroll(other)),
+        }
+        Outcome::Done
+    }
+
+    fn offers(&self, action: Action, _world: &World<'_>) -> bool {
+        let log = matches!(self.key, Some(DocumentKey::LogTail(..)));
+        match action {
+            Action::Retry => self.key.is_some(),
+            Action::PreviousLog => log,
+            Action::NextPart => log && self.containers.len() > 1,
+            Action::Copy => !self.lines.is_empty(),
+            _ => true,
+        }
+    }
+
+    fn interest(&self, _world: &World<'_>, _interest: &mut Interest) {}
+
+    fn filter(&self) -> &str {
+        &self.filter
+    }
+
+    fn rows_shown(&self) -> usize {
+        self.lines.len()
+    }
+
+    fn set_filter(&mut self, filter: &str) {
+        self.filter = filter.to_lowercase();
+        self.arrange();
+        if self.follows_end {
+            self.offset = self.most();
+        }
+    }
+}

@@ -1,0 +1,404 @@
+//! Consumer groups of all environments, and the partitions of one.
+
+use std::cmp::Ordering;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::kafka::{self, KafkaStanding};
+use super::layout::Layout;
+use super::screen::{Cause, Outcome, Part, Screen, World};
+use super::table::{Column, Row, Table};
+use crate::action::{Action, Place};
+use crate::model::interest::{self, GroupInterest, Interest};
+use crate::model::inventory::Inventory;
+use crate::model::kafka::{Group, PartitionLag};
+use crate::model::key::{KafkaKey, ProcessorKey};
+
+/// Columns of the list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GroupColumn {
+    /// Environment.
+    Environment,
+    /// Name.
+    Name,
+    /// Kafka's word for its state.
+    State,
+    /// Members.
+    Members,
+    /// Lag in records.
+    Lag,
+    /// Lag in time.
+    Behind,
+    /// Records per second by which lag grows.
+    Growth,
+    /// Time until the lag is gone.
+    Drain,
+    /// The partition that is furthest behind.
+    Worst,
+    /// The processor whose group it is.
+    Processor,
+}
+
+/// What is known of a group's progress.
+#[derive(Clone, Debug, PartialEq)]
+pub struct GroupFacts {
+    /// Members.
+    pub members: u32,
+    /// Lag in records.
+    pub lag: Option<u64>,
+    /// Lag in time, in milliseconds.
+    pub behind_ms: Option<u64>,
+    /// Records per second by which lag grows.
+    pub growth: Option<f64>,
+    /// Seconds until the lag is gone; `None` when it does not shrink.
+    pub drain_seconds: Option<f64>,
+    /// Topic, partition and lag of the one that is furthest behind.
+    pub worst: Option<(Arc<str>, i32)>,
+}
+
+/// One group.
+#[derive(Clone, Debug, PartialEq)]
+pub struct GroupRow {
+    /// The group.
+    pub key: KafkaKey,
+    /// Kafka's word for its state; empty when unknown.
+    pub state: Arc<str>,
+    /// Its progress; `None` until it was asked for.
+    pub facts: Option<GroupFacts>,
+    /// The processor whose group it is.
+    pub processor: Option<ProcessorKey>,
+}
+
+impl GroupRow {
+    fn lag(&self) -> Option<u64> {
+        self.facts.as_ref()?.lag
+    }
+
+    fn worst(&self) -> Option<&(Arc<str>, i32)> {
+        self.facts.as_ref()?.worst.as_ref()
+    }
+}
+
+impl Row for GroupRow {
+    type Key = KafkaKey;
+    type Column = GroupColumn;
+    const COLUMNS: &'static [Column<GroupColumn>] = &[
+        Column::text(GroupColumn::Environment, "ENV", 3).up_to(14),
+        Column::text(GroupColumn::Name, "GROUP", 18).up_to(70),
+        Column::text(GroupColumn::State, "STATE", 8).up_to(20),
+        Column::number(GroupColumn::Members, "MEMB", 4),
+        Column::number(GroupColumn::Lag, "LAG", 5),
+        Column::number(GroupColumn::Behind, "BEHIND", 6),
+        Column::number(GroupColumn::Growth, "GROWS/s", 7).rank(3),
+        Column::number(GroupColumn::Drain, "DRAIN", 6),
+        Column::text(GroupColumn::Worst, "WORST", 14).up_to(40),
+        Column::text(GroupColumn::Processor, "PROCESSOR", 16).up_to(40).rank(2),
+    ];
+
+    fn key(&self) -> KafkaKey {
+        self.key.clone()
+    }
+
+    /// Groups of known processors come first, by lag; the others are asked for only while they are on
+    /// screen, so their lag must not move them.
+    fn worst_first(&self, other: &Self) -> Ordering {
+        let rank = |row: &Self| (row.processor.is_none(), row.processor.as_ref().map(|_| std::cmp::Reverse(row.lag())));
+        rank(self).cmp(&rank(other)).then_with(|| self.key.cmp(&other.key))
+    }
+
+    fn compare(&self, other: &Self, column: GroupColumn) -> Ordering {
+        let (left, right) = (self.facts.as_ref(), other.facts.as_ref());
+        let number = |value: Option<f64>| value.unwrap_or(f64::MIN);
+        match column {
+            GroupColumn::Environment => self.key.environment.cmp(&other.key.environment),
+            GroupColumn::Name => self.key.name.cmp(&other.key.name),
+            GroupColumn::State => self.state.cmp(&other.state),
+            GroupColumn::Members => left.map(|it| it.members).cmp(&right.map(|it| it.members)),
+            GroupColumn::Lag => self.lag().cmp(&other.lag()),
+            GroupColumn::Behind => left.and_then(|it| it.behind_ms).cmp(&right.and_then(|it| it.behind_ms)),
+            GroupColumn::Growth => {
+                number(left.and_then(|it| it.growth)).total_cmp(&number(right.and_then(|it| it.growth)))
+            }
+            GroupColumn::Drain => {
+                number(left.and_then(|it| it.drain_seconds)).total_cmp(&number(right.and_then(|it| it.drain_seconds)))
+            }
+            GroupColumn::Worst => self.worst().cmp(&other.worst()),
+            GroupColumn::Processor => self.processor.cmp(&other.processor),
+        }
+    }
+
+    fn words(&self, text: &mut String) {
+        let processor = self.processor.as_ref().map(|key| &key.name);
+        let topic = self.worst().map(|(topic, _)| topic);
+        for word in [Some(&self.key.environment), Some(&self.key.name), Some(&self.state), processor, topic]
+            .into_iter()
+            .flatten()
+        {
+            text.push_str(word);
+            text.push(' ');
+        }
+    }
+
+    fn wanted(&self, column: GroupColumn) -> usize {
+        match column {
+            GroupColumn::Environment => self.key.environment.len(),
+            GroupColumn::Name => self.key.name.len(),
+            GroupColumn::State => self.state.len(),
+            GroupColumn::Worst => self.worst().map_or(0, |(topic, _)| topic.len() + 4),
+            GroupColumn::Processor => self.processor.as_ref().map_or(0, |key| key.name.len()),
+            _ => 0,
+        }
+    }
+}
+
+/// The list.
+#[derive(Debug, Default)]
+pub struct Groups {
+    /// Its rows.
+    pub table: Table<GroupRow>,
+    /// How Kafka stands in each environment.
+    pub standings: KafkaStanding,
+}
+
+impl Groups {
+    /// Lines of the parts.
+    #[must_use]
+    pub const fn layout(size: (u16, u16)) -> Layout {
+        Layout::new(size, 1, 1)
+    }
+}
+
+fn owners(inventory: &Inventory) -> BTreeMap<KafkaKey, ProcessorKey> {
+    inventory.processors().filter_map(|(key, _)| Some((inventory.group_key(key)?, key.clone()))).collect()
+}
+
+fn rows(inventory: &Inventory) -> Vec<GroupRow> {
+    let mut owners = owners(inventory);
+    let mut seen: BTreeSet<KafkaKey> = BTreeSet::new();
+    let mut rows = Vec::new();
+    for (environment, names) in inventory.group_names() {
+        for (name, state) in names {
+            let key = KafkaKey::new(environment.clone(), name.clone());
+            rows.push(row(inventory, key.clone(), state, owners.remove(&key)));
+            seen.insert(key);
+        }
+    }
+    let unlisted = owners.into_iter().filter(|(key, _)| !seen.contains(key));
+    rows.extend(unlisted.map(|(key, owner)| row(inventory, key, &"".into(), Some(owner))));
+    rows
+}
+
+fn row(inventory: &Inventory, key: KafkaKey, state: &Arc<str>, processor: Option<ProcessorKey>) -> GroupRow {
+    let group = inventory.group(&key);
+    let state = group.map(|group| &group.state).filter(|state| !state.is_empty()).unwrap_or(state).clone();
+    GroupRow { facts: group.map(facts), key, state, processor }
+}
+
+fn facts(group: &Group) -> GroupFacts {
+    GroupFacts {
+        members: group.members,
+        lag: group.lag_records(),
+        behind_ms: group.behind_ms(),
+        growth: group.growth_per_second(),
+        drain_seconds: group.drain_seconds(),
+        worst: group.worst().map(|worst| (worst.topic.clone(), worst.partition)),
+    }
+}
+
+/// How to ask for a group: as its processor would, else for whatever it has committed.
+fn ask(inventory: &Inventory, key: &KafkaKey, processor: Option<&ProcessorKey>) -> GroupInterest {
+    let known = processor.and_then(|processor| interest::group_interest(inventory, processor, true));
+    known.unwrap_or_else(|| GroupInterest { key: key.clone(), topics: Vec::new(), with_time: true })
+}
+
+impl Part for Groups {
+    fn place(&self) -> Place {
+        Place::Groups
+    }
+
+    fn refresh(&mut self, world: &World<'_>, cause: &Cause<'_>) -> bool {
+        match cause {
+            Cause::Changed(touched) if !touched.kafka && !touched.environments => false,
+            Cause::Second => false,
+            _ => {
+                self.table.set_height(Self::layout(world.size).list());
+                let standings = kafka::standings(world.inventory, world.inventory.group_names());
+                let changed = standings != self.standings;
+                self.standings = standings;
+                self.table.set_rows(rows(world.inventory)) || changed
+            }
+        }
+    }
+
+    fn act(&mut self, action: Action, _world: &World<'_>) -> Outcome {
+        match (action, self.table.selected()) {
+            (Action::Open, Some(row)) => {
+                Outcome::Open(Screen::Group(GroupScreen::new(row.key(), row.processor.clone())))
+            }
+            (Action::Copy, Some(row)) => Outcome::Copy(row.key.name.to_string()),
+            (other, _) => Outcome::moved(self.table.act(other)),
+        }
+    }
+
+    fn offers(&self, action: Action, _world: &World<'_>) -> bool {
+        !matches!(action, Action::Open | Action::Copy) || self.table.selected().is_some()
+    }
+
+    fn interest(&self, world: &World<'_>, interest: &mut Interest) {
+        interest.kafka_names.extend(kafka::environments(world.inventory));
+        let owned = self.table.rows().iter().filter(|row| row.processor.is_some());
+        for row in self.table.visible().chain(owned) {
+            interest.groups.insert(ask(world.inventory, &row.key, row.processor.as_ref()));
+        }
+    }
+
+    fn filter(&self) -> &str {
+        self.table.filter()
+    }
+
+    fn rows_shown(&self) -> usize {
+        self.table.counts().0
+    }
+
+    fn set_filter(&mut self, filter: &str) {
+        self.table.set_filter(filter);
+    }
+}
+
+/// Columns of the partitions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LagColumn {
+    /// Topic.
+    Topic,
+    /// Number.
+    Partition,
+    /// Committed offset.
+    Committed,
+    /// Next offset.
+    End,
+    /// Lag in records.
+    Lag,
+    /// Lag in time.
+    Behind,
+}
+
+/// One partition.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LagRow(pub PartitionLag);
+
+impl Row for LagRow {
+    type Key = (Arc<str>, i32);
+    type Column = LagColumn;
+    const COLUMNS: &'static [Column<LagColumn>] = &[
+        Column::text(LagColumn::Topic, "TOPIC", 20).up_to(80),
+        Column::number(LagColumn::Partition, "PART", 4),
+        Column::number(LagColumn::Committed, "COMMITTED", 12),
+        Column::number(LagColumn::End, "END", 12),
+        Column::number(LagColumn::Lag, "LAG", 6),
+        Column::number(LagColumn::Behind, "BEHIND", 6),
+    ];
+
+    fn key(&self) -> Self::Key {
+        (self.0.topic.clone(), self.0.partition)
+    }
+
+    fn worst_first(&self, other: &Self) -> Ordering {
+        other.0.records().cmp(&self.0.records()).then_with(|| self.key().cmp(&other.key()))
+    }
+
+    fn compare(&self, other: &Self, column: LagColumn) -> Ordering {
+        let (left, right) = (&self.0, &other.0);
+        match column {
+            LagColumn::Topic => left.topic.cmp(&right.topic),
+            LagColumn::Partition => left.partition.cmp(&right.partition),
+            LagColumn::Committed => left.committed.cmp(&right.committed),
+            LagColumn::End => left.high.cmp(&right.high),
+            LagColumn::Lag => left.records().cmp(&right.records()),
+            LagColumn::Behind => left.behind_ms.cmp(&right.behind_ms),
+        }
+    }
+
+    fn words(&self, text: &mut String) {
+        text.push_str(&format!("{} {}", self.0.topic, self.0.partition));
+    }
+
+    fn wanted(&self, column: LagColumn) -> usize {
+        if column == LagColumn::Topic { self.0.topic.len() } else { 0 }
+    }
+}
+
+/// One group.
+#[derive(Debug)]
+pub struct GroupScreen {
+    /// The group.
+    pub key: KafkaKey,
+    /// The processor whose group it is.
+    pub processor: Option<ProcessorKey>,
+    /// What is known of it; `None` until it was asked for.
+    pub group: Option<Group>,
+    /// Its partitions, the furthest behind first.
+    pub table: Table<LagRow>,
+}
+
+impl GroupScreen {
+    /// Opens it.
+    #[must_use]
+    pub fn new(key: KafkaKey, processor: Option<ProcessorKey>) -> Self {
+        Self { key, processor, group: None, table: Table::default() }
+    }
+
+    /// Lines of the parts.
+    #[must_use]
+    pub const fn layout(size: (u16, u16)) -> Layout {
+        Layout::new(size, 4, 0)
+    }
+}
+
+impl Part for GroupScreen {
+    fn place(&self) -> Place {
+        Place::Group
+    }
+
+    fn refresh(&mut self, world: &World<'_>, cause: &Cause<'_>) -> bool {
+        match cause {
+            Cause::Changed(touched) if !touched.kafka => false,
+            Cause::Second => false,
+            _ => {
+                self.table.set_height(Self::layout(world.size).list());
+                let group = world.inventory.group(&self.key).cloned();
+                let changed = group != self.group;
+                let partitions = group.iter().flat_map(|group| &group.partitions).cloned();
+                let rows = partitions.map(LagRow).collect();
+                self.group = group;
+                self.table.set_rows(rows) || changed
+            }
+        }
+    }
+
+    fn act(&mut self, action: Action, _world: &World<'_>) -> Outcome {
+        match action {
+            Action::Copy => Outcome::Copy(self.key.name.to_string()),
+            other => Outcome::moved(self.table.act(other)),
+        }
+    }
+
+    fn offers(&self, _action: Action, _world: &World<'_>) -> bool {
+        true
+    }
+
+    fn interest(&self, world: &World<'_>, interest: &mut Interest) {
+        interest.groups.insert(ask(world.inventory, &self.key, self.processor.as_ref()));
+    }
+
+    fn filter(&self) -> &str {
+        self.table.filter()
+    }
+
+    fn rows_shown(&self) -> usize {
+        self.table.counts().0
+    }
+
+    fn set_filter(&mut self, filter: &str) {
+        self.table.set_filter(filter);
+    }
+}

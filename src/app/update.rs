@@ -1,0 +1,294 @@
+//! Events in, effects out.
+
+use crossterm::event::KeyEvent;
+
+use super::help;
+use super::input::Input;
+use super::palette::{Palette, Target};
+use super::screen::{Cause, Outcome, Screen, Touched};
+use super::{Effect, Layer, State};
+use crate::action::Action;
+use crate::event::{DocumentKey, Event, Notice};
+use crate::model::Time;
+use crate::model::change::Change;
+
+/// A notice stays for so long, in seconds.
+const NOTICE_SECONDS: i64 = 6;
+/// Screens can be opened over one another so many times; then the lowest is forgotten.
+const DEEPEST: usize = 20;
+
+/// Takes one event in; says what has to be done outside.
+pub fn update(state: &mut State, event: Event) -> Vec<Effect> {
+    match event {
+        Event::Key(key) => return pressed(state, &key),
+        Event::Paste(text) => pasted(state, &text),
+        Event::Resized(columns, rows) => {
+            state.size = (columns, rows);
+            state.dirty = true;
+            state.refresh(&Cause::Shown);
+            scroll_help(state, Action::Up);
+        }
+        Event::Ticked(now) => ticked(state, now),
+        Event::Changed(changes) => return changed(state, changes),
+        Event::Fetched(key, result) => fetched(state, &key, &result),
+        Event::Noticed(notice) => state.say(notice),
+        Event::Resumed => state.dirty = true,
+        Event::Terminated => return vec![Effect::Quit],
+    }
+    Vec::new()
+}
+
+fn ticked(state: &mut State, now: Time) {
+    let second = now.timestamp() != state.now.timestamp();
+    state.now = now;
+    if !second {
+        return;
+    }
+    state.dirty = true;
+    state.retry.clear();
+    if state.notice.as_ref().is_some_and(|(_, at)| (now - *at).num_seconds() >= NOTICE_SECONDS) {
+        state.notice = None;
+    }
+    state.overview.second_passed(&state.inventory, now);
+    state.refresh(&Cause::Second);
+}
+
+fn changed(state: &mut State, changes: Vec<Change>) -> Vec<Effect> {
+    let failing = state.overview.counts().failing;
+    let mut touched = Touched::default();
+    for change in changes {
+        touched.note(&change);
+        state.inventory.apply(change);
+    }
+    touched.pipelines = state.inventory.take_dirty();
+    if touched.environments {
+        state.dirty |= state.overview.environments_changed(&state.inventory);
+    }
+    state.overview.pipelines_changed(&state.inventory, &touched.pipelines, state.now);
+    state.refresh(&Cause::Changed(&touched));
+    let settled = state.overview.standings().iter().all(|(_, standing)| !standing.is_pending());
+    if settled && state.overview.counts().failing > failing { vec![Effect::RingBell] } else { Vec::new() }
+}
+
+fn fetched(state: &mut State, key: &DocumentKey, result: &Result<std::sync::Arc<str>, std::sync::Arc<str>>) {
+    let in_front = state.above.len();
+    for (index, screen) in state.above.iter_mut().enumerate() {
+        if let Screen::Document(document) = screen
+            && document.fetched(key, result)
+            && index + 1 == in_front
+        {
+            state.dirty = true;
+        }
+    }
+}
+
+fn pasted(state: &mut State, text: &str) {
+    match &mut state.layer {
+        Some(Layer::Filter(input, _)) => input.insert(text),
+        Some(Layer::Palette(palette)) => palette.input.insert(text),
+        Some(Layer::Help(_)) | None => return,
+    }
+    retyped(state);
+}
+
+fn pressed(state: &mut State, key: &KeyEvent) -> Vec<Effect> {
+    let place = state.place();
+    let Some(action) = state.keymap.action(place, key) else {
+        typed(state, key);
+        return Vec::new();
+    };
+    match action {
+        Action::Quit => vec![Effect::Quit],
+        Action::Suspend => vec![Effect::Suspend],
+        _ => match &state.layer {
+            Some(Layer::Filter(..)) => filter_action(state, action),
+            Some(Layer::Palette(_)) => palette_action(state, action),
+            Some(Layer::Help(_)) => help_action(state, action),
+            None => perform(state, action),
+        },
+    }
+}
+
+fn typed(state: &mut State, key: &KeyEvent) {
+    let edited = match &mut state.layer {
+        Some(Layer::Filter(input, _)) => input.press(key),
+        Some(Layer::Palette(palette)) => palette.input.press(key),
+        Some(Layer::Help(_)) | None => false,
+    };
+    if edited {
+        retyped(state);
+    }
+}
+
+/// Lets the line that was edited take effect.
+fn retyped(state: &mut State) {
+    state.dirty = true;
+    let place = state.screen().part().place();
+    match state.layer.take() {
+        Some(Layer::Filter(input, before)) => {
+            state.part_mut().set_filter(&input.text());
+            state.layer = Some(Layer::Filter(input, before));
+        }
+        Some(Layer::Palette(mut palette)) => {
+            palette.search(&state.world(), place);
+            state.layer = Some(Layer::Palette(palette));
+        }
+        layer => state.layer = layer,
+    }
+}
+
+fn filter_action(state: &mut State, action: Action) -> Vec<Effect> {
+    state.dirty = true;
+    match (action, state.layer.take()) {
+        (Action::Accept, _) => {}
+        (Action::Back, Some(Layer::Filter(_, before))) => state.part_mut().set_filter(&before),
+        (other, layer) => {
+            state.layer = layer;
+            let outcome = state.act(other);
+            return concluded(state, outcome);
+        }
+    }
+    Vec::new()
+}
+
+fn palette_action(state: &mut State, action: Action) -> Vec<Effect> {
+    state.dirty = true;
+    let Some(Layer::Palette(mut palette)) = state.layer.take() else { return Vec::new() };
+    match action {
+        Action::Back => return Vec::new(),
+        Action::Accept => return palette_accepted(state, &palette),
+        Action::Complete => palette.complete(),
+        other => palette.choose(other),
+    }
+    state.layer = Some(Layer::Palette(palette));
+    Vec::new()
+}
+
+fn palette_accepted(state: &mut State, palette: &Palette) -> Vec<Effect> {
+    match palette.chosen().map(|offer| offer.target.clone()) {
+        Some(Target::Act(Action::Quit)) => vec![Effect::Quit],
+        Some(Target::Act(Action::Suspend)) => vec![Effect::Suspend],
+        Some(Target::Act(action)) => perform(state, action),
+        Some(Target::Pipeline(key)) => {
+            state.above.clear();
+            concluded(state, Outcome::Open(Screen::pipeline(key)))
+        }
+        None => {
+            let typed = palette.input.text();
+            state.say(Notice::Failed(
+                format!("no command or pipeline fits “{typed}”; : and tab show what there is").into(),
+            ));
+            Vec::new()
+        }
+    }
+}
+
+fn help_action(state: &mut State, action: Action) -> Vec<Effect> {
+    state.dirty = true;
+    if matches!(action, Action::Back | Action::Help) {
+        state.layer = None;
+    } else {
+        scroll_help(state, action);
+    }
+    Vec::new()
+}
+
+fn scroll_help(state: &mut State, action: Action) {
+    let lines = help::lines(state.screen().part().place()).len();
+    let height = usize::from(state.size.1.saturating_sub(3)).max(1);
+    let most = lines.saturating_sub(height);
+    let Some(Layer::Help(offset)) = &mut state.layer else { return };
+    *offset = match action {
+        Action::Up => offset.saturating_sub(1),
+        Action::Down => offset.saturating_add(1),
+        Action::PageUp => offset.saturating_sub(height),
+        Action::PageDown => offset.saturating_add(height),
+        Action::HalfUp => offset.saturating_sub(height / 2),
+        Action::HalfDown => offset.saturating_add(height / 2),
+        Action::Top => 0,
+        Action::Bottom => most,
+        _ => *offset,
+    }
+    .min(most);
+}
+
+fn perform(state: &mut State, action: Action) -> Vec<Effect> {
+    let outcome = state.act(action);
+    if !matches!(outcome, Outcome::Ignored) {
+        return concluded(state, outcome);
+    }
+    match action {
+        Action::Filter => {
+            let before = state.screen().part().filter().to_owned();
+            state.layer = Some(Layer::Filter(Input::new(&before), before));
+        }
+        Action::Palette => {
+            state.layer = Some(Layer::Palette(Palette::new(&state.world(), state.screen().part().place())));
+        }
+        Action::Help => state.layer = Some(Layer::Help(0)),
+        Action::Back => return back(state),
+        Action::Retry => {
+            state.retry = state.inventory.environments().map(|it| it.name.clone()).collect();
+            state.say(Notice::Done("asking all backends again now".into()));
+        }
+        Action::Pipelines => {
+            state.above.clear();
+            state.refresh(&Cause::Shown);
+        }
+        other => return Screen::at(other).map_or_else(Vec::new, |screen| go(state, screen)),
+    }
+    state.dirty = true;
+    Vec::new()
+}
+
+/// Opens one of the screens that stand on their own, unless it is in front already.
+fn go(state: &mut State, screen: Screen) -> Vec<Effect> {
+    if screen.part().place() == state.screen().part().place() {
+        return Vec::new();
+    }
+    concluded(state, Outcome::Open(screen))
+}
+
+fn back(state: &mut State) -> Vec<Effect> {
+    if !state.screen().part().filter().is_empty() {
+        state.part_mut().set_filter("");
+        state.dirty = true;
+    } else if state.above.pop().is_some() {
+        state.refresh(&Cause::Shown);
+        state.dirty = true;
+    } else if state.notice.take().is_some() {
+        state.dirty = true;
+    }
+    Vec::new()
+}
+
+fn concluded(state: &mut State, outcome: Outcome) -> Vec<Effect> {
+    match outcome {
+        Outcome::Ignored => return Vec::new(),
+        Outcome::Done => {}
+        Outcome::Open(screen) => {
+            if state.above.len() >= DEEPEST {
+                state.above.remove(0);
+            }
+            let wanted = if let Screen::Document(document) = &screen { document.wanted() } else { None };
+            state.above.push(screen);
+            state.refresh(&Cause::Shown);
+            state.dirty = true;
+            return wanted.into_iter().collect();
+        }
+        Outcome::Copy(text) => {
+            let words = match text.lines().count() {
+                0 | 1 => format!("copied {text}"),
+                lines => format!("copied {lines} lines"),
+            };
+            state.say(Notice::Done(words.into()));
+            return vec![Effect::Copy(text)];
+        }
+        Outcome::Effect(effect) => {
+            state.dirty = true;
+            return vec![effect];
+        }
+    }
+    state.dirty = true;
+    Vec::new()
+}

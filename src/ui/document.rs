@@ -1,0 +1,118 @@
+//! A text: log lines, YAML, a stack trace.
+
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+
+use super::canvas::Canvas;
+use super::text;
+use super::theme::{Theme, Tone};
+use super::title::{self, Title};
+use crate::app::State;
+use crate::app::document::{Arrival, DocumentScreen};
+
+/// Draws the screen above the foot.
+pub fn draw(canvas: &mut Canvas<'_>, area: Rect, state: &State, screen: &DocumentScreen) {
+    let layout = DocumentScreen::layout(state.size());
+    let theme = *canvas.theme;
+    let (from, to, all) = screen.place_in_text();
+    let mut facts = Vec::new();
+    if all > 0 {
+        facts.push(format!("{from}-{to} of {all}"));
+    }
+    if screen.column > 0 && !screen.wrap {
+        facts.push(format!("from column {}", screen.column + 1));
+    }
+    let title = Title { crumbs: vec![&screen.title], facts, ..Title::default() };
+    title::draw(canvas, area, state, &title);
+    let body = Rect { y: area.y + layout.head, height: layout.body, ..area };
+    let message = match &screen.arrival {
+        Arrival::Pending if all == 0 => Some(("Fetching…".to_owned(), theme.dim())),
+        Arrival::Failed(why) => {
+            Some((format!("It could not be fetched: {why}. r tries again, esc goes back."), theme.tone(Tone::Bad)))
+        }
+        Arrival::Here if all == 0 && !screen_filter(state).is_empty() => {
+            Some(("No line has this text. esc clears the filter.".to_owned(), theme.dim()))
+        }
+        Arrival::Here if all == 0 => Some(("It is empty.".to_owned(), theme.dim())),
+        Arrival::Pending | Arrival::Here => None,
+    };
+    if let Some((words, style)) = message {
+        let clean = text::clean_in(&words, theme.charset());
+        let wrapped = text::wrap(&clean, usize::from(body.width.saturating_sub(8)));
+        let lines: Vec<(String, Style)> = wrapped.into_iter().map(|line| (line, style)).collect();
+        canvas.centred(body, &lines);
+        return;
+    }
+    lines(canvas, body, screen);
+}
+
+fn screen_filter(state: &State) -> &str {
+    state.screen().part().filter()
+}
+
+fn lines(canvas: &mut Canvas<'_>, area: Rect, screen: &DocumentScreen) {
+    let theme = *canvas.theme;
+    let width = usize::from(area.width.saturating_sub(2));
+    let height = usize::from(area.height);
+    let shown: Vec<(String, Style)> = if !screen.wrap {
+        screen.visible().take(height).map(|line| (side(line, screen.column, theme), looks(line, theme))).collect()
+    } else if screen.is_at_end() {
+        // The end must be on screen, however long the lines are; so it is laid out from there.
+        let mut shown: Vec<(String, Style)> = Vec::new();
+        for line in screen.visible_from_end() {
+            shown.extend(broken(line, width, theme).into_iter().rev());
+            if shown.len() >= height {
+                break;
+            }
+        }
+        shown.truncate(height);
+        shown.reverse();
+        shown
+    } else {
+        screen.visible().flat_map(|line| broken(line, width, theme)).take(height).collect()
+    };
+    for (row, (line, style)) in (0..).zip(&shown) {
+        canvas.line(area, row).skip(1).put(line, *style);
+    }
+}
+
+fn harmless(line: &str, theme: Theme) -> String {
+    let tabs = line.replace('\t', "    ");
+    text::clean_in(&tabs, theme.charset()).into_owned()
+}
+
+fn side(line: &str, column: usize, theme: Theme) -> String {
+    let clean = harmless(line, theme);
+    if column == 0 {
+        return clean;
+    }
+    text::split_at_width(&clean, column).1.to_owned()
+}
+
+fn broken(line: &str, width: usize, theme: Theme) -> Vec<(String, Style)> {
+    let clean = harmless(line, theme);
+    let style = looks(line, theme);
+    let mut rest = clean.as_str();
+    let mut parts = Vec::new();
+    while text::width(rest) > width {
+        let (head, tail) = text::split_at_width(rest, width.max(1));
+        parts.push((head.to_owned(), style));
+        rest = tail;
+    }
+    parts.push((rest.to_owned(), style));
+    parts
+}
+
+/// Lines that matter stand out; their words say the same.
+fn looks(line: &str, theme: Theme) -> Style {
+    let start = line.trim_start();
+    if start.starts_with("Caused by:") || line.contains(" ERROR ") || line.contains(" FATAL ") {
+        theme.tone(Tone::Bad)
+    } else if line.contains(" WARN ") {
+        theme.tone(Tone::Warn)
+    } else if start.starts_with("at ") || start.starts_with("... ") {
+        theme.dim()
+    } else {
+        theme.text()
+    }
+}
