@@ -139,7 +139,8 @@ impl Inventory {
             Change::TopicNames(environment, names) => {
                 self.topic_names.insert(environment, names);
             }
-            Change::GroupNames(environment, names) => {
+            Change::GroupNames(environment, mut names) => {
+                names.sort_unstable();
                 self.group_names.insert(environment, names);
             }
         }
@@ -275,7 +276,8 @@ impl Inventory {
         let noted = self.processors.get(key)?.notes().and_then(|notes| notes.group.clone());
         let name = noted.or_else(|| {
             let names = self.group_names.get(&key.environment)?;
-            names.iter().map(|(name, _)| name).find(|name| **name == key.name).cloned()
+            let place = names.binary_search_by(|(name, _)| name.cmp(&key.name)).ok()?;
+            names.get(place).map(|(name, _)| name.clone())
         })?;
         Some(KafkaKey { environment: key.environment.clone(), name })
     }
@@ -286,7 +288,7 @@ impl Inventory {
         &self.topic_names
     }
 
-    /// Group names and state words by environment.
+    /// Group names and state words by environment, in order of the names.
     #[must_use]
     pub const fn group_names(&self) -> &BTreeMap<Arc<str>, Vec<(Arc<str>, Arc<str>)>> {
         &self.group_names
