@@ -339,7 +339,6 @@ pub const ACTIONS: &[Definition] = &[
         .hint("warnings")
         .at(&[Place::Events, Place::Pod]),
     Definition::new(Here, A::Wrap, "wrap", &["w"], "break long lines, or cut them").hint("wrap").at(&[Place::Document]),
-    Definition::new(Here, A::Retry, "retry", &["r"], "ask the backends again now").hint("retry"),
     Definition::new(Here, A::ShowLink(1), "link-1", &["1"], "address of link 1; likewise 2 to 9")
         .at(&[Place::Pipeline])
         .key_only(),
@@ -353,7 +352,6 @@ pub const ACTIONS: &[Definition] = &[
     link(9, "link-9", &["9"]),
     Definition::new(Here, A::ShowAgain, "show-link", &["o"], "address of the chosen link, in full")
         .at(&[Place::Pipeline]),
-    Definition::new(Here, A::Copy, "copy", &["y"], "copy what is selected: name, address or text").hint("copy"),
     Definition::new(Move, A::Up, "up", &["k", "up"], "up").at(SCREENS_AND_HELP),
     Definition::new(Move, A::Down, "down", &["j", "down"], "down").at(SCREENS_AND_HELP),
     Definition::new(Move, A::HalfUp, "half-page-up", &["ctrl-u"], "half a page up").at(SCREENS_AND_HELP),
@@ -384,11 +382,14 @@ pub const ACTIONS: &[Definition] = &[
     Definition::new(Program, A::Help, "help", &["?", "f1"], "the keys of this screen")
         .hint("help")
         .at(SCREENS_AND_HELP),
+    Definition::new(Here, A::Retry, "retry", &["r"], "ask the backends again now").hint("retry"),
+    Definition::new(Here, A::Copy, "copy", &["y"], "copy what is selected: name, address or text").hint("copy"),
     Definition::new(Program, A::Suspend, "suspend", &["ctrl-z"], "to the shell; fg comes back").at(EVERYWHERE),
-    Definition::new(Program, A::Quit, "quit", &["q"], "leave flowdeck").at(SCREENS_AND_HELP),
+    Definition::new(Program, A::Quit, "quit", &["q"], "leave flowdeck"),
     Definition::new(Program, A::Quit, "quit-at-once", &["ctrl-c"], "leave flowdeck, also while typing")
         .at(EVERYWHERE)
         .key_only(),
+    Definition::new(Here, A::Back, "close-help", &["q"], "close the help").at(&[Place::Help]).key_only(),
     Definition::new(Here, A::Accept, "accept", &["enter"], "take it").hint("take").at(INPUTS).key_only(),
     Definition::new(Here, A::Complete, "complete", &["tab"], "complete")
         .hint("complete")

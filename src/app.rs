@@ -40,6 +40,7 @@ use crate::action::{Action, Place};
 use crate::event::{DocumentKey, Notice};
 use crate::keymap::Keymap;
 use crate::model::Time;
+use crate::model::environment::{Backend, Link};
 use crate::model::interest::Interest;
 use crate::model::inventory::Inventory;
 
@@ -98,7 +99,7 @@ impl State {
     /// A console that knows nothing yet.
     #[must_use]
     pub fn new(options: Options) -> Self {
-        Self {
+        let mut state = Self {
             inventory: Inventory::default(),
             overview: Overview::default(),
             keymap: Keymap::default(),
@@ -110,7 +111,9 @@ impl State {
             now: options.now,
             retry: BTreeSet::new(),
             dirty: true,
-        }
+        };
+        state.refresh(&Cause::Shown);
+        state
     }
 
     /// All that is known of the world.
@@ -172,15 +175,27 @@ impl State {
         match (&self.layer, action) {
             (Some(_), _) => true,
             (None, Action::Back) => !self.above.is_empty() || !self.screen().part().filter().is_empty(),
+            (None, Action::Retry) => self.is_troubled() && self.screen().part().offers(action, &self.world()),
             (None, _) => self.screen().part().offers(action, &self.world()),
         }
     }
 
-    /// How many rows pass the filter, when there is one.
+    /// The filter of the screen and how many rows pass it, when there is one.
     #[must_use]
-    pub fn filtered(&self) -> Option<usize> {
+    pub fn filtered(&self) -> Option<(&str, usize)> {
         let part = self.screen().part();
-        (!part.filter().is_empty()).then(|| part.rows_shown())
+        (!part.filter().is_empty()).then(|| (part.filter(), part.rows_shown()))
+    }
+
+    /// Whether something does not answer, or a text can be asked for again.
+    fn is_troubled(&self) -> bool {
+        let document = matches!(self.screen(), Screen::Document(_));
+        let down = |name: &Arc<str>| {
+            Backend::ALL
+                .into_iter()
+                .any(|backend| matches!(self.inventory.link(name, backend), Link::Down { .. } | Link::Forbidden { .. }))
+        };
+        document || self.overview.environments().iter().any(down)
     }
 
     /// What the backends should be asked for: what is on screen.

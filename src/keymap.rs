@@ -58,10 +58,11 @@ impl Chord {
         KeyEvent::new(self.code, if self.control { KeyModifiers::CONTROL } else { KeyModifiers::NONE })
     }
 
-    /// The chord of a key event; `None` for a release.
+    /// The chord of a key event; `None` for a release, and with modifiers that no action uses.
     #[must_use]
     pub fn of(key: &KeyEvent) -> Option<Self> {
-        if key.kind == KeyEventKind::Release {
+        let foreign = KeyModifiers::ALT | KeyModifiers::SUPER | KeyModifiers::META | KeyModifiers::HYPER;
+        if key.kind == KeyEventKind::Release || key.modifiers.intersects(foreign) {
             return None;
         }
         let control = key.modifiers.contains(KeyModifiers::CONTROL);

@@ -72,8 +72,8 @@ impl LinkRow {
     #[must_use]
     pub const fn since(&self) -> Option<Time> {
         match &self.state {
-            State::Link(Link::Up { since } | Link::Down { since, .. } | Link::Forbidden { since, .. }) => Some(*since),
-            State::Watch(ScopeState::Stale(since, _)) => Some(*since),
+            State::Link(Link::Up { since } | Link::Down { since, .. } | Link::Forbidden { since, .. })
+            | State::Watch(ScopeState::Stale(since, _)) => Some(*since),
             _ => None,
         }
     }
@@ -91,8 +91,8 @@ impl LinkRow {
     #[must_use]
     pub const fn error(&self) -> Option<&Arc<str>> {
         match &self.state {
-            State::Link(Link::Down { error, .. } | Link::Forbidden { error, .. }) => Some(error),
-            State::Watch(ScopeState::Forbidden(error) | ScopeState::Stale(_, error)) => Some(error),
+            State::Link(Link::Down { error, .. } | Link::Forbidden { error, .. })
+            | State::Watch(ScopeState::Forbidden(error) | ScopeState::Stale(_, error)) => Some(error),
             _ => None,
         }
     }
@@ -131,7 +131,7 @@ impl Row for LinkRow {
         Column::text(LinkColumn::Environment, "ENV", 3).up_to(14),
         Column::text(LinkColumn::What, "WHAT", 18),
         Column::text(LinkColumn::State, "STATE", 12),
-        Column::number(LinkColumn::Since, "SINCE", 5),
+        Column::number(LinkColumn::Since, "FOR", 5),
         Column::number(LinkColumn::Next, "NEXT TRY", 8),
         Column::text(LinkColumn::Place, "WHERE", 16).up_to(50),
         Column::text(LinkColumn::Error, "ERROR", 10).up_to(160).rank(2),

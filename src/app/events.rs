@@ -42,9 +42,9 @@ impl Row for EventRow {
         Column::text(EventColumn::Environment, "ENV", 3).up_to(14),
         Column::text(EventColumn::Namespace, "NAMESPACE", 12).up_to(32).rank(3),
         Column::text(EventColumn::Reason, "REASON", 14).up_to(24),
-        Column::text(EventColumn::Object, "OBJECT", 20).up_to(48),
+        Column::text(EventColumn::Object, "OBJECT", 20).up_to(48).first(),
         Column::number(EventColumn::Count, "COUNT", 5),
-        Column::text(EventColumn::Message, "MESSAGE", 20).up_to(240),
+        Column::text(EventColumn::Message, "MESSAGE", 20).up_to(240).first(),
     ];
 
     fn key(&self) -> ObjectKey {
@@ -146,7 +146,7 @@ impl Part for Events {
                 self.look(world);
                 Outcome::Done
             }
-            Action::Open => self.pod(world).map_or(Outcome::Ignored, |pod| Outcome::Open(Screen::pod(pod))),
+            Action::Open => self.pod(world).map_or(Outcome::Ignored, |pod| Outcome::open(Screen::pod(pod))),
             Action::Copy => {
                 self.table.selected().map_or(Outcome::Ignored, |row| Outcome::Copy(row.0.message.to_string()))
             }

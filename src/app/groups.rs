@@ -84,7 +84,7 @@ impl Row for GroupRow {
     type Column = GroupColumn;
     const COLUMNS: &'static [Column<GroupColumn>] = &[
         Column::text(GroupColumn::Environment, "ENV", 3).up_to(14),
-        Column::text(GroupColumn::Name, "GROUP", 18).up_to(70),
+        Column::text(GroupColumn::Name, "GROUP", 18).up_to(70).first(),
         Column::text(GroupColumn::State, "STATE", 8).up_to(20),
         Column::number(GroupColumn::Members, "MEMB", 4),
         Column::number(GroupColumn::Lag, "LAG", 5),
@@ -233,7 +233,7 @@ impl Part for Groups {
     fn act(&mut self, action: Action, _world: &World<'_>) -> Outcome {
         match (action, self.table.selected()) {
             (Action::Open, Some(row)) => {
-                Outcome::Open(Screen::Group(GroupScreen::new(row.key(), row.processor.clone())))
+                Outcome::open(Screen::Group(GroupScreen::new(row.key(), row.processor.clone())))
             }
             (Action::Copy, Some(row)) => Outcome::Copy(row.key.name.to_string()),
             (other, _) => Outcome::moved(self.table.act(other)),

@@ -59,7 +59,7 @@ impl Row for VertexRow {
         Column::text(VertexColumn::Backpressure, "BACKPRESS", 9),
         Column::number(VertexColumn::In, "IN/s", 5),
         Column::number(VertexColumn::Out, "OUT/s", 5),
-        Column::number(VertexColumn::Watermark, "BEHIND", 6),
+        Column::number(VertexColumn::Watermark, "WMARK", 6),
         Column::number(VertexColumn::Maximum, "MAX", 6).rank(2),
     ];
 
@@ -129,8 +129,8 @@ impl Row for FailureRow {
         Column::text(FailureColumn::At, "AT", 8),
         Column::number(FailureColumn::Age, "AGE", 5),
         Column::text(FailureColumn::Task, "TASK", 14).up_to(40),
-        Column::text(FailureColumn::Root, "ROOT CAUSE", 20).up_to(200),
-        Column::text(FailureColumn::TaskManager, "TASKMANAGER", 16).up_to(40).rank(2),
+        Column::text(FailureColumn::Root, "ROOT CAUSE", 20).up_to(200).first(),
+        Column::text(FailureColumn::TaskManager, "TASKMANAGER", 16).up_to(40).rank(3),
     ];
 
     fn key(&self) -> Self::Key {
@@ -292,7 +292,7 @@ impl Part for JobScreen {
             Action::Open => {
                 let Some(FailureRow(failure)) = self.failures.selected() else { return Outcome::Ignored };
                 let title = format!("{} › {}", self.key.name, failure.root.short_class());
-                Outcome::Open(DocumentScreen::given(title, failure.trace.clone()))
+                Outcome::open(DocumentScreen::given(title, failure.trace.clone()))
             }
             Action::Copy => {
                 let id = self.view.as_ref().and_then(|view| view.job_id.clone());

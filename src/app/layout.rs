@@ -36,6 +36,16 @@ impl Layout {
         Self { head, body: left.saturating_sub(taken), detail, side: 0 }
     }
 
+    /// Lines below a list of what needs explaining, on a terminal of so many rows.
+    #[must_use]
+    pub const fn explanation(rows: u16) -> u16 {
+        match rows {
+            36.. => 8,
+            28.. => 5,
+            _ => 3,
+        }
+    }
+
     /// Puts a panel beside the list where the terminal is wide; it takes the place of the detail below.
     #[must_use]
     pub const fn with_side(size: (u16, u16), head: u16, detail: u16) -> Self {

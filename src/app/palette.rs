@@ -2,7 +2,8 @@
 
 use super::input::Input;
 use super::screen::World;
-use crate::action::{self, Action, Place};
+use super::table::Row;
+use crate::action::{self, Action, Definition, Group, Place};
 use crate::model::key::PipelineKey;
 
 /// So many offers are kept at most.
@@ -52,6 +53,7 @@ impl Palette {
     pub fn search(&mut self, world: &World<'_>, place: Place) {
         let typed = self.input.text().trim().to_lowercase();
         let mut found: Vec<(u32, Offer)> = offers(world, place)
+            .into_iter()
             .filter_map(|offer| Some((score(&typed, &offer.name.to_lowercase())?, offer)))
             .collect();
         // Among equals, those first that come first in the table.
@@ -84,13 +86,23 @@ impl Palette {
     }
 }
 
-fn offers<'a>(world: &World<'a>, place: Place) -> impl Iterator<Item = Offer> + use<'a> {
-    let commands = action::definitions(place).filter(|definition| definition.command).map(|definition| Offer {
+/// All there is: other screens, the program, this screen, lists, pipelines with the worst first.
+fn offers(world: &World<'_>, place: Place) -> Vec<Offer> {
+    let mut commands: Vec<&Definition> = action::definitions(place).filter(|definition| definition.command).collect();
+    commands.sort_by_key(|definition| match definition.group {
+        Group::Go => 0,
+        Group::Program => 1,
+        Group::Here => 2,
+        Group::List | Group::Move => 3,
+    });
+    let commands = commands.into_iter().map(|definition| Offer {
         name: definition.name.to_owned(),
         help: definition.help.to_owned(),
         target: Target::Act(definition.action),
     });
-    let pipelines = world.overview.rows().map(|row| {
+    let mut rows: Vec<_> = world.overview.rows().collect();
+    rows.sort_by(|left, right| left.worst_first(right));
+    let pipelines = rows.into_iter().map(|row| {
         let view = &row.view;
         Offer {
             name: format!("{}/{}", view.key.environment, view.key.name),
@@ -98,7 +110,7 @@ fn offers<'a>(world: &World<'a>, place: Place) -> impl Iterator<Item = Offer> + 
             target: Target::Pipeline(view.key.clone()),
         }
     });
-    commands.chain(pipelines)
+    commands.chain(pipelines).collect()
 }
 
 /// How well letters fit a name, in which they must appear in order; beginnings of words count more.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::document::DocumentScreen;
-use super::flow::{self, FlowLine};
+use super::flow::{self, FlowLine, Piece};
 use super::layout::Layout;
 use super::pods::{self, PodRow};
 use super::screen::{Cause, Outcome, Part, Screen, World};
@@ -18,7 +18,7 @@ use crate::model::view::{self, ProcessorView};
 pub struct PipelineScreen {
     /// The pipeline.
     pub key: PipelineKey,
-    /// Its processors by name.
+    /// Its processors from source to sink.
     pub processors: Vec<ProcessorView>,
     /// How they hang together.
     pub flow: Vec<FlowLine>,
@@ -76,7 +76,7 @@ impl PipelineScreen {
     /// Lines of the parts.
     #[must_use]
     pub fn layout(&self, size: (u16, u16)) -> Layout {
-        Layout::with_side(size, self.head(size).lines(), 3)
+        Layout::with_side(size, self.head(size).lines(), Layout::explanation(size.1))
     }
 
     /// The chosen processor.
@@ -97,6 +97,7 @@ impl PipelineScreen {
         let members = world.inventory.processors_of(&self.key);
         let views: Vec<ProcessorView> =
             members.filter_map(|(key, _)| view::processor(world.inventory, key, world.now)).collect();
+        let views = in_order(views);
         let mut changed = views != self.processors;
         self.processors = views;
         if self.processor().is_none() {
@@ -125,11 +126,15 @@ impl PipelineScreen {
         let templates = environment.into_iter().flat_map(|it| &it.links).take(9);
         templates
             .map(|(name, template)| {
-                let address = template
-                    .replace("{environment}", &self.key.environment)
-                    .replace("{namespace}", &self.key.namespace)
-                    .replace("{pipeline}", &self.key.name)
-                    .replace("{processor}", processor);
+                let parts = [
+                    ("environment", &self.key.environment),
+                    ("namespace", &self.key.namespace),
+                    ("pipeline", &self.key.name),
+                    ("processor", processor),
+                ];
+                let filled =
+                    |text: String, (part, value): (&str, &Arc<str>)| text.replace(&format!("{{{part}}}"), value);
+                let address = parts.into_iter().fold(template.to_string(), filled);
                 (name.clone(), address)
             })
             .collect()
@@ -163,6 +168,24 @@ impl PipelineScreen {
     }
 }
 
+/// Processors from source to sink, as the graph shows them.
+fn in_order(views: Vec<ProcessorView>) -> Vec<ProcessorView> {
+    let lines = flow::lines(&views);
+    let mut places: Vec<usize> = Vec::new();
+    for piece in lines.iter().flat_map(|line| &line.pieces) {
+        if let Piece::Processor(index) = piece {
+            places.push(*index);
+        }
+    }
+    let mut ordered: Vec<(usize, ProcessorView)> = views
+        .into_iter()
+        .enumerate()
+        .map(|(index, view)| (places.iter().position(|place| *place == index).unwrap_or(usize::MAX), view))
+        .collect();
+    ordered.sort_by_key(|(place, _)| *place);
+    ordered.into_iter().map(|(_, view)| view).collect()
+}
+
 impl Part for PipelineScreen {
     fn place(&self) -> Place {
         Place::Pipeline
@@ -186,11 +209,11 @@ impl Part for PipelineScreen {
         match action {
             Action::NextPart => self.choose(1, world),
             Action::PreviousPart => self.choose(-1, world),
-            Action::Open => self.pods.selected().map_or(Outcome::Ignored, |row| Outcome::Open(Screen::pod(row.key()))),
-            Action::Job => self.chosen.clone().map_or(Outcome::Ignored, |key| Outcome::Open(Screen::job(key))),
+            Action::Open => self.pods.selected().map_or(Outcome::Ignored, |row| Outcome::open(Screen::pod(row.key()))),
+            Action::Job => self.chosen.clone().map_or(Outcome::Ignored, |key| Outcome::open(Screen::job(key))),
             Action::Log | Action::PreviousLog | Action::Yaml => {
                 let pod = self.pods.selected().map(|row| &row.view.pod);
-                pod.and_then(|pod| DocumentScreen::of_pod(action, pod, None)).map_or(Outcome::Ignored, Outcome::Open)
+                pod.and_then(|pod| DocumentScreen::of_pod(action, pod, None)).map_or(Outcome::Ignored, Outcome::open)
             }
             Action::ShowLink(number) => self.show_link(usize::from(number).saturating_sub(1)),
             Action::ShowAgain => self.show_link(self.shown_link.unwrap_or(0)),

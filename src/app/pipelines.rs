@@ -56,7 +56,7 @@ impl Row for Arc<PipelineRow> {
     type Column = PipelineColumn;
     const COLUMNS: &'static [Column<PipelineColumn>] = &[
         Column::text(PipelineColumn::Environment, "ENV", 3).up_to(14),
-        Column::text(PipelineColumn::Name, "PIPELINE", 14).up_to(40),
+        Column::text(PipelineColumn::Name, "PIPELINE", 14).up_to(40).first(),
         Column::text(PipelineColumn::Namespace, "NAMESPACE", 14).up_to(32).rank(4),
         Column::text(PipelineColumn::State, "STATE", 11),
         Column::number(PipelineColumn::Processors, "PROC", 4).rank(3),
@@ -159,7 +159,7 @@ impl Pipelines {
     /// Lines of the parts.
     #[must_use]
     pub const fn layout(size: (u16, u16)) -> Layout {
-        Layout::with_side(size, 2, 3)
+        Layout::with_side(size, 2, Layout::explanation(size.1))
     }
 
     fn rows(overview: &Overview) -> Vec<Arc<PipelineRow>> {
@@ -181,7 +181,7 @@ impl Part for Pipelines {
         match action {
             Action::Open => {
                 self.table.pin();
-                self.table.selected().map_or(Outcome::Ignored, |row| Outcome::Open(Screen::pipeline(row.key())))
+                self.table.selected().map_or(Outcome::Ignored, |row| Outcome::open(Screen::pipeline(row.key())))
             }
             Action::Copy => {
                 self.table.selected().map_or(Outcome::Ignored, |row| Outcome::Copy(row.view.key.name.to_string()))

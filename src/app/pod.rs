@@ -11,6 +11,7 @@ use super::table::Table;
 use crate::action::{Action, Place};
 use crate::model::interest::Interest;
 use crate::model::key::PodKey;
+use crate::model::pod::Pod;
 use crate::model::view::PodView;
 
 /// The screen.
@@ -48,8 +49,10 @@ impl PodScreen {
 
     /// Lines of the parts.
     #[must_use]
-    pub const fn layout(size: (u16, u16)) -> Layout {
-        Layout::new(size, if size.1 >= 18 { 10 } else { 6 }, 2)
+    pub fn layout(&self, size: (u16, u16)) -> Layout {
+        let pod = self.view.as_ref().map(|view| &view.pod);
+        let more = |pod: &Pod| u16::from(pod.message.is_some()) + u16::from(pod.last_termination.is_some());
+        Layout::new(size, 6 + pod.map_or(0, more), 2)
     }
 
     /// The chosen container.
@@ -71,7 +74,7 @@ impl PodScreen {
         let standings = standing::all(world.inventory, standing::is_event);
         changed |= standings != self.standings;
         self.standings = standings;
-        self.events.set_height(Self::layout(world.size).list());
+        self.events.set_height(self.layout(world.size).list());
         let rows = events::rows(world, |event| {
             event.key.environment == self.key.environment
                 && event.key.namespace == self.key.namespace
@@ -102,9 +105,9 @@ impl Part for PodScreen {
             Action::PreviousPart if count > 1 => self.container = (self.container + count - 1) % count,
             Action::Log | Action::PreviousLog | Action::Yaml => {
                 let screen = DocumentScreen::of_pod(action, &view.pod, self.container());
-                return screen.map_or(Outcome::Ignored, Outcome::Open);
+                return screen.map_or(Outcome::Ignored, Outcome::open);
             }
-            Action::Job => return Outcome::Open(Screen::job(view.pod.processor.clone())),
+            Action::Job => return Outcome::open(Screen::job(view.pod.processor.clone())),
             Action::WarningsOnly => {
                 self.warnings_only = !self.warnings_only;
                 self.look(world);

@@ -73,7 +73,7 @@ impl Row for PodRow {
     type Column = PodColumn;
     const COLUMNS: &'static [Column<PodColumn>] = &[
         Column::text(PodColumn::Role, "", 2),
-        Column::text(PodColumn::Name, "POD", 22).up_to(60),
+        Column::text(PodColumn::Name, "POD", 22).up_to(60).first(),
         Column::text(PodColumn::Status, "STATUS", 11).up_to(24),
         Column::number(PodColumn::Ready, "READY", 5).rank(3),
         Column::number(PodColumn::Restarts, "RST", 3),

@@ -84,7 +84,7 @@ pub enum Outcome {
     /// The screen changed.
     Done,
     /// Another screen opens over it.
-    Open(Screen),
+    Open(Box<Screen>),
     /// A text goes to the clipboard.
     Copy(String),
     /// Something has to be done outside.
@@ -92,6 +92,12 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// Another screen opens over it.
+    #[must_use]
+    pub fn open(screen: Screen) -> Self {
+        Self::Open(Box::new(screen))
+    }
+
     /// Done if anything was.
     #[must_use]
     pub const fn moved(done: bool) -> Self {

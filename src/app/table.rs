@@ -32,6 +32,8 @@ pub struct Column<C> {
     pub align: Align,
     /// Columns with a higher rank go first when the terminal is narrow.
     pub rank: u8,
+    /// Whether it takes spare room before the others do.
+    pub grows_first: bool,
     /// Whether the first sort by it puts the largest on top.
     pub largest_first: bool,
 }
@@ -40,19 +42,26 @@ impl<C> Column<C> {
     /// A column of words.
     #[must_use]
     pub const fn text(id: C, title: &'static str, width: u16) -> Self {
-        Self { id, title, width, widest: width, align: Align::Left, rank: 0, largest_first: false }
+        Self { id, title, width, widest: width, align: Align::Left, rank: 0, grows_first: false, largest_first: false }
     }
 
     /// A column of numbers.
     #[must_use]
     pub const fn number(id: C, title: &'static str, width: u16) -> Self {
-        Self { id, title, width, widest: width, align: Align::Right, rank: 0, largest_first: true }
+        Self { id, title, width, widest: width, align: Align::Right, rank: 0, grows_first: false, largest_first: true }
     }
 
     /// Lets it grow up to a width.
     #[must_use]
     pub const fn up_to(mut self, widest: u16) -> Self {
         self.widest = widest;
+        self
+    }
+
+    /// Lets it take spare room before the others do.
+    #[must_use]
+    pub const fn first(mut self) -> Self {
+        self.grows_first = true;
         self
     }
 
@@ -266,13 +275,20 @@ impl<R: Row> Table<R> {
             }
         }
         let mut room = usize::from(width).saturating_sub(total(R::COLUMNS, &chosen));
-        let sizes = R::COLUMNS.iter().enumerate().zip(chosen).filter(|(_, keep)| *keep).map(|((index, column), _)| {
-            let wanted = self.wanted.get(index).copied().unwrap_or(column.width);
-            let grown = usize::from(wanted.saturating_sub(column.width)).min(room);
-            room -= grown;
-            (*column, column.width + u16::try_from(grown).unwrap_or(0))
-        });
-        sizes.collect()
+        let mut sizes: Vec<u16> = R::COLUMNS.iter().map(|column| column.width).collect();
+        for first in [true, false] {
+            for (index, column) in R::COLUMNS.iter().enumerate() {
+                let (Some(true), Some(size)) = (chosen.get(index), sizes.get_mut(index)) else { continue };
+                if column.grows_first == first {
+                    let wanted = self.wanted.get(index).copied().unwrap_or(column.width);
+                    let grown = usize::from(wanted.saturating_sub(column.width)).min(room);
+                    room -= grown;
+                    *size += u16::try_from(grown).unwrap_or(0);
+                }
+            }
+        }
+        let shown = R::COLUMNS.iter().zip(sizes).zip(chosen).filter(|(_, keep)| *keep);
+        shown.map(|((column, size), _)| (*column, size)).collect()
     }
 
     fn sort_by(&mut self, step: isize) {

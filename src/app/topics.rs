@@ -96,7 +96,7 @@ impl Row for TopicRow {
     type Column = TopicColumn;
     const COLUMNS: &'static [Column<TopicColumn>] = &[
         Column::text(TopicColumn::Environment, "ENV", 3).up_to(14),
-        Column::text(TopicColumn::Name, "TOPIC", 20).up_to(80),
+        Column::text(TopicColumn::Name, "TOPIC", 20).up_to(80).first(),
         Column::number(TopicColumn::Partitions, "PARTS", 5),
         Column::number(TopicColumn::Leaderless, "NO LEADER", 9).rank(3),
         Column::number(TopicColumn::Records, "RECORDS", 7),
@@ -227,7 +227,7 @@ impl Part for Topics {
 
     fn act(&mut self, action: Action, _world: &World<'_>) -> Outcome {
         match (action, self.table.selected()) {
-            (Action::Open, Some(row)) => Outcome::Open(Screen::Topic(TopicScreen::new(row.key()))),
+            (Action::Open, Some(row)) => Outcome::open(Screen::Topic(TopicScreen::new(row.key()))),
             (Action::Copy, Some(row)) => Outcome::Copy(row.key.name.to_string()),
             (other, _) => Outcome::moved(self.table.act(other)),
         }

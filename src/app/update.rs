@@ -92,6 +92,7 @@ fn pasted(state: &mut State, text: &str) {
 }
 
 fn pressed(state: &mut State, key: &KeyEvent) -> Vec<Effect> {
+    state.dirty |= state.notice.take().is_some();
     let place = state.place();
     let Some(action) = state.keymap.action(place, key) else {
         typed(state, key);
@@ -171,7 +172,7 @@ fn palette_accepted(state: &mut State, palette: &Palette) -> Vec<Effect> {
         Some(Target::Act(action)) => perform(state, action),
         Some(Target::Pipeline(key)) => {
             state.above.clear();
-            concluded(state, Outcome::Open(Screen::pipeline(key)))
+            concluded(state, Outcome::open(Screen::pipeline(key)))
         }
         None => {
             let typed = palette.input.text();
@@ -246,7 +247,7 @@ fn go(state: &mut State, screen: Screen) -> Vec<Effect> {
     if screen.part().place() == state.screen().part().place() {
         return Vec::new();
     }
-    concluded(state, Outcome::Open(screen))
+    concluded(state, Outcome::open(screen))
 }
 
 fn back(state: &mut State) -> Vec<Effect> {
@@ -255,8 +256,6 @@ fn back(state: &mut State) -> Vec<Effect> {
         state.dirty = true;
     } else if state.above.pop().is_some() {
         state.refresh(&Cause::Shown);
-        state.dirty = true;
-    } else if state.notice.take().is_some() {
         state.dirty = true;
     }
     Vec::new()
@@ -270,8 +269,8 @@ fn concluded(state: &mut State, outcome: Outcome) -> Vec<Effect> {
             if state.above.len() >= DEEPEST {
                 state.above.remove(0);
             }
-            let wanted = if let Screen::Document(document) = &screen { document.wanted() } else { None };
-            state.above.push(screen);
+            let wanted = if let Screen::Document(document) = &*screen { document.wanted() } else { None };
+            state.above.push(*screen);
             state.refresh(&Cause::Shown);
             state.dirty = true;
             return wanted.into_iter().collect();

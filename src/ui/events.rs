@@ -48,7 +48,7 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect, state: &State, screen: &Events)
         let event = &row.0;
         let detail = Rect { y: list.y + list.height + 1, height: layout.detail, ..area };
         let words = format!("{} {}: {} ({})", event.kind, event.object, event.message, event.reporter);
-        why::paragraph(canvas, detail, "event", &words);
+        why::paragraph(canvas, detail, "says", &words);
     }
 }
 

@@ -101,7 +101,7 @@ impl Drawing<'_> {
         let style = self.theme.dim();
         for line in self.lines.iter_mut().skip(from) {
             match line.iter_mut().find(|word| word.column == column) {
-                Some(word) if word.text == branch => word.text = fork.to_owned(),
+                Some(word) if word.text == branch => fork.clone_into(&mut word.text),
                 Some(_) => {}
                 None => line.push(Word { column, text: stem.to_owned(), style }),
             }

@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 use super::canvas::Canvas;
 use super::text;
 use super::theme::{Sign, Theme, Tone};
-use crate::action;
+use crate::action::{self, Action};
 use crate::app::{Layer, State};
 use crate::event::Notice;
 use crate::keymap::Chord;
@@ -15,9 +15,8 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect, state: &State) {
     match (state.layer(), state.notice()) {
         (Some(Layer::Filter(input, _)), _) => typed(canvas, area, "/", input),
         (Some(Layer::Palette(palette)), _) => typed(canvas, area, ":", &palette.input),
-        (Some(Layer::Help(_)), _) => hints(canvas, area, state),
         (None, Some(notice)) => said(canvas, area, notice),
-        (None, None) => hints(canvas, area, state),
+        (Some(Layer::Help(_)), _) | (None, None) => hints(canvas, area, state),
     }
 }
 
@@ -49,21 +48,28 @@ fn said(canvas: &mut Canvas<'_>, area: Rect, notice: &Notice) {
     canvas.line(area, 0).skip(1).put(&words, style);
 }
 
+/// What works here now, as far as there is room; the way to the help always is.
 fn hints(canvas: &mut Canvas<'_>, area: Rect, state: &State) {
     let theme = *canvas.theme;
+    let offered: Vec<(String, &str, bool)> = action::definitions(state.place())
+        .filter(|definition| state.offers(definition.action))
+        .filter_map(|definition| {
+            let key = key_name(definition.keys.first()?, theme);
+            Some((key, definition.hint?, definition.action == Action::Help))
+        })
+        .collect();
+    let width = |(key, hint, _): &(String, &str, bool)| text::width(key) + 1 + text::width(hint) + 2;
+    let mut kept: usize = offered.iter().filter(|hint| hint.2).map(width).sum();
     let mut pen = canvas.line(area, 0);
     pen.skip(1);
-    for definition in action::definitions(state.place()) {
-        let (Some(hint), Some(key)) = (definition.hint, definition.keys.first()) else { continue };
-        if !state.offers(definition.action) {
+    let room = usize::from(pen.left()) + 1;
+    for hint in &offered {
+        let (key, word, always) = hint;
+        if !always && kept + width(hint) > room {
             continue;
         }
-        let key = key_name(key, theme);
-        let cells = text::width(&key) + 1 + text::width(hint);
-        if cells > usize::from(pen.left()) {
-            continue;
-        }
-        pen.put(&key, theme.accent()).skip(1).put(hint, theme.dim()).skip(2);
+        kept += if *always { 0 } else { width(hint) };
+        pen.put(key, theme.accent()).skip(1).put(word, theme.dim()).skip(2);
     }
 }
 

@@ -77,7 +77,7 @@ impl Cells<GroupRow> for GroupCells {
             GroupColumn::State => state_cell(theme, &row.state),
             GroupColumn::Members => known(facts.map(|it| it.members.to_string())),
             GroupColumn::Lag => known(facts.and_then(|it| it.lag).map(human::count)),
-            GroupColumn::Behind => known(facts.and_then(|it| it.behind_ms).map(human::milliseconds)),
+            GroupColumn::Behind => behind_cell(theme, facts.and_then(|it| it.behind_ms)),
             GroupColumn::Growth => known(facts.and_then(|it| it.growth).map(human::rate)),
             GroupColumn::Drain => match facts.map(|it| (it.lag, it.drain_seconds, it.growth)) {
                 Some((Some(0), ..)) => Cell::new("0s", theme.dim()),
@@ -94,6 +94,15 @@ impl Cells<GroupRow> for GroupCells {
             }
             GroupColumn::Processor => known(row.processor.as_ref().map(|key| key.name.to_string())),
         }
+    }
+}
+
+/// Lag in time; nothing to see where there is none.
+#[must_use]
+pub fn behind_cell(theme: Theme, behind_ms: Option<u64>) -> Cell {
+    match behind_ms {
+        Some(0) => Cell::new("0s", theme.dim()),
+        behind => Cell::known(behind.map(human::milliseconds), theme),
     }
 }
 
@@ -162,7 +171,7 @@ impl Cells<LagRow> for LagCells {
             LagColumn::Committed => Cell::known(lag.committed.map(|offset| offset.to_string()), theme),
             LagColumn::End => Cell::new(lag.high.to_string(), theme.dim()),
             LagColumn::Lag => Cell::known(lag.records().map(human::count), theme),
-            LagColumn::Behind => Cell::known(lag.behind_ms.map(human::milliseconds), theme),
+            LagColumn::Behind => behind_cell(theme, lag.behind_ms),
         }
     }
 }

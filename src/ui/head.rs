@@ -1,6 +1,7 @@
 //! The lines on top of the list of pipelines: is anything wrong, and are all connections up?
 
 use ratatui::layout::Rect;
+use ratatui::style::Style;
 
 use super::canvas::{Canvas, Pen};
 use super::theme::{self, Theme, Tone};
@@ -24,17 +25,11 @@ pub fn clock(now: Time) -> String {
 fn title(canvas: &mut Canvas<'_>, area: Rect, state: &State) {
     let theme = *canvas.theme;
     let counts = state.overview().counts();
-    let environments = state.overview().environments();
-    let scope = match environments {
-        [] => "no environment yet".to_owned(),
-        [one] => one.to_string(),
-        _ => "all environments".to_owned(),
-    };
-    let mut pen = canvas.line(area, 0);
-    pen.skip(1).put("flowdeck", theme.accent()).skip(3).put(&scope, theme.text());
-    pen.skip(3).put(&plural(counts.all, "pipeline"), theme.text());
-    if let Some(rows) = state.filtered() {
-        pen.put(&format!(", {rows} shown"), theme.accent());
+    let mut parts = vec![("flowdeck".to_owned(), theme.accent())];
+    parts.push((scope(state), theme.text()));
+    parts.push((plural(counts.all, "pipeline"), theme.text()));
+    if let Some((filter, rows)) = state.filtered() {
+        parts.push((format!("/{filter}: {rows} shown"), theme.accent()));
     }
     for (number, word, tone) in [
         (counts.failing, "failing", Tone::Bad),
@@ -42,15 +37,40 @@ fn title(canvas: &mut Canvas<'_>, area: Rect, state: &State) {
         (counts.deploying, "deploying", Tone::Warn),
     ] {
         if number > 0 {
-            pen.skip(3).put(&format!("{number} {word}"), theme.tone(tone));
+            parts.push((format!("{number} {word}"), theme.tone(tone)));
         }
     }
     let pending = state.overview().standings().iter().any(|(_, standing)| !standing.is_complete());
     if counts.all > 0 && counts.failing + counts.degraded + counts.deploying == 0 {
         let words = if pending { "nothing wrong so far" } else { "all well" };
-        pen.skip(3).put(words, theme.tone(Tone::Good));
+        parts.push((words.to_owned(), theme.tone(Tone::Good)));
     }
-    pen.at_end(&clock(state.now()), theme.dim());
+    let clock = clock(state.now());
+    let needed = |parts: &[(String, Style)], gap: usize| {
+        1 + parts.iter().map(|(words, _)| super::text::width(words) + gap).sum::<usize>() + clock.len()
+    };
+    // On a narrow terminal the counts matter more than the air, and more than whose they are.
+    let width = usize::from(area.width);
+    if needed(&parts, 3) > width && needed(&parts, 2) > width {
+        parts.remove(1);
+    }
+    let gap = if needed(&parts, 3) > width { 2 } else { 3 };
+    let mut pen = canvas.line(area, 0);
+    pen.skip(1);
+    for (words, style) in &parts {
+        if pen.put_whole(words, *style) {
+            pen.skip(gap);
+        }
+    }
+    pen.at_end(&clock, theme.dim());
+}
+
+fn scope(state: &State) -> String {
+    match state.overview().environments() {
+        [] => "no environment yet".to_owned(),
+        [one] => one.to_string(),
+        _ => "all environments".to_owned(),
+    }
 }
 
 fn links(canvas: &mut Canvas<'_>, area: Rect, state: &State) {

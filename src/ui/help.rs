@@ -34,11 +34,11 @@ fn draw_line(canvas: &mut Canvas<'_>, area: Rect, row: u16, line: &HelpLine) {
         }
         HelpLine::Keys(keys, help) => {
             let names: Vec<String> = keys.iter().map(|key| key_name(key, theme)).collect();
-            pen.skip(3).field(&names.join("  "), 22, theme.strong()).skip(1).put(help, theme.text());
+            pen.skip(3).field(&names.join("  "), 25, theme.strong()).skip(1).put(help, theme.text());
         }
         HelpLine::Legend(word, help) => {
             let sign = legend_sign(word, theme);
-            pen.skip(3).field(&format!("{sign} {word}"), 22, theme.strong()).skip(1).put(help, theme.text());
+            pen.skip(3).field(&format!("{sign} {word}"), 25, theme.strong()).skip(1).put(help, theme.text());
         }
     }
 }

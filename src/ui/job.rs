@@ -21,7 +21,7 @@ use crate::model::view::ProcessorView;
 use crate::model::{Time, human, job};
 
 /// Width of the words before the lines.
-const WORD: u16 = 11;
+const WORD: u16 = 7;
 
 /// `job RESTARTING 4m, 8 restarts; last checkpoint 9m ago, 1.2Gi in 812ms`.
 pub fn line(canvas: &mut Canvas<'_>, area: Rect, line: u16, (state, key): (&State, &ProcessorKey)) {
@@ -76,17 +76,13 @@ fn summary(job: &Job, now: Time) -> String {
 fn checkpoint(checkpoints: &Checkpoints, now: Time) -> String {
     let mut words = checkpoints.last.as_ref().map_or_else(
         || "no checkpoint yet".to_owned(),
-        |last| {
-            format!(
-                "last checkpoint {} ago, {} in {}",
-                human::age(last.completed_at, now),
-                human::bytes(last.size_bytes),
-                human::milliseconds(last.duration_ms)
-            )
-        },
+        |last| format!("last checkpoint {} ago", human::age(last.completed_at, now)),
     );
     if checkpoints.failed_in_a_row > 0 {
-        words.push_str(&format!("; {} failed since", checkpoints.failed_in_a_row));
+        words.push_str(&format!(", {} failed since", checkpoints.failed_in_a_row));
+    }
+    if let Some(last) = &checkpoints.last {
+        words.push_str(&format!("; {} in {}", human::bytes(last.size_bytes), human::milliseconds(last.duration_ms)));
     }
     words
 }
@@ -172,20 +168,20 @@ fn top(canvas: &mut Canvas<'_>, area: Rect, state: &State, screen: &JobScreen) {
     }
     let Some(job) = screen.fetched() else { return };
     canvas.line(area, 3).skip(1).field("id", WORD, theme.dim()).put(&job.id, theme.text()).skip(3).put(
-        &format!("{}   up {}   parallelism {}", job.name, human::age(job.started_at, state.now()), parallelism(job)),
+        &format!("up {}   parallelism {}   {}", human::age(job.started_at, state.now()), parallelism(job), job.name),
         theme.dim(),
     );
     let mut words = format!("{} of {} tasks run", job.tasks.0, job.tasks.1);
+    if let Some(seconds) = job.watermark_lag_seconds(state.now()) {
+        words.push_str(&format!(", watermark {} behind", human::duration(seconds)));
+    }
     if let Some(checkpoints) = &job.checkpoints {
         words.push_str(&format!(
-            ";  {} checkpoints done, {} failed, {} under way",
+            "; {} checkpoints, {} failed, {} under way",
             human::count(checkpoints.completed),
             checkpoints.failed,
             checkpoints.in_progress
         ));
-    }
-    if let Some(seconds) = job.watermark_lag_seconds(state.now()) {
-        words.push_str(&format!(";  event time {} behind", human::duration(seconds)));
     }
     canvas.line(area, 4).skip(1).field("tasks", WORD, theme.dim()).put(&words, theme.text());
 }

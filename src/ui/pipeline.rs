@@ -10,6 +10,7 @@ use super::title::{self, Title};
 use super::{flow, job, table, text, why};
 use crate::app::State;
 use crate::app::pipeline::PipelineScreen;
+use crate::app::standing::Standing;
 use crate::model::human;
 use crate::model::verdict::Condition;
 use crate::model::view::ProcessorView;
@@ -135,8 +136,8 @@ fn processor_facts(view: &ProcessorView, theme: Theme) -> Vec<String> {
 fn pods(canvas: &mut Canvas<'_>, area: Rect, state: &State, screen: &PipelineScreen) {
     let standing = state.overview().standing(&screen.key.environment);
     if screen.pods.counts().0 > 0 {
-        let stale = standing.is_some_and(crate::app::standing::Standing::is_stale);
-        let cells = PodCells { theme: *canvas.theme, now: state.now(), stale };
+        let old = standing.is_some_and(Standing::is_stale);
+        let cells = PodCells { theme: *canvas.theme, now: state.now(), stale: old };
         table::draw(canvas, area, &screen.pods, &cells);
         return;
     }

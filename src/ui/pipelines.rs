@@ -4,6 +4,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 
 use super::canvas::Canvas;
+use super::groups::behind_cell;
 use super::table::{self, Cell, Cells};
 use super::theme::{self, Sign, Theme, Tone};
 use super::{head, standing, why};
@@ -82,7 +83,7 @@ impl PipelineCells<'_> {
             PipelineColumn::Restarts => count_cell(theme, u64::from(view.restarts)),
             PipelineColumn::Job => view.job.map_or_else(|| Cell::unknown(theme), |job| job_cell(theme, job)),
             PipelineColumn::Lag => Cell::known(view.lag_records.map(human::count), theme),
-            PipelineColumn::Behind => Cell::known(view.behind_ms.map(human::milliseconds), theme),
+            PipelineColumn::Behind => behind_cell(theme, view.behind_ms),
             PipelineColumn::Checkpoint => Cell::known(view.checkpoint_at.map(|at| human::age(at, self.now)), theme),
             PipelineColumn::Revision => Cell::known(view.revision.as_ref().map(ToString::to_string), theme),
             PipelineColumn::Age => Cell::known(view.created_at.map(|at| human::age(at, self.now)), theme),

@@ -15,7 +15,7 @@ use crate::model::{Time, human};
 
 /// Draws the screen above the foot.
 pub fn draw(canvas: &mut Canvas<'_>, area: Rect, state: &State, screen: &PodScreen) {
-    let layout = PodScreen::layout(state.size());
+    let layout = screen.layout(state.size());
     let head = Rect { height: layout.head, ..area };
     let pipeline = screen.view.as_ref().map_or("", |view| &view.pod.processor.name);
     let title = Title {
@@ -38,7 +38,7 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect, state: &State, screen: &PodScre
     table::draw(canvas, list, &screen.events, &EventCells { theme: *canvas.theme, now: state.now() });
     if let Some(row) = screen.events.selected().filter(|_| layout.detail > 0) {
         let detail = Rect { y: list.y + list.height + 1, height: layout.detail, ..area };
-        why::paragraph(canvas, detail, "event", &row.0.message);
+        why::paragraph(canvas, detail, "says", &row.0.message);
     }
 }
 

@@ -58,7 +58,7 @@ impl PodCells {
                 |end| {
                     Cell::new(
                         ended(end, self.now),
-                        theme.tone(if end.exit_code == 0 { Tone::Quiet } else { Tone::Warn }),
+                        theme.tone(if self.is_news(end) { Tone::Warn } else { Tone::Quiet }),
                     )
                 },
             ),
@@ -70,6 +70,11 @@ impl PodCells {
             PodColumn::Node => Cell::known(pod.node.as_ref().map(ToString::to_string), theme),
             PodColumn::Address => Cell::known(pod.address.as_ref().map(ToString::to_string), theme),
         }
+    }
+
+    /// A failure of the last hour.
+    fn is_news(&self, end: &Termination) -> bool {
+        end.exit_code != 0 && end.finished_at.is_none_or(|at| (self.now - at).num_seconds() < 3_600)
     }
 
     /// A share of a limit as a bar, else the plain amount.

@@ -80,15 +80,13 @@ fn headings<R: Row>(canvas: &mut Canvas<'_>, area: Rect, table: &Table<R>, colum
     for (column, width) in columns {
         let sorted = sort.column == Some(column.id);
         let style = if sorted { theme.accent() } else { theme.dim() };
-        let mut title = column.title.to_owned();
-        if sorted {
-            title.push_str(theme.sign(if sort.reversed { Sign::Descending } else { Sign::Ascending }));
-        }
         match column.align {
-            Align::Left => pen.field(&title, *width, style),
-            Align::Right => pen.field_right(&title, *width, style),
-        }
-        .skip(1);
+            Align::Left => pen.field(column.title, *width, style),
+            Align::Right => pen.field_right(column.title, *width, style),
+        };
+        // The arrow stands in the gap, so that no heading moves.
+        let arrow = theme.sign(if sort.reversed { Sign::Descending } else { Sign::Ascending });
+        pen.field(if sorted { arrow } else { "" }, 1, style);
     }
 }
 

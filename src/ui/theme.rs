@@ -165,7 +165,7 @@ impl Theme {
             Sign::Branch => ("└", "`"),
             Sign::Fork => ("├", "|"),
             Sign::Stem => ("│", "|"),
-            Sign::Cut => ("…", "."),
+            Sign::Cut => ("…", "~"),
             Sign::Unknown => ("–", "-"),
             Sign::Ascending => ("↑", "^"),
             Sign::Descending => ("↓", "v"),

@@ -45,13 +45,13 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect, state: &State, title: &Title<'_
     if let Some(warning) = &title.warning {
         pen.skip(3).put(warning, theme.tone(Tone::Warn));
     }
+    if let Some((filter, rows)) = state.filtered() {
+        pen.skip(3).put_whole(&format!("/{filter}: {rows} shown"), theme.accent());
+    }
     for fact in &title.facts {
-        if usize::from(pen.left()) > fact.len() + 3 {
+        if !fact.is_empty() && usize::from(pen.left()) > fact.len() + 3 {
             pen.skip(3).put(fact, theme.dim());
         }
-    }
-    if let Some(rows) = state.filtered() {
-        pen.skip(3).put_whole(&format!("{rows} shown"), theme.accent());
     }
     if let Some((words, tone)) = trouble {
         let room = usize::from(pen.left().saturating_sub(3));

@@ -11,22 +11,56 @@ use crate::app::State;
 use crate::app::overview::PipelineRow;
 use crate::model::human;
 
-/// Draws sentences one after the other, as many as fit.
+/// Cells before the text.
+const INDENT: u16 = 6;
+
+/// Draws sentences, each on a line of its own where there is room, else one after the other.
 pub fn lines(canvas: &mut Canvas<'_>, area: Rect, why: &[Arc<str>]) {
     if why.is_empty() {
         return;
     }
-    let words: Vec<&str> = why.iter().map(|text| text.trim_end_matches('.')).collect();
-    paragraph(canvas, area, "why", &format!("{}.", words.join(". ")));
+    let words = once(why);
+    let cells = usize::from(area.width.saturating_sub(INDENT + 1));
+    let clean: Vec<String> =
+        words.iter().map(|text| text::clean_in(text, canvas.theme.charset()).into_owned()).collect();
+    let apart: usize = clean.iter().map(|text| text::wrap(text, cells).len()).sum();
+    if apart > usize::from(area.height) {
+        paragraph(canvas, area, "why", &format!("{}.", words.join(". ")));
+        return;
+    }
+    let mut row = 0;
+    for (index, sentence) in clean.iter().enumerate() {
+        let height = u16::try_from(text::wrap(sentence, cells).len()).unwrap_or(area.height);
+        let lines = Rect { y: area.y + row, height, ..area };
+        paragraph(canvas, lines, if index == 0 { "why" } else { "" }, sentence);
+        row += height;
+    }
+}
+
+/// The sentences without the name at their beginning where the one before has the same.
+fn once(why: &[Arc<str>]) -> Vec<&str> {
+    let mut before = "";
+    why.iter()
+        .map(|sentence| {
+            let sentence = sentence.trim_end_matches('.');
+            match sentence.split_once(": ") {
+                Some((name, rest)) if name == before && !name.contains(' ') => rest,
+                Some((name, _)) => {
+                    before = name;
+                    sentence
+                }
+                None => sentence,
+            }
+        })
+        .collect()
 }
 
 /// Draws a text under a short word.
 pub fn paragraph(canvas: &mut Canvas<'_>, area: Rect, title: &str, words: &str) {
     let theme = *canvas.theme;
-    let indent = 6;
     canvas.line(area, 0).skip(1).put(title, theme.accent());
     let clean = text::clean_in(words, theme.charset());
-    let cells = usize::from(area.width.saturating_sub(indent + 1));
+    let cells = usize::from(area.width.saturating_sub(INDENT + 1));
     let mut broken = text::wrap(&clean, cells);
     let fits = usize::from(area.height);
     if broken.len() > fits {
@@ -37,7 +71,7 @@ pub fn paragraph(canvas: &mut Canvas<'_>, area: Rect, title: &str, words: &str) 
         }
     }
     for (row, line) in (0..).zip(&broken) {
-        canvas.line(area, row).skip(indent).put(line, theme.text());
+        canvas.line(area, row).skip(INDENT).put(line, theme.text());
     }
 }
 
@@ -82,7 +116,7 @@ pub fn panel(canvas: &mut Canvas<'_>, area: Rect, state: &State, row: &PipelineR
         line += 1;
     }
     line += 1;
-    for sentence in &view.verdict.why {
+    for sentence in once(&view.verdict.why) {
         line = wrapped(canvas, inner, line, sentence);
     }
 }

@@ -88,7 +88,7 @@ impl Spec {
             status: "Running".into(),
             message: None,
             health: PodHealth::Ready,
-            ready: 1,
+            ready: 2,
             containers: vec!["flink-main-container".into(), "istio-proxy".into()],
             restarts: 0,
             last_termination: None,
