@@ -28,6 +28,7 @@ const BOOTSTRAP: i32 = -1;
 /// Brokers and connections of one cluster.
 pub(super) struct Cluster {
     properties: Arc<ClientProperties>,
+    patience: Duration,
     access: Option<Arc<Access>>,
     seeds: Vec<Address>,
     brokers: BTreeMap<i32, Address>,
@@ -60,10 +61,12 @@ struct Errand<B> {
 }
 
 impl Cluster {
-    pub(super) fn new(properties: Arc<ClientProperties>) -> Self {
+    /// A cluster whose brokers get so long for an answer.
+    pub(super) fn new(properties: Arc<ClientProperties>, patience: Duration) -> Self {
         let seeds = Address::parse_list(properties.bootstrap());
         Self {
             properties,
+            patience,
             access: None,
             seeds,
             brokers: BTreeMap::new(),
@@ -184,8 +187,8 @@ impl Cluster {
         if let Some(access) = &self.access {
             return Ok(access.clone());
         }
-        let properties = self.properties.clone();
-        let loading = tokio::task::spawn_blocking(move || Access::load(&properties));
+        let (properties, patience) = (self.properties.clone(), self.patience);
+        let loading = tokio::task::spawn_blocking(move || Access::load(&properties, patience));
         let loaded = loading.await.map_err(|error| Trouble::LoginSetup { reason: error.to_string().into() })?;
         Ok(self.access.insert(Arc::new(loaded?)).clone())
     }

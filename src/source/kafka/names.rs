@@ -24,6 +24,8 @@ use crate::model::interest::Interest;
 const INTERVAL: Duration = Duration::from_secs(10);
 /// A listing may take this part of the time.
 const SHARE: u32 = 20;
+/// How long a broker may take for its list.
+const PATIENCE: Duration = Duration::from_secs(30);
 /// After a failure; the link of the environment tells about it.
 const AGAIN: Duration = Duration::from_secs(2);
 
@@ -37,7 +39,7 @@ pub(super) async fn run(
     mut interest: watch::Receiver<Arc<Interest>>,
     events: mpsc::Sender<Event>,
 ) {
-    let mut cluster = Cluster::new(properties);
+    let mut cluster = Cluster::new(properties, PATIENCE);
     let mut groups = BTreeMap::new();
     loop {
         if interest.wait_for(|wanted| wanted.kafka_names.contains(&environment)).await.is_err() {

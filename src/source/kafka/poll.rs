@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::Utc;
 
@@ -21,6 +22,9 @@ use crate::model::change::Change;
 use crate::model::interest::{GroupInterest, Interest};
 use crate::model::kafka::{Group, PartitionLag};
 use crate::model::key::KafkaKey;
+
+/// How long a broker may take for an answer: as long as a dead one may look alive.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// What is wanted of one environment's cluster.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -67,7 +71,7 @@ impl Poller {
     pub(super) fn new(environment: Arc<str>, properties: Arc<ClientProperties>) -> Self {
         Self {
             environment,
-            cluster: Cluster::new(properties),
+            cluster: Cluster::new(properties, PATIENCE),
             topics: Topics::default(),
             groups: Groups::default(),
             progress: BTreeMap::new(),

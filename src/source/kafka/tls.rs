@@ -8,7 +8,7 @@ use std::sync::Arc;
 use openssl::error::ErrorStack;
 use openssl::pkcs12::Pkcs12;
 use openssl::pkey::PKey;
-use openssl::ssl::{ErrorCode, SslConnector, SslConnectorBuilder, SslMethod, SslVerifyMode, SslVersion};
+use openssl::ssl::{SslConnector, SslConnectorBuilder, SslMethod, SslVerifyMode, SslVersion};
 use openssl::x509::{X509, X509VerifyResult};
 use tokio::net::TcpStream;
 use tokio_openssl::SslStream;
@@ -156,9 +156,11 @@ fn explain(error: &openssl::ssl::Error, ssl: &openssl::ssl::SslRef, address: &Ar
     }
     let Some(stack) = error.ssl_error() else {
         return match error.io_error() {
-            Some(error) => Trouble::of_socket(error, &address).at_once(),
-            None if error.code() == ErrorCode::ZERO_RETURN => Trouble::ClosedAtOnce { address },
-            // An end of file without any alert: a plain listener that took the greeting for nonsense.
+            // Hung up without any alert: a plain listener took the greeting for nonsense.
+            Some(error) => match Trouble::of_socket(error, &address) {
+                Trouble::Closed { address } => Trouble::ExpectsPlain { address },
+                other => other,
+            },
             None => Trouble::ExpectsPlain { address },
         };
     };

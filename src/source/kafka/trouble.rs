@@ -43,6 +43,10 @@ pub(super) enum Trouble {
     WrongName { address: Arc<str>, reason: Arc<str> },
     #[error("{address} refused the TLS handshake: {reason}")]
     TlsRefused { address: Arc<str>, reason: Arc<str> },
+    #[error(
+        "{address} hung up after the TLS handshake: it may want a client certificate (ssl.certificate.location, ssl.key.location)"
+    )]
+    CertificateWanted { address: Arc<str> },
     #[error("TLS cannot be set up: {reason}")]
     TlsSetup { reason: Arc<str> },
     #[error("wrong user or password for {mechanism}: {reason}")]

@@ -26,9 +26,7 @@ use super::trouble::Trouble;
 /// Longest wait for a TCP connection.
 const CONNECT_LIMIT: Duration = Duration::from_secs(3);
 /// Longest wait for a connection that is ready for use: TCP, TLS, versions and login.
-const SETUP_LIMIT: Duration = Duration::from_secs(8);
-/// Longest wait for an answer.
-const ANSWER_LIMIT: Duration = Duration::from_secs(5);
+const SETUP_LIMIT: Duration = Duration::from_secs(4);
 /// Largest answer that is taken: the metadata of a very large cluster is a few tens of megabytes.
 const LARGEST_ANSWER: usize = 256 << 20;
 /// Answers above this are decoded off the async threads.
@@ -75,6 +73,8 @@ pub(super) struct Access {
     login: Option<Arc<Login>>,
     client: StrBytes,
     family: Family,
+    /// Longest wait for an answer.
+    patience: Duration,
 }
 
 /// Which kind of IP address is used.
@@ -87,7 +87,7 @@ enum Family {
 
 impl Access {
     /// Reads files: not for an async thread.
-    pub(super) fn load(properties: &ClientProperties) -> Result<Self, Trouble> {
+    pub(super) fn load(properties: &ClientProperties, patience: Duration) -> Result<Self, Trouble> {
         let protocol = properties.get("security.protocol").unwrap_or("plaintext").to_lowercase();
         let tls = protocol.ends_with("ssl").then(|| Tls::load(properties)).transpose()?;
         let login = protocol.starts_with("sasl").then(|| Login::from_properties(properties)).transpose()?;
@@ -97,7 +97,7 @@ impl Access {
             _ => Family::Any,
         };
         let client = properties.get("client.id").unwrap_or("flowdeck").to_owned();
-        Ok(Self { tls, login: login.map(Arc::new), client: StrBytes::from_string(client), family })
+        Ok(Self { tls, login: login.map(Arc::new), client: StrBytes::from_string(client), family, patience })
     }
 }
 
@@ -108,7 +108,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
 pub(super) struct Connection {
     stream: Box<dyn Stream>,
     address: Arc<str>,
+    secured: bool,
     client: StrBytes,
+    patience: Duration,
     correlation: i32,
     versions: HashMap<i16, VersionRange>,
     stage: Stage,
@@ -141,7 +143,9 @@ impl Connection {
         let mut connection = Self {
             stream,
             address: address.text.clone(),
+            secured: access.tls.is_some(),
             client: access.client.clone(),
+            patience: access.patience,
             correlation: 0,
             versions: HashMap::from([(ApiVersionsRequest::KEY, VersionRange { min: 0, max: 0 })]),
             stage: Stage::Fresh,
@@ -182,8 +186,8 @@ impl Connection {
     {
         let version = self.version::<R>(newest)?;
         let frame = self.encode(request, version)?;
-        let silent = Trouble::Silent { address: self.address.clone(), limit: ANSWER_LIMIT };
-        let body = match timeout(ANSWER_LIMIT, self.exchange(&frame)).await {
+        let silent = Trouble::Silent { address: self.address.clone(), limit: self.patience };
+        let body = match timeout(self.patience, self.exchange(&frame)).await {
             Err(_) => return Err(silent),
             Ok(Err(trouble)) => return Err(self.explain(trouble)),
             Ok(Ok(body)) => body,
@@ -245,10 +249,16 @@ impl Connection {
 
     /// What a failure means at this stage.
     fn explain(&self, trouble: Trouble) -> Trouble {
+        let address = self.address.clone();
         match (self.stage, trouble) {
+            // With TLS 1.3 a server looks at the client's certificate after the client has finished.
+            (Stage::Fresh, Trouble::Closed { .. }) if self.secured => Trouble::CertificateWanted { address },
+            (Stage::Fresh, Trouble::Unreachable { reason, .. }) if self.secured => {
+                Trouble::TlsRefused { address, reason }
+            }
             (Stage::Fresh, trouble) => trouble.at_once(),
             // A listener that wants a login tells its versions to anybody, and hangs up at the next request.
-            (Stage::Anonymous, Trouble::Closed { address }) => Trouble::ExpectsLogin { address },
+            (Stage::Anonymous, Trouble::Closed { .. }) => Trouble::ExpectsLogin { address },
             (_, trouble) => trouble,
         }
     }
