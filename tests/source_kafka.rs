@@ -64,11 +64,9 @@ async fn a_group_without_named_topics_is_asked_for_all_its_commits() {
     broker.create_topic("other", 1);
     broker.commit("billing", "other", 0, 0);
     let mut console = Console::start(&broker.address().to_string(), &[], group("billing", &[], false));
-    console
-        .until("all three partitions", |seen| {
-            seen.groups.get("billing").is_some_and(|group| group.partitions.len() == 3)
-        })
-        .await;
+    let all = |seen: &Seen| seen.groups.get("billing").is_some_and(|group| group.partitions.len() == 3);
+    let took = console.until("all three partitions", all).await;
+    assert!(took < Duration::from_secs(1), "in the first round, not after {took:?}");
     assert_eq!(console.seen.groups["billing"].lag_records(), Some(60));
 }
 

@@ -3,6 +3,7 @@
 //! Nothing sleeps: every wait is for a condition, with a deadline.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test's helpers fail the test")]
+#![expect(clippy::print_stdout, reason = "measurements, and why a test was skipped")]
 
 mod source_kafka {
     pub mod console;
@@ -89,7 +90,7 @@ impl Stack {
         consumer.commit(&list, CommitMode::Sync).unwrap();
     }
 
-    fn run(&self, program: &str, arguments: &[&str]) -> String {
+    fn run(program: &str, arguments: &[&str]) -> String {
         let path = format!("{}/tests/stack/{program}", env!("CARGO_MANIFEST_DIR"));
         let output = Command::new(path).args(arguments).output().unwrap();
         assert!(output.status.success(), "{program} {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
@@ -115,7 +116,7 @@ impl Stack {
 #[tokio::test(flavor = "multi_thread")]
 async fn lag_equals_what_kafkas_own_tool_prints() {
     let Some(stack) = Stack::find("lag") else { return };
-    stack.fill(100, Duration::from_secs(600)).await;
+    stack.fill(100, Duration::from_mins(10)).await;
     tokio::task::block_in_place(|| stack.commit(&stack.group));
     let mut console = Console::start(&stack.plain, &[], group(&stack.group, &[], true));
     console.until("age", |seen| seen.groups.get(&stack.group).is_some_and(|group| group.behind_ms().is_some())).await;
@@ -162,7 +163,9 @@ async fn two_thousand_groups_are_listed_within_two_seconds() {
             for lane in 0..8 {
                 let stack = &stack;
                 scope.spawn(move || {
-                    (lane..count).step_by(8).for_each(|number| stack.commit(&format!("{}-{number:05}", stack.group)))
+                    for number in (lane..count).step_by(8) {
+                        stack.commit(&format!("{}-{number:05}", stack.group));
+                    }
                 });
             }
         });
@@ -192,18 +195,18 @@ async fn a_killed_broker_is_noticed_and_comes_back() {
     stack.fill(10, Duration::ZERO).await;
     let mut console = Console::start(&stack.plain, &[], topics(&[&stack.topic]));
     console.until("topic", |seen| seen.topics.get(&stack.topic).is_some_and(|topic| topic.records() == 40)).await;
-    stack.run("ctl", &["kafka", "kill"]);
+    Stack::run("ctl", &["kafka", "kill"]);
     let noticed = console.until("down", |seen| seen.link().is_down()).await;
     println!("noticed after {noticed:?}: {:?}", console.seen.link());
     assert!(noticed < Duration::from_secs(3), "{noticed:?}");
-    tokio::task::block_in_place(|| stack.run("ctl", &["kafka", "start"]));
+    tokio::task::block_in_place(|| Stack::run("ctl", &["kafka", "start"]));
     let back = console.until("up again", Seen::is_up).await;
     println!("up {back:?} after the broker was");
     tokio::task::block_in_place(|| stack.produce(5, Duration::ZERO));
     console.until("new data", |seen| seen.topics[&stack.topic].records() == 60).await;
-    stack.run("ctl", &["kafka", "stop"]);
+    Stack::run("ctl", &["kafka", "stop"]);
     let noticed = console.until("frozen", |seen| seen.link().is_down()).await;
     println!("frozen broker noticed after {noticed:?}: {:?}", console.seen.link());
-    stack.run("ctl", &["kafka", "cont"]);
+    Stack::run("ctl", &["kafka", "cont"]);
     console.until("thawed", Seen::is_up).await;
 }

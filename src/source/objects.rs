@@ -138,6 +138,73 @@ fn cause(error: &reqwest::Error) -> Arc<str> {
 mod tests {
     use super::*;
 
+    use crate::model::change::Change;
+    use crate::model::environment::Link;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    /// A store that answers every request with this status.
+    async fn store(status: &'static str) -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let endpoint = format!("http://{}", listener.local_addr().unwrap());
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                let mut request = [0; 1024];
+                let size = stream.read(&mut request).await.unwrap_or_default();
+                assert!(request.get(..size).is_some_and(|line| line.starts_with(b"HEAD /data HTTP/1.1")));
+                let answer = format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+                stream.write_all(answer.as_bytes()).await.unwrap();
+            }
+        });
+        endpoint
+    }
+
+    /// The first link after "connecting".
+    async fn outcome(endpoint: String) -> Link {
+        let settings = ObjectSettings { endpoint: Some(endpoint), bucket: "data".into(), ..ObjectSettings::default() };
+        let (_interest, receiver) = watch::channel(Arc::default());
+        let (sender, mut events) = mpsc::channel(4);
+        let cancel = CancellationToken::new();
+        let running = tokio::spawn(run("prd".into(), settings, receiver, sender, cancel.clone()));
+        let mut links = Vec::new();
+        while links.len() < 2 {
+            let event = tokio::time::timeout(Duration::from_secs(10), events.recv()).await.unwrap().unwrap();
+            let Event::Changed(changes) = event else { panic!("{event:?}") };
+            for change in changes {
+                let Change::Link(_, Backend::Objects, link) = change else { panic!("{change:?}") };
+                links.push(link);
+            }
+        }
+        cancel.cancel();
+        running.await.unwrap();
+        assert_eq!(links.first(), Some(&Link::Connecting));
+        links.pop().unwrap()
+    }
+
+    #[tokio::test]
+    async fn whatever_answers_is_up() {
+        for status in ["200 OK", "403 Forbidden", "401 Unauthorized", "301 Moved Permanently", "405 Method Not Allowed"]
+        {
+            let link = outcome(store(status).await).await;
+            assert!(matches!(link, Link::Up { .. }), "{status}: {link:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn trouble_is_said_in_words() {
+        let closed = "http://127.0.0.1:1".to_owned();
+        for (endpoint, part) in [
+            (store("404 Not Found").await, "no bucket data"),
+            (store("503 Slow Down").await, "the store answers 503"),
+            (closed, "refused"),
+            ("http://no-such-host.invalid".to_owned(), "no-such-host.invalid"),
+            ("nonsense".to_owned(), "relative URL"),
+        ] {
+            let link = outcome(endpoint).await;
+            assert!(matches!(&link, Link::Down { error, .. } if error.contains(part)), "{part}: {link:?}");
+        }
+    }
+
     #[test]
     fn buckets_are_addressed_by_path() {
         let mut settings = ObjectSettings { bucket: "data".into(), ..ObjectSettings::default() };

@@ -108,6 +108,9 @@ impl Cluster {
             }
         }
         let access = self.access().await?;
+        // A broker that was silent just now would be silent again: whoever waits is told at once instead.
+        let resting = self.resting.values().map(|rest| &rest.trouble);
+        trouble = resting.into_iter().find(|known| known.is_silence()).cloned().unwrap_or(trouble);
         for address in self.candidates() {
             match ask_afresh(&address, &access, request).await {
                 Ok((line, answer)) => {
@@ -196,8 +199,12 @@ impl Cluster {
     /// Addresses worth a fresh connection: each attempt begins with another one.
     fn candidates(&mut self) -> Vec<Address> {
         let mut all: Vec<Address> = Vec::new();
+        let silent = |address: &Address| {
+            let owners = self.brokers.iter().filter(|(_, known)| *known == address).map(|(id, _)| id);
+            owners.filter_map(|id| self.resting.get(id)).any(|rest| rest.trouble.is_silence())
+        };
         for address in self.seeds.iter().chain(self.brokers.values()) {
-            if !all.contains(address) {
+            if !all.contains(address) && !silent(address) {
                 all.push(address.clone());
             }
         }

@@ -87,7 +87,12 @@ impl Poller {
     pub(super) async fn round(&mut self, wanted: &Wanted) -> Result<Vec<Change>, Trouble> {
         self.progress.retain(|name, _| wanted.groups.iter().any(|group| group.key.name == *name));
         let mut names = self.names(wanted);
-        let mut asked = self.topics.locate(&mut self.cluster, &names).await?;
+        let located = self.topics.locate(&mut self.cluster, &names).await?;
+        let unknown = self.cluster.brokers().is_empty();
+        if unknown {
+            self.cluster.metadata(&metadata_request(std::iter::empty())).await?;
+        }
+        let mut asked = located || unknown;
         let queries = self.queries(wanted);
         let standings = self.groups.fetch(&mut self.cluster, queries).await;
         for (group, standing) in &standings {

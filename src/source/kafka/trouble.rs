@@ -99,6 +99,11 @@ impl Trouble {
         }
     }
 
+    /// Whether nothing came back in time.
+    pub(super) const fn is_silence(&self) -> bool {
+        matches!(self, Self::Silent { .. })
+    }
+
     /// Whether another connection may fare better at once: the old one was simply gone.
     pub(super) const fn is_gone(&self) -> bool {
         matches!(self, Self::Closed { .. } | Self::Unreachable { .. })
