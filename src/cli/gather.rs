@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use crate::event::Event;
 use crate::model::Time;
-use crate::model::change::{Fetched, ScopeState};
+use crate::model::change::{Fetched, Kind, ScopeState};
 use crate::model::environment::{Backend, Link};
 use crate::model::interest::{self, Depth, GroupInterest, Interest, JobInterest};
 use crate::model::inventory::Inventory;
@@ -131,8 +131,10 @@ impl World {
         if matches!(self.inventory.link(environment, Backend::Kubernetes), Link::Down { .. } | Link::Forbidden { .. }) {
             return true;
         }
-        let mut scopes = self.inventory.scopes().filter(|(scope, _)| scope.environment == *environment).peekable();
-        scopes.peek().is_some() && scopes.all(|(_, state)| *state != ScopeState::Loading)
+        let namespaces = self.inventory.environment(environment).map_or(0, |known| known.namespaces.len()).max(1);
+        let scopes = self.inventory.scopes().filter(|(scope, _)| scope.environment == *environment);
+        let (listed, awaited): (Vec<_>, Vec<_>) = scopes.partition(|(_, state)| **state != ScopeState::Loading);
+        awaited.is_empty() && listed.len() >= Kind::LISTED.len() * namespaces
     }
 
     fn asked(&self, job: &JobInterest) -> bool {

@@ -24,6 +24,15 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// What is listed from the start in each namespace; events are watched when somebody looks.
+    pub const LISTED: [Self; 5] = [
+        Self::Pods,
+        Self::Declared(Declarer::FlinkDeployment),
+        Self::Declared(Declarer::FlinkSessionJob),
+        Self::Declared(Declarer::Deployment),
+        Self::Declared(Declarer::StatefulSet),
+    ];
+
     /// Plural name as kubectl writes it.
     #[must_use]
     pub const fn word(self) -> &'static str {
