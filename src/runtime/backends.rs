@@ -143,6 +143,13 @@ impl EnvironmentTask {
         let name = cluster.environment.name.clone();
         let (interest, events, cancel) = (&self.interest, &self.events, &self.cancel);
         tokio::spawn(source::kube::run(cluster.clone(), interest.clone(), events.clone(), cancel.clone()));
+        tokio::spawn(source::flink::run(
+            cluster.clone(),
+            self.settings.flink.clone(),
+            interest.clone(),
+            events.clone(),
+            cancel.clone(),
+        ));
         if let Some(objects) = self.settings.objects.clone() {
             tokio::spawn(source::objects::run(name.clone(), objects, interest.clone(), events.clone(), cancel.clone()));
         }
