@@ -101,8 +101,7 @@ impl Stack {
     fn tool_lag(&self) -> Vec<(i32, u64)> {
         let arguments =
             ["ConsumerGroupCommand", "--bootstrap-server", &self.plain, "--describe", "--group", &self.group];
-        let mut lags: Vec<(i32, u64)> = self
-            .run("kafka-tool", &arguments)
+        let mut lags: Vec<(i32, u64)> = Self::run("kafka-tool", &arguments)
             .lines()
             .map(|line| line.split_whitespace().collect::<Vec<_>>())
             .filter(|words| words.get(1) == Some(&self.topic.as_str()))
