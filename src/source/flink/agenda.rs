@@ -149,7 +149,8 @@ impl Agenda {
         if let Some(error) = failed {
             let since = if let Link::Down { since, .. } = before { *since } else { now.1 };
             let wait = self.wake().map_or(LONGEST, |wake| wake.saturating_duration_since(now.0));
-            return Link::Down { since, error, next_try: now.1 + wait };
+            let next = Link::Down { since, error, next_try: now.1 + wait };
+            return if same_failure(before, &next) { before.clone() } else { next };
         }
         let forbidden: Option<Arc<str>> = outcomes().find_map(|outcome| match outcome {
             Outcome::Missed(Miss::Forbidden(words)) => Some(words.clone()),
@@ -160,6 +161,16 @@ impl Agenda {
             (Some(error), _) => Link::Forbidden { since: now.1, error },
             (None, _) => before.clone(),
         }
+    }
+}
+
+/// Whether two failures differ by less than anybody can see, so that the second is not worth telling.
+fn same_failure(before: &Link, next: &Link) -> bool {
+    match (before, next) {
+        (Link::Down { error: old, next_try: first, .. }, Link::Down { error, next_try, .. }) => {
+            old == error && (*next_try - *first).num_milliseconds().abs() < 500
+        }
+        _ => false,
     }
 }
 

@@ -76,7 +76,7 @@ async fn ask(cluster: &Cluster, question: Question) -> Permission {
         for verb in question.verbs {
             if let Err(reason) = review(cluster, &question, verb, namespace.as_deref()).await {
                 let place = namespace.as_deref().map_or_else(String::new, |name| format!(" in namespace {name}"));
-                refused = Some(format!("no {verb}{place}: {reason}"));
+                refused = Some(format!("{verb}{place}: {reason}"));
                 break 'all;
             }
         }
@@ -104,6 +104,7 @@ struct Answer {
     evaluation_error: String,
 }
 
+/// Why a verb is refused, or why nobody could say.
 async fn review(cluster: &Cluster, question: &Question, verb: &str, namespace: Option<&str>) -> Result<(), Arc<str>> {
     let body = json!({
         "apiVersion": "authorization.k8s.io/v1",
@@ -118,8 +119,8 @@ async fn review(cluster: &Cluster, question: &Question, verb: &str, namespace: O
         .body(body.to_string().into_bytes())
         .map_err(|error| cut(&error.to_string()))?;
     let answer: Review = match timeout(PATIENCE, cluster.client.request(request)).await {
-        Ok(answer) => answer.map_err(|error| Trouble::from(&error).words())?,
-        Err(_) => return Err("no answer".into()),
+        Ok(answer) => answer.map_err(|error| unasked(&Trouble::from(&error).words()))?,
+        Err(_) => return Err(unasked("no answer")),
     };
     match answer.status {
         Answer { allowed: true, .. } => Ok(()),
@@ -127,4 +128,8 @@ async fn review(cluster: &Cluster, question: &Question, verb: &str, namespace: O
         Answer { evaluation_error, .. } if !evaluation_error.is_empty() => Err(cut(&evaluation_error)),
         Answer { .. } => Err("no rule allows it".into()),
     }
+}
+
+fn unasked(words: &str) -> Arc<str> {
+    cut(&format!("could not be asked: {words}"))
 }

@@ -37,6 +37,9 @@ const RECHECK: Duration = Duration::from_mins(1);
 const RETRY: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(10));
 /// A server that knows streaming lists sends the next object of one sooner than this.
 const STREAM_PATIENCE: Duration = Duration::from_secs(3);
+/// A kind that was there is gone when the server has said so this often in a row: while it starts, an API server
+/// may not know its custom kinds yet, and their objects must not vanish from the screen for that.
+const CONFIRMED: u32 = 3;
 /// A watch that broke is resumed this often in a row before it starts again.
 const RESUMES: u32 = 2;
 /// Long enough to mean "no limit".
@@ -82,6 +85,7 @@ pub async fn follow<K: Watched>(watch: Watch, namespace: Option<Arc<str>>) {
         mapper: Mapper::new(environment),
         watch,
         state: None,
+        absences: CONFIRMED,
         pace: Pace::new(RETRY.0, RETRY.1),
         kind: PhantomData,
     };
@@ -109,6 +113,8 @@ struct Follower<K> {
     watch: Watch,
     scope: Scope,
     state: Option<ScopeState>,
+    /// How often in a row the server said that there is no such kind.
+    absences: u32,
     mapper: Mapper,
     pace: Pace,
     kind: PhantomData<fn() -> K>,
@@ -180,6 +186,7 @@ impl<K: Watched> Follower<K> {
             }
             Event::InitDone => {
                 self.pace.reset();
+                self.absences = 0;
                 let names = listing.take().unwrap_or_default();
                 self.send(Change::Retain(self.scope.clone(), names)).await?;
                 self.report(ScopeState::Live).await;
@@ -225,7 +232,7 @@ impl<K: Watched> Follower<K> {
                 self.report(ScopeState::Forbidden(words)).await;
                 self.watch.gate.wait(spread(RECHECK)).await;
             }
-            Trouble::Absent(_) => {
+            Trouble::Absent(_) if self.absences >= CONFIRMED => {
                 if self.state != Some(ScopeState::Absent) {
                     drop(self.send(Change::Retain(self.scope.clone(), HashSet::new())).await);
                 }
@@ -234,6 +241,9 @@ impl<K: Watched> Follower<K> {
             }
             Trouble::Gone => self.watch.gate.wait(self.pace.pause()).await,
             trouble => {
+                if matches!(trouble, Trouble::Absent(_)) {
+                    self.absences += 1;
+                }
                 let since = match &self.state {
                     Some(ScopeState::Stale(since, _)) => *since,
                     _ => Utc::now(),
