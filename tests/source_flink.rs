@@ -9,10 +9,12 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
+use flowdeck::demo::{Options, Platform};
 use flowdeck::event::Event;
 use flowdeck::model::change::{Change, Fetched};
 use flowdeck::model::environment::{Backend, Link};
-use flowdeck::model::interest::{Depth, Interest, JobInterest};
+use flowdeck::model::interest::{Depth, Interest, JobInterest, job_interest};
+use flowdeck::model::inventory::Inventory;
 use flowdeck::model::job::{Job, JobState};
 use flowdeck::model::key::ObjectKey;
 use flowdeck::settings::{EnvironmentSettings, FlinkSettings};
@@ -268,4 +270,61 @@ async fn many_jobs_share_the_budget() {
     assert!(run.answers.most.load(Ordering::SeqCst) <= 8, "{} at once", run.answers.most.load(Ordering::SeqCst));
     let first = run.answers.asked.lock().unwrap().first().cloned();
     assert!(first.unwrap().starts_with("/job-"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_job_of_the_demonstration_is_reached() {
+    let platform = Platform::start(Options { seed: 7, pace: 1.0 }).await.unwrap();
+    let settings = EnvironmentSettings {
+        name: "test".into(),
+        kubeconfig: Some(platform.kubeconfig().into()),
+        context: Some("demo-prd".into()),
+        ..EnvironmentSettings::default()
+    };
+    let cluster = kube::connect(&settings).await.unwrap();
+    let (interest, interests) = watch::channel(Arc::new(Interest::default()));
+    let (sender, mut events) = mpsc::channel(64);
+    let cancel = CancellationToken::new();
+    tokio::spawn(kube::run(cluster.clone(), interests.clone(), sender.clone(), cancel.clone()));
+    tokio::spawn(flink::run(cluster, FlinkSettings::default(), interests, sender, cancel.clone()));
+    let mut inventory = Inventory::default();
+    let mut until = async |what: &str, wanted: &dyn Fn(&Inventory) -> bool| {
+        let reached = timeout(PATIENCE, async {
+            while !wanted(&inventory) {
+                let Some(Event::Changed(changes)) = events.recv().await else { panic!("the sources ended") };
+                changes.into_iter().for_each(|change| inventory.apply(change));
+                let jobs = inventory.processors().filter_map(|(key, _)| job_interest(&inventory, key, Depth::Detail));
+                let jobs: Vec<JobInterest> = jobs.collect();
+                interest.send_if_modified(|interest| {
+                    let differs = interest.jobs != jobs;
+                    Arc::make_mut(interest).jobs = jobs;
+                    differs
+                });
+            }
+        });
+        if reached.await.is_err() {
+            let jobs: Vec<_> =
+                inventory.processors().map(|(key, processor)| (key.to_string(), &processor.job)).collect();
+            panic!("not reached: {what}; {jobs:#?}");
+        }
+    };
+    let asked = |inventory: &Inventory| -> Vec<Option<Fetched<Box<Job>>>> {
+        let wanted = inventory.processors().filter(|(key, _)| job_interest(inventory, key, Depth::Detail).is_some());
+        wanted.map(|(_, processor)| processor.job.clone()).collect()
+    };
+    until("all jobs", &|inventory| {
+        let jobs = asked(inventory);
+        let ready = |job: &Option<Fetched<Box<Job>>>| {
+            matches!(job, Some(Fetched::Ready(job)) if !job.vertices.is_empty() && job.checkpoints.is_some())
+        };
+        jobs.len() > 5 && jobs.iter().all(ready)
+    })
+    .await;
+    let handle = platform.environment("prd").unwrap();
+    handle.kill_flink();
+    until("down", &|inventory| inventory.link(&"test".into(), Backend::Flink).is_down()).await;
+    handle.start_flink();
+    until("up again", &|inventory| matches!(inventory.link(&"test".into(), Backend::Flink), Link::Up { .. })).await;
+    cancel.cancel();
+    platform.stop().await;
 }

@@ -10,6 +10,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use flowdeck::demo::{Options, Platform};
 use flowdeck::event::Event;
 use flowdeck::model::change::{Change, Kind, ScopeState};
 use flowdeck::model::declaration::Declarer;
@@ -17,6 +18,7 @@ use flowdeck::model::environment::{Backend, Link};
 use flowdeck::model::interest::Interest;
 use flowdeck::model::inventory::Inventory;
 use flowdeck::model::key::ObjectKey;
+use flowdeck::model::pod::Role;
 use flowdeck::settings::EnvironmentSettings;
 use flowdeck::source::kube;
 use tokio::sync::{mpsc, watch};
@@ -39,7 +41,10 @@ struct Run {
 
 impl Run {
     async fn start(stub: &Stub, namespaces: &[&str]) -> Self {
-        let cluster = connect(stub, namespaces).await;
+        Self::of(connect(stub, namespaces).await)
+    }
+
+    fn of(cluster: kube::Cluster) -> Self {
         let (interest, interests) = watch::channel(Arc::new(Interest::default()));
         let (sender, events) = mpsc::channel(4);
         let cancel = CancellationToken::new();
@@ -79,7 +84,7 @@ impl Drop for Run {
 async fn connect(stub: &Stub, namespaces: &[&str]) -> kube::Cluster {
     let settings = EnvironmentSettings {
         name: "test".into(),
-        kubeconfig: Some(stub.kubeconfig().into()),
+        kubeconfig: Some(stub.kubeconfig()),
         namespaces: namespaces.iter().map(|&name| name.into()).collect(),
         ..EnvironmentSettings::default()
     };
@@ -155,6 +160,65 @@ async fn a_missing_kind_and_a_forbidden_namespace_hurt_nobody_else() {
     run.until("absent", |inventory| scope(inventory, kind, Some("prd")) == Some(ScopeState::Absent)).await;
     run.until("up", |inventory| matches!(inventory.link(&"test".into(), Backend::Kubernetes), Link::Up { .. })).await;
     assert_eq!(run.inventory.pod_count(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_kind_is_gone_only_when_the_server_insists() {
+    let stub = Stub::start().await;
+    stub.put("flinkdeployments", flink_deployment("orders"));
+    let mut run = Run::start(&stub, &[]).await;
+    let kind = Kind::Declared(Declarer::FlinkDeployment);
+    run.until("live", live(kind)).await;
+    stub.set(|state| state.absent = ["flinkdeployments"].into());
+    stub.expire();
+    run.until("stale first", |inventory| matches!(scope(inventory, kind, None), Some(ScopeState::Stale(..)))).await;
+    assert_eq!(run.inventory.processors().count(), 1);
+    run.until("then absent", |inventory| scope(inventory, kind, None) == Some(ScopeState::Absent)).await;
+    assert_eq!(run.inventory.processors().count(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_demonstration_is_a_cluster_like_any_other() {
+    let platform = Platform::start(Options { seed: 7, pace: 1.0 }).await.unwrap();
+    let settings = |context: &str| EnvironmentSettings {
+        name: "test".into(),
+        kubeconfig: Some(platform.kubeconfig().into()),
+        context: Some(context.into()),
+        ..EnvironmentSettings::default()
+    };
+    let mut run = Run::of(kube::connect(&settings("demo-prd")).await.unwrap());
+    let all_live = |inventory: &Inventory| {
+        let states: Vec<&ScopeState> = inventory.scopes().map(|(_, state)| state).collect();
+        states.len() >= 5 && states.iter().all(|state| matches!(state, ScopeState::Live | ScopeState::Absent))
+    };
+    run.until("all listed", all_live).await;
+    let (_, sessionization) = run.inventory.processors().find(|(key, _)| &*key.name == "sessionization").unwrap();
+    assert_eq!((sessionization.wanted(Role::TaskManager), sessionization.pods.len()), (Some(15), 16));
+    assert_eq!(sessionization.wanted(Role::JobManager), Some(1));
+    assert!(sessionization.pods.values().all(|pod| pod.cpu_limit_millis.is_some()));
+    let pods = run.inventory.pod_count();
+    assert!(pods > 30, "{pods} pods");
+    for (key, processor) in run.inventory.processors() {
+        assert!(!processor.declarations.is_empty(), "nothing declares {key}");
+    }
+
+    let handle = platform.environment("prd").unwrap();
+    handle.kill_kubernetes();
+    run.until("down", |inventory| inventory.link(&"test".into(), Backend::Kubernetes).is_down()).await;
+    assert_eq!(run.inventory.pod_count(), pods);
+    handle.start_kubernetes().await.unwrap();
+    run.interest(|interest| interest.retry = ["test".into()].into());
+    run.until("back", |inventory| {
+        all_live(inventory) && !inventory.link(&"test".into(), Backend::Kubernetes).is_down()
+    })
+    .await;
+
+    let mut viewer = Run::of(kube::connect(&settings("demo-prd-viewer")).await.unwrap());
+    viewer
+        .until("up", |inventory| matches!(inventory.link(&"test".into(), Backend::Kubernetes), Link::Up { .. }))
+        .await;
+    viewer.until("told", |inventory| inventory.scopes().all(|(_, state)| *state != ScopeState::Loading)).await;
+    platform.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -134,8 +134,7 @@ impl Stub {
 
 impl Drop for Stub {
     fn drop(&mut self) {
-        let task = self.task.lock().unwrap().take();
-        task.inspect(JoinHandle::abort);
+        self.task.lock().unwrap().iter().for_each(JoinHandle::abort);
     }
 }
 
