@@ -6,10 +6,12 @@
 //! incidents and traffic then keeps it alive. Everything is bounded: the whole platform costs a few tens of
 //! megabytes and next to no CPU.
 
+mod bucket;
 mod dice;
 mod environment;
 mod files;
 mod flink;
+mod handle;
 mod http;
 pub mod kafka;
 mod kubernetes;
@@ -17,6 +19,10 @@ mod logs;
 mod manifests;
 mod plan;
 mod platform;
+mod script;
+mod traffic;
 mod world;
 
-pub use self::platform::{DemoError, Handle, Options, Platform};
+pub use self::handle::{Handle, ObjectName};
+pub use self::platform::{DemoError, Options, Platform};
+pub use self::script::Incident;

@@ -1,12 +1,18 @@
 //! The demo's platform, seen through the clients that the console uses.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
+use std::process::Command;
 use std::time::Duration;
 
-use flowdeck::demo::{Options, Platform};
-use futures_util::{StreamExt, TryStreamExt};
-use k8s_openapi::api::core::v1::{Namespace, Pod};
-use kube::api::{Api, ApiResource, DynamicObject, GroupVersionKind, ListParams};
+use flowdeck::demo::{Incident, ObjectName, Options, Platform};
+use flowdeck::settings;
+use futures_util::{AsyncBufReadExt, StreamExt, TryStreamExt};
+use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
+use k8s_openapi::api::authorization::v1::SelfSubjectAccessReview;
+use k8s_openapi::api::core::v1::{Event as KubernetesEvent, Namespace, Pod, ServiceAccount};
+use kube::api::{
+    Api, ApiResource, DeleteParams, DynamicObject, GroupVersionKind, ListParams, LogParams, Patch, PatchParams,
+    PostParams,
+};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::runtime::watcher::{self, Event, watcher};
 use kube::{Client, Config};
@@ -43,6 +49,10 @@ async fn plain(platform: &Platform, environment: &str, path: &str) -> reqwest::R
         .find_map(|(what, address)| (what == format!("{environment} kubernetes")).then_some(address))
         .expect("an address");
     reqwest::Client::new().get(format!("{server}{path}")).bearer_auth(token).send().await.expect("an answer")
+}
+
+async fn json(reply: reqwest::Response) -> serde_json::Value {
+    serde_json::from_str(&reply.text().await.expect("a text")).expect("JSON")
 }
 
 /// Asks again until the answer is there, or until nobody would wait any longer.
@@ -172,4 +182,310 @@ async fn a_dead_api_server_comes_back_on_its_port() {
     eventually("the port refuses", async || pods.list(&ListParams::default()).await.err()).await;
     qal.start_kubernetes().await.expect("the port is free");
     assert_eq!(pods.list(&ListParams::default()).await.expect("a list").items.len(), 11);
+}
+
+/// TaskManager pods that are ready.
+async fn ready(pods: &Api<Pod>, selector: &str) -> usize {
+    let list = pods.list(&ListParams::default().labels(selector)).await.expect("a list");
+    let is_ready = |pod: &&Pod| {
+        let conditions = pod.status.as_ref().and_then(|status| status.conditions.clone()).unwrap_or_default();
+        conditions.iter().any(|condition| condition.type_ == "Ready" && condition.status == "True")
+    };
+    list.items.iter().filter(is_ready).count()
+}
+
+#[tokio::test]
+async fn the_first_incident_breaks_what_it_says() {
+    let platform = platform(10.0).await;
+    let prd = platform.environment("prd").expect("prd");
+    let client = client(&platform, "demo-prd").await;
+    prd.start_incident(Incident::SinkFailure);
+    let pods: Api<Pod> = Api::namespaced(client.clone(), EXPERT);
+    eventually("a TaskManager is killed for memory", async || {
+        let list = pods.list(&ListParams::default().labels("app=vep-int-match-making")).await.expect("a list");
+        list.items.into_iter().find(|pod| {
+            let status = pod.status.clone().unwrap_or_default().container_statuses.unwrap_or_default();
+            status.iter().any(|container| {
+                container.restart_count == 1
+                    && container
+                        .last_state
+                        .as_ref()
+                        .and_then(|state| state.terminated.as_ref())
+                        .is_some_and(|ended| ended.exit_code == 137 && ended.reason.as_deref() == Some("OOMKilled"))
+            })
+        })
+    })
+    .await;
+    assert!(prd.lag("expert-matching.vep-int-match-making", "matches.v2") > 5_000);
+
+    let base = format!("/api/v1/namespaces/{EXPERT}/services/vep-int-match-making-rest:8081/proxy");
+    let jobs = json(plain(&platform, "prd", &format!("{base}/jobs/overview")).await).await;
+    let id = jobs["jobs"][0]["jid"].as_str().expect("a job");
+    let failures = json(plain(&platform, "prd", &format!("{base}/jobs/{id}/exceptions")).await).await;
+    let entries = failures["exceptionHistory"]["entries"].as_array().expect("entries");
+    assert!(entries.iter().any(|entry| {
+        entry["stacktrace"].as_str().is_some_and(|trace| trace.contains("KafkaWriter : failed to send 1 records"))
+    }));
+    let events: Api<KubernetesEvent> = Api::namespaced(client.clone(), EXPERT);
+    let killed = events.list(&ListParams::default().fields("reason=OOMKilling")).await.expect("a list");
+    assert!(!killed.items.is_empty());
+
+    prd.end_incident();
+    eventually("the job runs again and catches up", async || {
+        let api: Api<DynamicObject> = Api::namespaced_with(client.clone(), EXPERT, &flink_deployments());
+        let object = api.get("vep-int-match-making").await.expect("an object");
+        (object.data["status"]["jobStatus"]["state"] == "RUNNING").then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_native_task_manager_is_replaced_under_another_name() {
+    let platform = platform(20.0).await;
+    let pods: Api<Pod> = Api::namespaced(client(&platform, "demo-prd").await, "data-processing-goldensignals-usw2-prd");
+    let workers = ListParams::default().labels("component=taskmanager");
+    let before = pods.list(&workers).await.expect("a list");
+    let victim = before.items[0].metadata.name.clone().expect("a name");
+    assert!(platform.environment("prd").expect("prd").oom_kill(&victim));
+    assert_eq!(
+        pods.get(&victim).await.expect("still there").status.and_then(|status| status.phase).as_deref(),
+        Some("Failed")
+    );
+    eventually("the failed pod is gone and six are ready", async || {
+        let gone = pods.get_opt(&victim).await.expect("an answer").is_none();
+        (gone && ready(&pods, "component=taskmanager").await == 6).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn scaling_by_patch_brings_and_takes_pods() {
+    let platform = platform(20.0).await;
+    let client = client(&platform, "demo-e2e").await;
+    let namespace = "data-processingpt-ecsstatefuliks2-usw2-e2e";
+    let sets: Api<StatefulSet> = Api::namespaced(client.clone(), namespace);
+    let pods: Api<Pod> = Api::namespaced(client, namespace);
+    for wanted in [7, 3] {
+        let patch = serde_json::json!({"spec": {"replicas": wanted}});
+        sets.patch_scale("sessionization", &PatchParams::default(), &Patch::Merge(&patch)).await.expect("scaled");
+        eventually("the pods follow", async || {
+            let list = pods.list(&ListParams::default().labels("component=taskmanager")).await.expect("a list");
+            let settled = list.items.len() == wanted && ready(&pods, "component=taskmanager").await == wanted;
+            settled.then_some(())
+        })
+        .await;
+    }
+    let status = sets.get_status("sessionization").await.expect("a status").status.unwrap_or_default();
+    assert_eq!(status.replicas, 3);
+}
+
+#[tokio::test]
+async fn a_suspended_deployment_loses_its_pods_and_comes_back() {
+    let platform = platform(20.0).await;
+    let client = client(&platform, "demo-prd").await;
+    let namespace = "data-processing-incident-usw2-prd";
+    let api: Api<DynamicObject> = Api::namespaced_with(client.clone(), namespace, &flink_deployments());
+    let pods: Api<Pod> = Api::namespaced(client.clone(), namespace);
+    let lifecycle = async |wanted: &str| {
+        let object = api.get("incident-stream").await.expect("an object");
+        (object.data["status"]["lifecycleState"] == wanted).then_some(object)
+    };
+    let patch = serde_json::json!({"spec": {"job": {"state": "suspended"}}});
+    api.patch("incident-stream", &PatchParams::default(), &Patch::Merge(&patch)).await.expect("patched");
+    let suspended = eventually("it is suspended", async || lifecycle("SUSPENDED").await).await;
+    assert!(suspended.data["status"]["jobStatus"]["upgradeSavepointPath"].as_str().is_some());
+    eventually("its pods are gone", async || {
+        (pods.list(&ListParams::default()).await.ok()?.items.is_empty()).then_some(())
+    })
+    .await;
+    let deployments: Api<Deployment> = Api::namespaced(client, namespace);
+    assert!(deployments.get_opt("incident-stream").await.expect("an answer").is_none());
+
+    assert!(platform.environment("prd").expect("prd").resume("incident-stream"));
+    eventually("it is stable again", async || lifecycle("STABLE").await).await;
+    assert_eq!(ready(&pods, "component=taskmanager").await, 3);
+}
+
+#[tokio::test]
+async fn applying_is_dry_run_refused_and_forced() {
+    let platform = platform(1.0).await;
+    let client = client(&platform, "demo-prd").await;
+    let api: Api<DynamicObject> = Api::namespaced_with(client, EXPERT, &flink_deployments());
+    let before = api.get("vep-int-match-making").await.expect("an object");
+    let mine = serde_json::json!({
+        "apiVersion": "flink.apache.org/v1beta1",
+        "kind": "FlinkDeployment",
+        "metadata": {"name": "vep-int-match-making"},
+        "spec": {"taskManager": {"replicas": 5}},
+    });
+    let parameters = PatchParams::apply("flowdeck").dry_run();
+    let error = api.patch("vep-int-match-making", &parameters, &Patch::Apply(&mine)).await.expect_err("a conflict");
+    let kube::Error::Api(status) = error else { panic!("{error}") };
+    assert!(status.is_conflict());
+    let causes = status.details.expect("details").causes;
+    assert_eq!(causes[0].field, ".spec.taskManager.replicas");
+    assert!(status.message.contains("conflict with \"argocd-controller\""), "{}", status.message);
+
+    let forced =
+        api.patch("vep-int-match-making", &parameters.clone().force(), &Patch::Apply(&mine)).await.expect("dry");
+    assert_eq!(forced.data["spec"]["taskManager"]["replicas"], 5);
+    let unchanged = api.get("vep-int-match-making").await.expect("an object");
+    assert_eq!(unchanged.metadata.resource_version, before.metadata.resource_version);
+
+    let wrong = serde_json::json!({"spec": {"job": {"upgradeMode": "sometimes"}}});
+    let error =
+        api.patch("vep-int-match-making", &PatchParams::default(), &Patch::Merge(&wrong)).await.expect_err("invalid");
+    assert!(error.to_string().contains("supported values: \"last-state\", \"savepoint\", \"stateless\""), "{error}");
+    let stale = serde_json::json!({"metadata": {"resourceVersion": "1"}, "spec": {"restartNonce": 4}});
+    let error =
+        api.patch("vep-int-match-making", &PatchParams::default(), &Patch::Merge(&stale)).await.expect_err("stale");
+    assert!(error.to_string().contains("the object has been modified"), "{error}");
+}
+
+#[tokio::test]
+async fn a_new_deployment_is_taken_up_and_deleted_again() {
+    let platform = platform(20.0).await;
+    let client = client(&platform, "demo-qal").await;
+    let namespace = "data-processing-sandbox-usw2-qal";
+    let api: Api<DynamicObject> = Api::namespaced_with(client.clone(), namespace, &flink_deployments());
+    let object: DynamicObject = serde_json::from_value(serde_json::json!({
+        "apiVersion": "flink.apache.org/v1beta1",
+        "kind": "FlinkDeployment",
+        "metadata": {"name": "fresh", "annotations": {"flowdeck.dev/inputs": "clickstream"}},
+        "spec": {
+            "flinkVersion": "v1_20",
+            "image": "flink:1.20",
+            "flinkConfiguration": {"taskmanager": {"numberOfTaskSlots": 2}},
+            "taskManager": {"resource": {"cpu": 1, "memory": "2048m"}},
+            "job": {"jarURI": "local:///a.jar", "parallelism": 4, "state": "running", "upgradeMode": "stateless"},
+        },
+    }))
+    .expect("an object");
+    api.create(&PostParams::default(), &object).await.expect("created");
+    assert!(
+        matches!(api.create(&PostParams::default(), &object).await, Err(kube::Error::Api(status)) if status.code == 409)
+    );
+    eventually("it runs", async || {
+        let object = api.get("fresh").await.expect("an object");
+        (object.data["status"]["lifecycleState"] == "STABLE").then_some(())
+    })
+    .await;
+    let pods: Api<Pod> = Api::namespaced(client, namespace);
+    assert_eq!(ready(&pods, "app=fresh").await, 3);
+    api.delete("fresh", &DeleteParams::default()).await.expect("deleted");
+    eventually("its pods are gone", async || {
+        let list = pods.list(&ListParams::default().labels("app=fresh")).await.expect("a list");
+        list.items.is_empty().then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn logs_are_tailed_and_followed() {
+    let platform = platform(1.0).await;
+    let client = client(&platform, "demo-prd").await;
+    let pods: Api<Pod> = Api::namespaced(client, "data-processingpt-ecsstatefuliks2-usw2-prd");
+    let tail = LogParams { tail_lines: Some(5), timestamps: true, ..LogParams::default() };
+    let text = pods.logs("sessionization-3", &tail).await.expect("a log");
+    assert_eq!(text.lines().count(), 5, "{text}");
+    assert!(text.lines().all(|line| line.starts_with("20")), "{text}");
+    let wrong = LogParams { container: Some("sidecar".into()), ..LogParams::default() };
+    let error = pods.logs("sessionization-3", &wrong).await.expect_err("no such container");
+    assert!(error.to_string().contains("container sidecar is not valid for pod sessionization-3"), "{error}");
+
+    let follow = LogParams { follow: true, tail_lines: Some(0), ..LogParams::default() };
+    let mut lines = pods.log_stream("sessionization-3", &follow).await.expect("a stream").lines();
+    let next = tokio::time::timeout(PATIENCE, lines.try_next()).await.expect("in time").expect("a line");
+    assert!(next.is_some_and(|line| line.contains(" - ")));
+}
+
+#[tokio::test]
+async fn a_watch_that_fell_behind_is_told_to_start_over() {
+    let platform = platform(1.0).await;
+    let client = client(&platform, "demo-prd").await;
+    let pods: Api<Pod> = Api::all(client);
+    let prd = platform.environment("prd").expect("prd");
+    let name = ObjectName {
+        group: "",
+        plural: "pods",
+        namespace: "data-processingpt-ecsstatefuliks2-usw2-prd",
+        name: "sessionization-0",
+    };
+    assert!(prd.patch(name, &serde_json::json!({"metadata": {"labels": {"seen": "yes"}}})));
+    let seen = pods.list(&ListParams::default().labels("seen=yes")).await.expect("a list");
+    assert_eq!(seen.items.len(), 1);
+    prd.compact();
+    let path = "/api/v1/pods?watch=true&resourceVersion=1&timeoutSeconds=1";
+    let text = plain(&platform, "prd", path).await.text().await.expect("a text");
+    assert!(text.contains("\"type\":\"ERROR\"") && text.contains("\"code\":410"), "{text}");
+}
+
+#[tokio::test]
+async fn access_roles_and_metrics_are_there() {
+    let platform = platform(1.0).await;
+    let admin = client(&platform, "demo-prd").await;
+    let review: SelfSubjectAccessReview = serde_json::from_value(serde_json::json!({
+        "spec": {"resourceAttributes": {"verb": "patch", "group": "flink.apache.org", "resource": "flinkdeployments", "namespace": EXPERT}},
+    }))
+    .expect("a review");
+    for (client, allowed) in [(admin.clone(), true), (client(&platform, "demo-prd-viewer").await, false)] {
+        let reviews: Api<SelfSubjectAccessReview> = Api::all(client);
+        let answer = reviews.create(&PostParams::default(), &review).await.expect("an answer");
+        assert_eq!(answer.status.map(|status| status.allowed), Some(allowed));
+    }
+    let accounts: Api<ServiceAccount> = Api::namespaced(admin.clone(), EXPERT);
+    let account = accounts.get("expert-matching-sa").await.expect("an account");
+    let role = account.metadata.annotations.unwrap_or_default()["eks.amazonaws.com/role-arn"].clone();
+    assert_eq!(role, format!("arn:aws:iam::014327621327:role/k8s-{EXPERT}"));
+    let request = http::Request::get("/apis/metrics.k8s.io/v1beta1/pods").body(Vec::new()).expect("a request");
+    let metrics: serde_json::Value = admin.request(request).await.expect("metrics");
+    assert_eq!(metrics["items"].as_array().map(Vec::len), Some(39));
+}
+
+// librdkafka's questions block their thread, so the platform needs another one.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn kafka_and_the_bucket_hold_what_the_settings_name() {
+    let platform = platform(10.0).await;
+    let overrides = settings::Overrides { file: Some(platform.settings().to_path_buf()), ..Default::default() };
+    let settings = settings::load(&overrides).expect("settings");
+    let prd = settings.environments.iter().find(|environment| environment.name == "prd").expect("prd");
+    let bootstrap = prd.kafka.as_ref().and_then(|kafka| kafka.bootstrap.clone()).expect("a broker");
+    let endpoint = prd.objects.as_ref().and_then(|objects| objects.endpoint.clone()).expect("an endpoint");
+
+    let consumer: rdkafka::consumer::BaseConsumer =
+        rdkafka::ClientConfig::new().set("bootstrap.servers", &bootstrap).create().expect("a consumer");
+    eventually("the click stream flows", async || {
+        use rdkafka::consumer::Consumer as _;
+        let (_, high) = consumer.fetch_watermarks("clickstream", 0, Duration::from_secs(5)).ok()?;
+        (high > 50).then_some(())
+    })
+    .await;
+
+    let url = format!("{endpoint}/flowdeck-prd/golden-signals/overrides/intuit.cloud.monitoring.rum.json");
+    let client = reqwest::Client::new();
+    let reply = client.get(&url).send().await.expect("an answer");
+    let tag = reply.headers()["etag"].clone();
+    assert!(reply.text().await.expect("a text").contains("requestCount < 60"));
+    let again = client.get(&url).header("if-none-match", tag).send().await.expect("an answer");
+    assert_eq!(again.status(), 304);
+    let listed = client
+        .get(format!("{endpoint}/flowdeck-prd/?list-type=2&prefix=golden-signals/overrides/&max-keys=2"))
+        .send()
+        .await
+        .expect("an answer")
+        .text()
+        .await
+        .expect("a text");
+    assert!(listed.contains("<KeyCount>2</KeyCount><MaxKeys>2</MaxKeys><IsTruncated>true</IsTruncated>"), "{listed}");
+}
+
+#[tokio::test]
+async fn the_files_are_private_and_go_with_the_platform() {
+    let platform = platform(1.0).await;
+    let kubeconfig = platform.kubeconfig().to_path_buf();
+    let directory = kubeconfig.parent().expect("a directory").to_path_buf();
+    let mode = Command::new("stat").args(["-c", "%a"]).arg(&directory).output().expect("stat runs").stdout;
+    assert_eq!(String::from_utf8_lossy(&mode).trim(), "700");
+    platform.stop().await;
+    assert!(!directory.exists());
 }

@@ -1,6 +1,6 @@
 //! One environment of the demo: its cluster's objects, its world, its logs.
 //!
-//! Lock order: the world first, then the store or the logs; neither is held across an await.
+//! Lock order: the script, then the world, then the store or the logs; neither is held across an await.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,7 +15,8 @@ use super::kubernetes::store::{Key, Store};
 use super::logs::Logs;
 use super::manifests::time;
 use super::plan::{self, NodePlan};
-use super::world::World;
+use super::script::Script;
+use super::world::{Moment, World};
 
 /// Kubernetes events kept per environment; a real server forgets them after an hour.
 const EVENT_LIMIT: usize = 250;
@@ -31,6 +32,7 @@ pub(crate) struct Environment {
     /// Cleared when the REST APIs of all Flink clusters are unplugged.
     pub(crate) flink_up: AtomicBool,
     world: Mutex<World>,
+    script: Mutex<Script>,
     events: Mutex<VecDeque<Key>>,
 }
 
@@ -58,11 +60,16 @@ impl Environment {
             nodes: plan::nodes(name),
             flink_up: AtomicBool::new(true),
             world: Mutex::new(World::new(Dice::of(seed, name))),
+            script: Mutex::new(Script::new(seed, Utc::now())),
             events: Mutex::default(),
         };
         let now = Utc::now();
         environment.world().populate(&environment, now);
         environment
+    }
+
+    pub(crate) fn script(&self) -> MutexGuard<'_, Script> {
+        self.script.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn world(&self) -> MutexGuard<'_, World> {
@@ -71,7 +78,20 @@ impl Environment {
 
     /// Lets the world move on to `now`.
     pub(crate) fn tick(&self, now: DateTime<Utc>) {
+        self.script().step(self, now);
         self.world().step(self, now);
+    }
+
+    /// A moment outside of the ticks, for what is done by hand.
+    pub(crate) const fn moment(&self, now: DateTime<Utc>) -> Moment<'_> {
+        Moment { environment: self, now, seconds: 0.0, free_cpu: 0 }
+    }
+
+    /// The kernel kills the container of a pod; false when there is no such pod.
+    pub(crate) fn oom_kill(&self, pod: &str, now: DateTime<Utc>) -> bool {
+        let moment = self.moment(now);
+        let mut world = self.world();
+        world.clusters.values_mut().any(|cluster| cluster.end_container(&moment, pod, "OOMKilled", 137))
     }
 
     /// Whether so many seconds of the demo's time have passed.

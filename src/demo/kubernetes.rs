@@ -30,6 +30,7 @@ use futures_util::future::BoxFuture;
 use hyper::body::Incoming;
 
 use self::access::{Tokens, User};
+pub(crate) use self::patch::merge as merge_patch;
 use self::read::View;
 use self::request::{Query, Target};
 use self::resources::POD_METRICS;

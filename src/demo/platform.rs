@@ -3,19 +3,26 @@
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use chrono::Utc;
+use chrono::{TimeDelta, Utc};
+use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
+use super::bucket::Bucket;
 use super::dice;
 use super::environment::Environment;
 use super::files::{Directory, Place};
-use super::http::Listener;
+use super::handle::Handle;
+use super::http::{Listener, Serve};
+use super::kafka::Broker;
 use super::kubernetes::ApiServer;
 use super::kubernetes::access::Tokens;
 use super::plan::ENVIRONMENTS;
+use super::traffic::{self, Traffic};
+
+/// How often read records are deleted.
+const SWEEP_EVERY: TimeDelta = TimeDelta::seconds(10);
 
 /// How the platform behaves.
 #[derive(Debug, Clone, Copy)]
@@ -58,9 +65,12 @@ pub struct Platform {
 }
 
 /// One environment and its servers.
-struct Running {
-    environment: Arc<Environment>,
-    kubernetes: Listener,
+pub(super) struct Running {
+    pub(super) environment: Arc<Environment>,
+    pub(super) kubernetes: Listener,
+    pub(super) objects: Listener,
+    pub(super) bucket: Arc<Bucket>,
+    pub(super) broker: Broker,
 }
 
 impl Platform {
@@ -75,7 +85,7 @@ impl Platform {
         let mut places = Vec::new();
         for name in ENVIRONMENTS {
             let (running, place) = start_environment(name, options).await?;
-            tokio::spawn(stopping.clone().run_until_cancelled_owned(live(Arc::clone(&running.environment))));
+            tokio::spawn(stopping.clone().run_until_cancelled_owned(live(Arc::clone(&running))));
             handles.push(running);
             places.push(place);
         }
@@ -101,8 +111,13 @@ impl Platform {
     pub fn addresses(&self) -> Vec<(String, String)> {
         self.handles
             .iter()
-            .map(|running| {
-                (format!("{} kubernetes", running.environment.name), format!("http://{}", running.kubernetes.address()))
+            .flat_map(|running| {
+                let name = &running.environment.name;
+                [
+                    (format!("{name} kubernetes"), format!("http://{}", running.kubernetes.address())),
+                    (format!("{name} kafka"), running.broker.address().to_string()),
+                    (format!("{name} objects"), format!("http://{}", running.objects.address())),
+                ]
             })
             .collect()
     }
@@ -110,7 +125,7 @@ impl Platform {
     /// An environment, to disturb it.
     #[must_use]
     pub fn environment(&self, name: &str) -> Option<Handle> {
-        self.handles.iter().find(|running| running.environment.name == name).map(|running| Handle(Arc::clone(running)))
+        self.handles.iter().find(|running| running.environment.name == name).map(|running| Handle::new(running))
     }
 
     /// Stops everything and removes the files.
@@ -118,6 +133,8 @@ impl Platform {
         self.stopping.cancel();
         for running in &self.handles {
             running.kubernetes.kill();
+            running.objects.kill();
+            running.broker.stop();
         }
         tokio::task::yield_now().await;
         drop(self.directory);
@@ -129,57 +146,49 @@ async fn start_environment(name: &str, options: Options) -> Result<(Arc<Running>
     let token = |user: &str| format!("demo-{user}-{}", dice::identifier(&[name, user, &options.seed.to_string()]));
     let tokens = Tokens { admin: token("admin"), viewer: token("viewer") };
     let server = ApiServer { environment: Arc::clone(&environment), tokens: tokens.clone() };
-    let kubernetes = Listener::start(Arc::new(server))
-        .await
-        .map_err(|source| DemoError::Listen { what: format!("the Kubernetes API of {name}"), source })?;
+    let listen = |what: &str| {
+        let what = format!("{what} of {name}");
+        |source| DemoError::Listen { what, source }
+    };
+    let kubernetes = Listener::start(Arc::new(server)).await.map_err(listen("the Kubernetes API"))?;
+    let bucket = Arc::new(Bucket::new(name));
+    let objects = Listener::start(Arc::clone(&bucket) as Arc<dyn Serve>).await.map_err(listen("the object store"))?;
+    let broker = Broker::start(&format!("flowdeck-demo-{name}")).await.map_err(listen("Kafka"))?;
     let place = Place {
         name: name.to_owned(),
         kubernetes: format!("http://{}", kubernetes.address()),
-        kafka: None,
-        objects: None,
+        kafka: Some(broker.address().to_string()),
+        objects: Some(format!("http://{}", objects.address())),
         admin_token: tokens.admin,
         viewer_token: tokens.viewer,
         protection: if name == "prd" { "protected" } else { "open" },
     };
-    Ok((Arc::new(Running { environment, kubernetes }), place))
+    Ok((Arc::new(Running { environment, kubernetes, objects, bucket, broker }), place))
 }
 
 /// The heartbeat of one environment.
-async fn live(environment: Arc<Environment>) {
+async fn live(running: Arc<Running>) {
+    let environment = &running.environment;
+    let mut traffic = Traffic::new(environment, running.broker.clone());
     let period = Duration::from_secs_f64((1.0 / environment.pace.max(0.01)).clamp(0.05, 1.0));
     let mut ticks = tokio::time::interval(period);
-    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let (mut flowed, mut swept) = (Utc::now(), Utc::now());
     loop {
         ticks.tick().await;
-        environment.tick(Utc::now());
-    }
-}
-
-/// One environment in the hands of a test: pull plugs, break things.
-#[derive(Clone)]
-pub struct Handle(Arc<Running>);
-
-impl Handle {
-    /// Refuses connections to the Kubernetes API and cuts those that are open.
-    pub fn kill_kubernetes(&self) {
-        self.0.kubernetes.kill();
-    }
-
-    /// Listens again on the same port.
-    ///
-    /// # Errors
-    /// When the port was taken meanwhile.
-    pub async fn start_kubernetes(&self) -> io::Result<()> {
-        self.0.kubernetes.revive().await
-    }
-
-    /// Unplugs the REST APIs of all Flink clusters: the proxy answers 503.
-    pub fn kill_flink(&self) {
-        self.0.environment.flink_up.store(false, Ordering::Relaxed);
-    }
-
-    /// Plugs them in again.
-    pub fn start_flink(&self) {
-        self.0.environment.flink_up.store(true, Ordering::Relaxed);
+        let now = Utc::now();
+        environment.tick(now);
+        // Records need not move as often as pods do when everything is sped up.
+        let seconds = (now - flowed).as_seconds_f64();
+        if seconds >= 0.25 {
+            flowed = now;
+            traffic.step(environment, seconds.min(5.0), now);
+        }
+        if now - swept >= SWEEP_EVERY {
+            swept = now;
+            if let Err(error) = traffic::sweep(running.broker.address(), &traffic.cuts()).await {
+                tracing::debug!(%error, "demo topics cannot be swept");
+            }
+        }
     }
 }

@@ -215,7 +215,7 @@ fn sessionization(scale: &Scale, task_managers: u32) -> ClusterPlan {
         inputs: &["clickstream"],
         outputs: &["sessions"],
         vertices: SESSIONIZATION,
-        rate: 2_400.0,
+        rate: 300.0,
         checkpoint_seconds: 60,
         state_bytes: 38_600_000_000,
         checkpoint_millis: 6_400,
@@ -246,7 +246,7 @@ fn expert_matching(scale: &Scale) -> Vec<ClusterPlan> {
         inputs: &["clickstream"],
         outputs: &["experts.v1"],
         vertices: DATA_API,
-        rate: 1_500.0,
+        rate: 300.0,
         checkpoint_seconds: 60,
         state_bytes: 240_000_000,
         checkpoint_millis: 410,
@@ -257,7 +257,7 @@ fn expert_matching(scale: &Scale) -> Vec<ClusterPlan> {
             inputs: &["experts.v1"],
             outputs: &["matches.v2"],
             vertices: ENGAGEMENT,
-            rate: 600.0,
+            rate: 120.0,
             state_bytes: 610_000_000,
             checkpoint_millis: 540,
             ..base("vep-engagement-integration", 2, 37)
@@ -268,7 +268,7 @@ fn expert_matching(scale: &Scale) -> Vec<ClusterPlan> {
             inputs: &["matches.v2"],
             outputs: &["routed"],
             vertices: MATCH_MAKING,
-            rate: 540.0,
+            rate: 108.0,
             state_bytes: 1_290_000_000,
             checkpoint_millis: 812,
             ..base("vep-int-match-making", 3, 46)
@@ -277,7 +277,7 @@ fn expert_matching(scale: &Scale) -> Vec<ClusterPlan> {
             inputs: &["matches.v2"],
             outputs: &["incidents"],
             vertices: WAS_INCIDENT,
-            rate: 540.0,
+            rate: 108.0,
             state_bytes: 9_400_000,
             checkpoint_millis: 190,
             cpu: 2,
@@ -309,7 +309,7 @@ fn golden_signals(scale: &Scale, task_managers: u32) -> ClusterPlan {
         inputs: &["service.events"],
         outputs: &["golden.signals"],
         vertices: GOLDEN_SIGNALS,
-        rate: 3_000.0,
+        rate: 240.0,
         checkpoint_seconds: 30,
         state_bytes: 2_100_000_000,
         checkpoint_millis: 930,
@@ -339,7 +339,7 @@ fn incident_stream(scale: &Scale, task_managers: u32) -> ClusterPlan {
         inputs: &["incidents"],
         outputs: &["incidents.correlated"],
         vertices: INCIDENT_STREAM,
-        rate: 6.0,
+        rate: 1.2,
         checkpoint_seconds: 60,
         state_bytes: 31_000_000,
         checkpoint_millis: 150,
@@ -395,7 +395,7 @@ fn sandbox(scale: &Scale) -> ClusterPlan {
         checkpoint_millis: 90,
     };
     plan.jobs = vec![
-        job("clickstream-sampler", "clickstream", "clickstream.sample", SAMPLER, 120.0),
+        job("clickstream-sampler", "clickstream", "clickstream.sample", SAMPLER, 300.0),
         job("ledger-replay", "ledger", "ledger.replayed", LEDGER, 4.0),
     ];
     plan

@@ -188,7 +188,7 @@ mod tests {
             }
         }
         assert!((4..=6).contains(&seen.0), "{seen:?}");
-        assert!((1..=3).contains(&seen.1), "{seen:?}");
+        assert!((3..=5).contains(&seen.1), "{seen:?}");
         assert_eq!(checkpoints.newest(Outcome::Failed).map(|newest| newest.outcome), Some(Outcome::Failed));
     }
 }

@@ -196,6 +196,10 @@ impl Cluster {
             return;
         }
         for pod in self.task_managers().filter(|pod| pod.is_ready()) {
+            let topic = job.plan.outputs.first().map_or("", String::as_str);
+            if self.trouble == Some(Trouble::SinkFails) && dice.chance(moment.seconds * 1.3) {
+                words::complain(self, moment, pod, topic);
+            }
             if dice.chance(moment.seconds * 0.12) {
                 words::chat(self, moment, job, pod, dice);
             }

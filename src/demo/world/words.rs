@@ -72,9 +72,32 @@ pub(crate) fn sink_failed() -> Arc<str> {
     shared(&TEXT, SINK_FAILED)
 }
 
-pub(crate) fn out_of_memory() -> Arc<str> {
+/// What a TaskManager logs when its heap is full.
+pub(crate) fn out_of_memory(cluster: &Cluster, moment: &Moment<'_>, pod: &str) {
     static TEXT: OnceLock<Arc<str>> = OnceLock::new();
-    shared(&TEXT, OUT_OF_MEMORY)
+    let line = Line {
+        level: "ERROR",
+        thread: "Match (3/3)#0",
+        logger: "org.apache.flink.runtime.taskexecutor.TaskManagerRunner",
+        message: "Fatal error occurred while executing the TaskManager. Shutting it down...",
+    };
+    for _ in 0..3 {
+        cluster.log(moment, pod, line, Some(shared(&TEXT, OUT_OF_MEMORY)));
+    }
+}
+
+/// A sink that cannot send says so again and again.
+pub(crate) fn complain(cluster: &Cluster, moment: &Moment<'_>, pod: &Pod, topic: &str) {
+    let thread = format!("kafka-producer-network-thread | producer-{}", pod.ordinal + 1);
+    let line = Line {
+        level: "WARN",
+        thread: &thread,
+        logger: "org.apache.beam.sdk.io.kafka.KafkaWriter",
+        message: &format!(
+            "send failed : topic {topic}: Expiring 1 record(s) for {topic}-2:120000 ms has passed since batch creation"
+        ),
+    };
+    cluster.log(moment, &pod.name, line, Some(sink_failed()));
 }
 
 fn coder_failed() -> Arc<str> {
