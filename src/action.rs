@@ -331,7 +331,11 @@ pub const ACTIONS: &[Definition] = &[
         .at(&[Place::Pipeline, Place::Pod]),
     Definition::new(Here, A::PreviousLog, "previous-log", &["p"], "log of the run before the last restart")
         .hint("previous log")
-        .at(&[Place::Pipeline, Place::Pod]),
+        .at(&[Place::Pipeline, Place::Pod, Place::Document]),
+    Definition::new(Here, A::NextPart, "next-log", &["tab"], "the log of the next container")
+        .hint("container")
+        .at(&[Place::Document])
+        .key_only(),
     Definition::new(Here, A::Yaml, "yaml", &["Y"], "the selected pod as YAML, without managed fields")
         .hint("yaml")
         .at(&[Place::Pipeline, Place::Pod]),
@@ -375,15 +379,16 @@ pub const ACTIONS: &[Definition] = &[
     Definition::new(Go, A::Groups, "groups", &["K"], "consumer groups of all environments"),
     Definition::new(Go, A::Events, "events", &["V"], "Kubernetes events"),
     Definition::new(Go, A::Environments, "environments", &["L"], "environments, links and permissions"),
-    Definition::new(Program, A::Back, "back", &["esc", "backspace"], "close what is on top, clear the filter")
-        .at(SCREENS_AND_HELP)
-        .key_only(),
     Definition::new(Program, A::Palette, "palette", &[":"], "type a command").hint("command").key_only(),
     Definition::new(Program, A::Help, "help", &["?", "f1"], "the keys of this screen")
         .hint("help")
         .at(SCREENS_AND_HELP),
     Definition::new(Here, A::Retry, "retry", &["r"], "ask the backends again now").hint("retry"),
     Definition::new(Here, A::Copy, "copy", &["y"], "copy what is selected: name, address or text").hint("copy"),
+    Definition::new(Program, A::Back, "back", &["esc", "backspace"], "close what is on top, clear the filter")
+        .hint("back")
+        .at(SCREENS_AND_HELP)
+        .key_only(),
     Definition::new(Program, A::Suspend, "suspend", &["ctrl-z"], "to the shell; fg comes back").at(EVERYWHERE),
     Definition::new(Program, A::Quit, "quit", &["q"], "leave flowdeck"),
     Definition::new(Program, A::Quit, "quit-at-once", &["ctrl-c"], "leave flowdeck, also while typing")

@@ -4,7 +4,13 @@
 mod bench;
 #[path = "ui_console/pipelines.rs"]
 mod pipelines;
+#[path = "ui_console/random.rs"]
+mod random;
 #[path = "ui_console/screens.rs"]
 mod screens;
+#[path = "ui_console/states.rs"]
+mod states;
+#[path = "ui_console/updates.rs"]
+mod updates;
 #[path = "ui_console/world.rs"]
 mod world;

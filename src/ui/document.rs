@@ -95,12 +95,21 @@ fn broken(line: &str, width: usize, theme: Theme) -> Vec<(String, Style)> {
     let mut rest = clean.as_str();
     let mut parts = Vec::new();
     while text::width(rest) > width {
-        let (head, tail) = text::split_at_width(rest, width.max(1));
+        let (head, tail) = break_at(rest, width.max(1));
         parts.push((head.to_owned(), style));
         rest = tail;
     }
     parts.push((rest.to_owned(), style));
     parts
+}
+
+/// Breaks after a space in the second half of the line, else where it must.
+fn break_at(text: &str, width: usize) -> (&str, &str) {
+    let (head, tail) = text::split_at_width(text, width);
+    match head.rfind(' ') {
+        Some(space) if space > head.len() / 2 => text.split_at(space + 1),
+        _ => (head, tail),
+    }
 }
 
 /// Lines that matter stand out; their words say the same.

@@ -16,11 +16,7 @@ use crate::app::events::{EventColumn, EventRow, Events};
 use crate::app::standing::Standings;
 use crate::model::{Time, human};
 
-const WORDS: Words = Words {
-    things: "events",
-    none: "No events.",
-    next: "Kubernetes forgets events after an hour. w shows normal ones too, / filters.",
-};
+const WORDS: Words = Words { things: "events", none: "No events.", next: "Kubernetes forgets events after an hour." };
 
 /// Draws the screen above the foot.
 pub fn draw(canvas: &mut Canvas<'_>, area: Rect, state: &State, screen: &Events) {

@@ -16,6 +16,9 @@ use crate::app::groups::{GroupColumn, GroupFacts, GroupRow, GroupScreen, Groups,
 use crate::model::human;
 use crate::model::kafka::Group;
 
+/// From here on lag that grows is worth a look, in milliseconds.
+const LATE_MS: u64 = 30_000;
+
 /// Draws the list above the foot.
 pub fn draw(canvas: &mut Canvas<'_>, area: Rect, state: &State, screen: &Groups) {
     let layout = Groups::layout(state.size());
@@ -82,7 +85,10 @@ impl Cells<GroupRow> for GroupCells {
             GroupColumn::Drain => match facts.map(|it| (it.lag, it.drain_seconds, it.growth)) {
                 Some((Some(0), ..)) => Cell::new("0s", theme.dim()),
                 Some((_, Some(seconds), _)) => Cell::new(drain(seconds), theme.text()),
-                Some((Some(_), None, Some(growth))) if growth > 0.0 => Cell::new("never", theme.tone(Tone::Warn)),
+                Some((Some(_), None, Some(growth))) if growth > 0.0 => {
+                    let late = facts.and_then(|it| it.behind_ms).is_some_and(|behind| behind >= LATE_MS);
+                    Cell::new("grows", if late { theme.tone(Tone::Warn) } else { theme.dim() })
+                }
                 _ => Cell::unknown(theme),
             },
             GroupColumn::Worst => {

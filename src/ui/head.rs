@@ -40,10 +40,9 @@ fn title(canvas: &mut Canvas<'_>, area: Rect, state: &State) {
             parts.push((format!("{number} {word}"), theme.tone(tone)));
         }
     }
-    let pending = state.overview().standings().iter().any(|(_, standing)| !standing.is_complete());
     if counts.all > 0 && counts.failing + counts.degraded + counts.deploying == 0 {
-        let words = if pending { "nothing wrong so far" } else { "all well" };
-        parts.push((words.to_owned(), theme.tone(Tone::Good)));
+        let (words, tone) = calm(state);
+        parts.push((words.to_owned(), theme.tone(tone)));
     }
     let clock = clock(state.now());
     let needed = |parts: &[(String, Style)], gap: usize| {
@@ -63,6 +62,21 @@ fn title(canvas: &mut Canvas<'_>, area: Rect, state: &State) {
         }
     }
     pen.at_end(&clock, theme.dim());
+}
+
+/// What can honestly be said when no pipeline is in trouble.
+fn calm(state: &State) -> (&'static str, Tone) {
+    let standings = state.overview().standings();
+    let any = |test: fn(&Standing) -> bool| standings.iter().any(|(_, standing)| test(standing));
+    if any(|it| matches!(it, Standing::Stale(..) | Standing::Unreachable(..))) {
+        ("well when last seen", Tone::Warn)
+    } else if any(Standing::is_pending) {
+        ("nothing wrong so far", Tone::Good)
+    } else if any(|it| matches!(it, Standing::Forbidden(_) | Standing::Partial(..))) {
+        ("well, as far as seen", Tone::Warn)
+    } else {
+        ("all well", Tone::Good)
+    }
 }
 
 fn scope(state: &State) -> String {
@@ -145,10 +159,7 @@ fn loading(state: &State) -> Option<(String, Tone)> {
         standings.iter().filter(|(_, standing)| standing.is_pending()).map(|(name, _)| &**name).collect();
     if !pending.is_empty() {
         let ready = standings.len() - pending.len();
-        return Some((
-            format!("{ready} of {} environments loaded, {} to come", standings.len(), pending.join(", ")),
-            Tone::Warn,
-        ));
+        return Some((format!("{ready} of {} loaded, {} to come", standings.len(), pending.join(", ")), Tone::Warn));
     }
     standings.iter().find_map(|(name, standing)| match standing {
         Standing::Forbidden(_) => Some((format!("{name} forbidden"), Tone::Bad)),

@@ -143,11 +143,11 @@ fn pods(canvas: &mut Canvas<'_>, area: Rect, state: &State, screen: &PipelineScr
     }
     let words = Words {
         things: "pods",
-        none: "No pods.",
+        none: if screen.processors.is_empty() { "The pipeline is gone." } else { "No pods." },
         next: match screen.processor().map(|view| view.verdict.condition) {
             Some(Condition::Stopped) => "The processor is stopped, so that is as it should be.",
             Some(_) => "V shows what the cluster says about them.",
-            None => "The pipeline is gone. esc goes back.",
+            None => "esc goes back",
         },
     };
     let standings: Vec<_> =

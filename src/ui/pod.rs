@@ -48,6 +48,12 @@ type Fact = (&'static str, String, Tone);
 fn facts(canvas: &mut Canvas<'_>, area: Rect, now: Time, (screen, view): (&PodScreen, &PodView)) {
     let theme = *canvas.theme;
     let mut lines = status(view, theme, now);
+    if screen.gone
+        && let Some((_, words, tone)) = lines.first_mut()
+    {
+        *words = format!("it was: {words}");
+        *tone = Tone::Quiet;
+    }
     lines.push(("containers", containers(screen, view), Tone::Good));
     lines.push(("usage", usage(view, theme), Tone::Good));
     lines.push(("place", place(view), Tone::Good));

@@ -90,7 +90,7 @@ fn of_environment(name: &str, standing: &Standing, words: &Words, (theme, now): 
         ],
         Standing::Forbidden(why) => vec![
             (format!("{name}: forbidden: {why}"), theme.tone(Tone::Bad)),
-            ("ask for list and watch on pods and deployments, or pick a namespace with -n".to_owned(), theme.dim()),
+            ("ask for list and watch on pods and deployments, or narrow it with -n".to_owned(), theme.dim()),
         ],
     }
 }

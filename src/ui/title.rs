@@ -48,8 +48,9 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect, state: &State, title: &Title<'_
     if let Some((filter, rows)) = state.filtered() {
         pen.skip(3).put_whole(&format!("/{filter}: {rows} shown"), theme.accent());
     }
+    let reserved = trouble.as_ref().map_or(0, |(words, _)| words.len() + 2);
     for fact in &title.facts {
-        if !fact.is_empty() && usize::from(pen.left()) > fact.len() + 3 {
+        if !fact.is_empty() && usize::from(pen.left()) > fact.len() + 3 + reserved {
             pen.skip(3).put(fact, theme.dim());
         }
     }

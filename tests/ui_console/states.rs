@@ -1,0 +1,130 @@
+//! What stands on screen while data are missing, old or refused.
+
+use flowdeck::model::change::{Change, Kind, Scope, ScopeState};
+use flowdeck::model::environment::{Backend, Link, Protection};
+use insta::assert_snapshot;
+
+use super::bench::Bench;
+use super::world;
+
+fn down() -> Link {
+    Link::Down {
+        since: world::ago(41),
+        error: "connection refused (os error 111)".into(),
+        next_try: world::now() + chrono::Duration::seconds(5),
+    }
+}
+
+#[test]
+fn loading() {
+    let mut changes = world::environments();
+    changes.extend(world::links("prd", &Link::Connecting));
+    changes.extend(world::scopes("e2e", &ScopeState::Loading));
+    assert_snapshot!("pipelines_loading", Bench::new(80, 24).apply(changes).screen());
+}
+
+#[test]
+fn some_environments_loaded() {
+    let mut changes = world::healthy();
+    changes.extend(world::scopes("qal", &ScopeState::Loading));
+    assert_snapshot!("pipelines_partly_loaded", Bench::new(80, 24).apply(changes).screen());
+}
+
+#[test]
+fn empty() {
+    let mut changes = vec![world::environment("dev", Protection::Open)];
+    changes.extend(world::links("dev", &Link::Up { since: world::ago(5) }));
+    changes.extend(world::scopes("dev", &ScopeState::Live));
+    changes.push(Change::TopicNames("dev".into(), Vec::new()));
+    let bench = Bench::new(80, 24).apply(changes);
+    assert_snapshot!("pipelines_empty", bench.screen());
+    let bench = bench.press("T");
+    assert_snapshot!("topics_empty", bench.screen());
+    assert_snapshot!("events_empty", bench.press("esc V").screen());
+}
+
+#[test]
+fn forbidden() {
+    let why = "pods is forbidden: User \"viewer\" cannot list resource \"pods\" in API group \"\" at the cluster scope";
+    let mut changes = vec![world::environment("prd", Protection::Protected)];
+    changes.extend(world::links("prd", &Link::Up { since: world::ago(5) }));
+    changes.extend(world::scopes("prd", &ScopeState::Forbidden(why.into())));
+    let bench = Bench::new(80, 24).apply(changes);
+    assert_snapshot!("pipelines_forbidden", bench.screen());
+    assert_snapshot!("environments_forbidden", bench.press("L").screen());
+}
+
+#[test]
+fn partly_forbidden() {
+    let mut changes = world::healthy();
+    let scope = Scope { environment: "prd".into(), namespace: None, kind: Kind::Pods };
+    changes.push(Change::Scope(scope, ScopeState::Forbidden("pods is forbidden: User \"viewer\"".into())));
+    assert_snapshot!("pipelines_partly_forbidden", Bench::new(80, 24).apply(changes).screen());
+}
+
+#[test]
+fn stale() {
+    let mut changes = world::healthy();
+    changes.push(Change::Link("prd".into(), Backend::Kubernetes, down()));
+    changes.push(Change::Link("prd".into(), Backend::Kafka, down()));
+    let bench = Bench::new(80, 24).apply(changes);
+    assert_snapshot!("pipelines_stale", bench.screen());
+    let bench = bench.press("enter");
+    assert_snapshot!("pipeline_stale", bench.screen());
+    assert_snapshot!("environments_down", bench.press("L").screen());
+}
+
+#[test]
+fn unreachable() {
+    let mut changes = vec![world::environment("prd", Protection::Protected)];
+    changes.push(Change::Link("prd".into(), Backend::Kubernetes, down()));
+    let bench = Bench::new(80, 24).apply(changes);
+    assert_snapshot!("pipelines_unreachable", bench.screen());
+    assert_snapshot!("groups_connecting", bench.press("K").screen());
+}
+
+#[test]
+fn gone() {
+    let spec = world::spec("qal", "sessionization");
+    let bench = Bench::new(80, 24).apply(world::healthy()).press("/").typed("qal sess").press("enter enter enter");
+    let mut changes: Vec<Change> =
+        vec![Change::Undeclared(flowdeck::model::declaration::Declarer::FlinkDeployment, spec.key())];
+    let pods = (0..2).map(|index| spec.pod(flowdeck::model::pod::Role::TaskManager, index));
+    let pods = pods.chain([spec.pod(flowdeck::model::pod::Role::JobManager, 0)]);
+    changes.extend(pods.map(|pod| Change::PodGone(pod.key)));
+    let bench = bench.apply(changes);
+    assert_snapshot!("pod_gone", bench.screen());
+    assert_snapshot!("pipeline_gone", bench.press("esc").screen());
+}
+
+#[test]
+fn documents() {
+    use flowdeck::event::Event;
+    let mut bench = Bench::new(80, 24).apply(world::healthy()).apply(world::incident());
+    bench.effects.clear();
+    let bench = bench.press("enter enter l");
+    assert_snapshot!("log_fetching", bench.screen());
+    let [flowdeck::app::Effect::Fetch(key)] = bench.effects.as_slice() else { panic!("{:?}", bench.effects) };
+    let key = key.clone();
+    let log: String =
+        (0..60).map(|line| format!("14:02:{:02}.000 INFO  line {line} of the log\n", line % 60)).collect();
+    let bench = bench.send(Event::Fetched(key.clone(), Ok((log + world::TRACE).into())));
+    assert_snapshot!("log_end", bench.screen());
+    let bench = bench.press("/").typed("caused").press("enter");
+    assert_snapshot!("log_filtered", bench.screen());
+    let bench = bench.send(Event::Fetched(key, Err("pods \"match-making\" is forbidden".into())));
+    assert_snapshot!("log_failed", bench.screen());
+}
+
+#[test]
+fn too_small() {
+    for (columns, rows) in [(1, 1), (12, 3), (39, 24), (80, 7)] {
+        let bench = Bench::new(columns, rows).apply(world::healthy());
+        assert_snapshot!(format!("too_small_{columns}x{rows}"), bench.screen());
+    }
+    assert_snapshot!("smallest_40x8", Bench::new(40, 8).apply(world::healthy()).apply(world::incident()).screen());
+    assert_snapshot!(
+        "smallest_pipeline",
+        Bench::new(40, 8).apply(world::healthy()).apply(world::incident()).press("enter").screen()
+    );
+}
