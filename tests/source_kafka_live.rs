@@ -153,6 +153,63 @@ async fn logins_work_and_wrong_ones_are_explained() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn members_are_counted_in_both_group_protocols() {
+    let Some(stack) = Stack::find("members") else { return };
+    stack.fill(20, Duration::ZERO).await;
+    for protocol in ["classic", "consumer"] {
+        let name = format!("{}-{protocol}", stack.group);
+        let consumer: BaseConsumer =
+            stack.config().set("group.id", &name).set("group.protocol", protocol).create().unwrap();
+        consumer.subscribe(&[&stack.topic]).unwrap();
+        let begun = Instant::now();
+        tokio::task::block_in_place(|| {
+            while consumer.assignment().unwrap().count() == 0 {
+                assert!(begun.elapsed() < Duration::from_secs(20), "no assignment");
+                let _message = consumer.poll(Duration::from_millis(100));
+            }
+        });
+        let mut console = Console::start(&stack.plain, &[], group(&name, &[&stack.topic], false));
+        let stable =
+            |seen: &Seen| seen.groups.get(&name).is_some_and(|group| &*group.state == "Stable" && group.members == 1);
+        console.until("one member", stable).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_this_user_may_not_see_is_said() {
+    let Some(stack) = Stack::find("acl") else { return };
+    stack.fill(20, Duration::ZERO).await;
+    let user = format!("User:{}", stack.user);
+    for resource in [["--topic", &stack.topic], ["--group", &stack.group]] {
+        let add = [
+            "AclCommand",
+            "--bootstrap-server",
+            &stack.plain,
+            "--add",
+            "--deny-principal",
+            &user,
+            "--operation",
+            "All",
+        ];
+        Stack::run("kafka-tool", &[add.as_slice(), resource.as_slice()].concat());
+    }
+    let properties = [
+        ("security.protocol", "SASL_PLAINTEXT"),
+        ("sasl.mechanisms", "SCRAM-SHA-512"),
+        ("sasl.username", &stack.user),
+        ("sasl.password", &stack.password),
+    ];
+    let mut interest = group(&stack.group, &[], false);
+    interest.topics = topics(&[&stack.topic]).topics;
+    let mut console = Console::start(&stack.sasl, &properties, interest);
+    console.until("topic", |seen| seen.missing.get(&stack.topic).is_some_and(|words| words.contains("Describe"))).await;
+    console
+        .until("group", |seen| seen.groups.get(&stack.group).is_some_and(|group| &*group.state == "Forbidden"))
+        .await;
+    assert!(console.seen.is_up());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn two_thousand_groups_are_listed_within_two_seconds() {
     let Some(stack) = Stack::find("many") else { return };
     stack.fill(50, Duration::ZERO).await;

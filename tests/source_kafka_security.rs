@@ -12,6 +12,9 @@ mod source_kafka {
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+
 use self::source_kafka::authority::Authority;
 use self::source_kafka::console::{Console, Seen, group, names, topics};
 use self::source_kafka::stub::Stub;
@@ -106,4 +109,60 @@ async fn logins_are_explained() {
     console.until("other mechanism", |seen| seen.down_with("does not offer SCRAM-SHA-512: it offers PLAIN")).await;
     let mut console = Console::start(&address, &[], topics(&[]));
     console.until("login needed", |seen| seen.down_with("expects a login")).await;
+}
+
+/// A token endpoint that knows one client; everything else is refused.
+async fn token_endpoint() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/token", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let mut request = vec![0; 4096];
+            let mut size = 0;
+            while !String::from_utf8_lossy(&request[..size])
+                .contains("grant_type=client_credentials&scope=kafka%20read")
+            {
+                size += stream.read(&mut request[size..]).await.unwrap();
+            }
+            // "me:hush" in base 64.
+            let known = String::from_utf8_lossy(&request[..size]).contains("Basic bWU6aHVzaA==");
+            let (status, body) = if known {
+                ("200 OK", r#"{"access_token":"t0k3n","expires_in":60}"#)
+            } else {
+                ("401 Unauthorized", "{}")
+            };
+            let answer =
+                format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}", body.len());
+            stream.write_all(answer.as_bytes()).await.unwrap();
+        }
+    });
+    url
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tokens_are_fetched_and_sent() {
+    let address = Stub { token: Some("t0k3n"), ..Stub::default() }.start().await.to_string();
+    let endpoint = token_endpoint().await;
+    let with = |secret: &'static str, extensions: &'static str| {
+        [
+            ("security.protocol", "sasl_plaintext".to_owned()),
+            ("sasl.mechanisms", "OAUTHBEARER".to_owned()),
+            ("sasl.oauthbearer.method", "oidc".to_owned()),
+            ("sasl.oauthbearer.token.endpoint.url", endpoint.clone()),
+            ("sasl.oauthbearer.client.id", "me".to_owned()),
+            ("sasl.oauthbearer.client.secret", secret.to_owned()),
+            ("sasl.oauthbearer.scope", "kafka read".to_owned()),
+            ("sasl.oauthbearer.extensions", extensions.to_owned()),
+        ]
+    };
+    let start = |properties: &[(&'static str, String)], interest| {
+        let properties: Vec<(&str, &str)> = properties.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        Console::start(&address, &properties, interest)
+    };
+    let mut console = start(&with("hush", "logicalCluster=lkc-1"), group("billing", &["orders"], false));
+    console.until("lag", has_lag).await;
+    let mut console = start(&with("sesame", "logicalCluster=lkc-1"), topics(&[]));
+    console.until("refused client", |seen| seen.down_with("401") && seen.down_with("check the client's id")).await;
+    let mut console = start(&with("hush", "other=1"), topics(&[]));
+    console.until("refused token", |seen| seen.down_with("for OAUTHBEARER") && seen.down_with("invalid_token")).await;
 }

@@ -31,6 +31,8 @@ pub struct Stub {
     pub acceptor: Option<SslAcceptor>,
     /// Expects SASL/PLAIN with this password.
     pub password: Option<&'static str>,
+    /// Expects SASL/OAUTHBEARER with this token.
+    pub token: Option<&'static str>,
 }
 
 impl Stub {
@@ -53,8 +55,12 @@ impl Stub {
         address
     }
 
+    fn mechanism(&self) -> Option<&'static str> {
+        self.password.map(|_| "PLAIN").or_else(|| self.token.map(|_| "OAUTHBEARER"))
+    }
+
     async fn serve(&self, mut stream: impl AsyncRead + AsyncWrite + Unpin, address: SocketAddr) {
-        let mut signed_in = self.password.is_none();
+        let mut signed_in = self.mechanism().is_none();
         while let Ok(size) = stream.read_u32().await {
             let mut frame = vec![0; usize::try_from(size).unwrap().min(1 << 20)];
             // As a broker does, it hangs up on what cannot be a request.
@@ -95,24 +101,30 @@ impl Stub {
             ApiKey::ApiVersions => versions().encode(out, version),
             ApiKey::SaslHandshake => {
                 let asked = SaslHandshakeRequest::decode(frame, version).unwrap();
-                let code = match self.password {
+                let code = match self.mechanism() {
                     None => ILLEGAL_SASL_STATE,
-                    Some(_) if asked.mechanism.as_str() == "PLAIN" => 0,
+                    Some(offered) if asked.mechanism.as_str() == offered => 0,
                     Some(_) => UNSUPPORTED_MECHANISM,
                 };
-                let offered = vec![StrBytes::from_static_str("PLAIN")];
+                let offered = self.mechanism().into_iter().map(StrBytes::from_static_str).collect();
                 SaslHandshakeResponse::default().with_error_code(code).with_mechanisms(offered).encode(out, version)
             }
             ApiKey::SaslAuthenticate => {
                 let asked = SaslAuthenticateRequest::decode(frame, version).unwrap();
-                let expected = format!("\0app\0{}", self.password.unwrap_or_default());
-                *signed_in = asked.auth_bytes == expected;
-                let (code, message) =
-                    if *signed_in { (0, None) } else { (AUTHENTICATION_FAILED, Some("Authentication failed")) };
-                let message = message.map(StrBytes::from_static_str);
+                let plain = self.password.map(|password| format!("\0app\0{password}"));
+                let bearer =
+                    self.token.map(|token| format!("n,,\x01auth=Bearer {token}\x01logicalCluster=lkc-1\x01\x01"));
+                *signed_in = plain.or(bearer).is_some_and(|expected| asked.auth_bytes == expected);
+                let (code, message) = match (*signed_in, self.token) {
+                    (true, _) => (0, ""),
+                    // A refused token is told in the message itself.
+                    (false, Some(_)) => (0, r#"{"status":"invalid_token"}"#),
+                    (false, None) => (AUTHENTICATION_FAILED, ""),
+                };
                 SaslAuthenticateResponse::default()
                     .with_error_code(code)
-                    .with_error_message(message)
+                    .with_error_message((code != 0).then(|| StrBytes::from_static_str("Authentication failed")))
+                    .with_auth_bytes(Bytes::from_static(message.as_bytes()))
                     .encode(out, version)
             }
             ApiKey::Metadata => metadata(address).encode(out, version),

@@ -7,12 +7,16 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use kafka_protocol::error::{ParseResponseErrorCode, ResponseError};
+use kafka_protocol::messages::find_coordinator_response::Coordinator;
 use kafka_protocol::messages::offset_fetch_request::{
     OffsetFetchRequestGroup, OffsetFetchRequestTopic, OffsetFetchRequestTopics,
 };
+use kafka_protocol::messages::offset_fetch_response::{
+    OffsetFetchResponseGroup, OffsetFetchResponsePartition, OffsetFetchResponsePartitions,
+};
 use kafka_protocol::messages::{
-    ConsumerGroupDescribeRequest, DescribeGroupsRequest, FindCoordinatorRequest, GroupId, OffsetFetchRequest,
-    OffsetFetchResponse,
+    ConsumerGroupDescribeRequest, DescribeGroupsRequest, FindCoordinatorRequest, FindCoordinatorResponse, GroupId,
+    OffsetFetchRequest, OffsetFetchResponse, TopicName,
 };
 use kafka_protocol::protocol::StrBytes;
 
@@ -47,6 +51,12 @@ pub(super) struct Standing {
     pub committed: BTreeMap<(Arc<str>, i32), i64>,
 }
 
+impl Standing {
+    fn forbidden() -> Self {
+        Self { state: FORBIDDEN.into(), ..Self::default() }
+    }
+}
+
 /// Where groups live.
 #[derive(Default)]
 pub(super) struct Groups {
@@ -56,7 +66,7 @@ pub(super) struct Groups {
 impl Groups {
     /// Asks for groups; those whose coordinator did not answer are left out.
     pub(super) async fn fetch(&mut self, cluster: &mut Cluster, queries: Vec<Query>) -> HashMap<Arc<str>, Standing> {
-        self.find(cluster, &queries).await;
+        let forbidden = self.find(cluster, &queries).await;
         let mut by_coordinator: BTreeMap<i32, Vec<Query>> = BTreeMap::new();
         for query in queries {
             if let Some(coordinator) = self.coordinators.get(&query.group) {
@@ -68,6 +78,7 @@ impl Groups {
             .map(|(coordinator, queries)| (*coordinator, queries.iter().map(|query| query.group.clone()).collect()))
             .collect();
         let mut standings = self.offsets(cluster, by_coordinator).await;
+        standings.extend(forbidden.into_iter().map(|group| (group, Standing::forbidden())));
         for (group, (state, members)) in self.states(cluster, names).await {
             if let Some(standing) = standings.get_mut(&group)
                 && &*standing.state != FORBIDDEN
@@ -79,15 +90,15 @@ impl Groups {
         standings
     }
 
-    /// Looks up the coordinators that are not known.
-    async fn find(&mut self, cluster: &mut Cluster, queries: &[Query]) {
+    /// Looks up the coordinators that are not known; returns the groups that this user may not see.
+    async fn find(&mut self, cluster: &mut Cluster, queries: &[Query]) -> Vec<Arc<str>> {
         let unknown: Vec<Arc<str>> = queries
             .iter()
             .filter(|query| !self.coordinators.contains_key(&query.group))
             .map(|query| query.group.clone())
             .collect();
         if unknown.is_empty() {
-            return;
+            return Vec::new();
         }
         // Any broker knows; the next one is asked when one does not answer.
         for broker in cluster.brokers() {
@@ -98,17 +109,22 @@ impl Groups {
                 .await;
             for Answer { about, result } in answers {
                 let Ok(responses) = result else { continue };
-                for (response, group) in responses.iter().zip(&about) {
-                    if response.coordinators.is_empty() && response.error_code.is_ok() {
-                        self.coordinators.insert(group.clone(), response.node_id.0);
-                    }
-                    for found in response.coordinators.iter().filter(|found| found.error_code.is_ok()) {
-                        self.coordinators.insert(found.key.as_str().into(), found.node_id.0);
+                let mut forbidden = Vec::new();
+                for (group, node, code) in
+                    responses.iter().zip(&about).flat_map(|(response, group)| found(response, group))
+                {
+                    match code.err() {
+                        None => {
+                            self.coordinators.insert(group, node);
+                        }
+                        Some(ResponseError::GroupAuthorizationFailed) => forbidden.push(group),
+                        Some(error) => tracing::debug!(%group, %error, "coordinator not found"),
                     }
                 }
-                return;
+                return forbidden;
             }
         }
+        Vec::new()
     }
 
     async fn offsets(
@@ -234,6 +250,15 @@ fn lookup(groups: &[Arc<str>], version: i16) -> Vec<FindCoordinatorRequest> {
     }
 }
 
+/// Coordinators in either shape of the answer: of many groups, or of the one that was asked for.
+fn found(response: &FindCoordinatorResponse, asked: &Arc<str>) -> Vec<(Arc<str>, i32, i16)> {
+    if response.coordinators.is_empty() {
+        return vec![(asked.clone(), response.node_id.0, response.error_code)];
+    }
+    let one = |found: &Coordinator| (found.key.as_str().into(), found.node_id.0, found.error_code);
+    response.coordinators.iter().map(one).collect()
+}
+
 fn offsets_requests(queries: &[Query], version: i16) -> Vec<OffsetFetchRequest> {
     if version >= OFFSETS_BATCHED {
         let groups = queries.iter().map(|query| {
@@ -265,30 +290,29 @@ type Commits = (Arc<str>, i16, BTreeMap<(Arc<str>, i32), i64>);
 
 /// Committed offsets in either shape of the answer: of many groups, or of the one that was asked for.
 fn commits(response: &OffsetFetchResponse, asked: &Arc<str>) -> Vec<Commits> {
-    let known = |offset: i64, code: i16| (offset >= 0 && code.is_ok()).then_some(offset);
     if response.groups.is_empty() {
-        let mut committed = BTreeMap::new();
-        for topic in &response.topics {
-            let name: Arc<str> = topic.name.as_str().into();
-            let partitions = topic.partitions.iter().filter_map(|partition| {
-                let offset = known(partition.committed_offset, partition.error_code)?;
-                Some(((name.clone(), partition.partition_index), offset))
-            });
-            committed.extend(partitions);
-        }
-        return vec![(asked.clone(), response.error_code, committed)];
+        let partitions = response.topics.iter().flat_map(|topic| {
+            let commit = |place: &OffsetFetchResponsePartition| {
+                (place.partition_index, place.committed_offset, place.error_code)
+            };
+            topic.partitions.iter().map(move |place| (&topic.name, commit(place)))
+        });
+        return vec![(asked.clone(), response.error_code, known(partitions))];
     }
-    let of_group = |group: &kafka_protocol::messages::offset_fetch_response::OffsetFetchResponseGroup| {
-        let mut committed = BTreeMap::new();
-        for topic in &group.topics {
-            let name: Arc<str> = topic.name.as_str().into();
-            let partitions = topic.partitions.iter().filter_map(|partition| {
-                let offset = known(partition.committed_offset, partition.error_code)?;
-                Some(((name.clone(), partition.partition_index), offset))
-            });
-            committed.extend(partitions);
-        }
-        (Arc::from(group.group_id.as_str()), group.error_code, committed)
+    let one = |group: &OffsetFetchResponseGroup| {
+        let partitions = group.topics.iter().flat_map(|topic| {
+            let commit = |place: &OffsetFetchResponsePartitions| {
+                (place.partition_index, place.committed_offset, place.error_code)
+            };
+            topic.partitions.iter().map(move |place| (&topic.name, commit(place)))
+        });
+        (group.group_id.as_str().into(), group.error_code, known(partitions))
     };
-    response.groups.iter().map(of_group).collect()
+    response.groups.iter().map(one).collect()
+}
+
+/// The commits among partition, offset and error code of topics; no commit is written as a negative offset.
+fn known<'a>(partitions: impl Iterator<Item = (&'a TopicName, (i32, i64, i16))>) -> BTreeMap<(Arc<str>, i32), i64> {
+    let committed = partitions.filter(|(_, (_, offset, code))| *offset >= 0 && code.is_ok());
+    committed.map(|(topic, (partition, offset, _))| ((topic.as_str().into(), partition), offset)).collect()
 }
