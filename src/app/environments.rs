@@ -240,7 +240,8 @@ impl Part for Environments {
             Cause::Changed(touched) if !touched.environments => false,
             Cause::Second => false,
             _ => {
-                self.table.set_height(Self::layout(world.size).list());
+                let layout = Self::layout(world.size);
+                self.table.fit(layout.width, layout.list());
                 self.table.set_rows(rows(world))
             }
         }

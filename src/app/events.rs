@@ -133,7 +133,8 @@ impl Part for Events {
             Cause::Changed(touched) if !touched.events && !touched.environments => false,
             Cause::Second => false,
             _ => {
-                self.table.set_height(Self::layout(world.size).list());
+                let layout = Self::layout(world.size);
+                self.table.fit(layout.width, layout.list());
                 self.look(world)
             }
         }

@@ -221,7 +221,8 @@ impl Part for Groups {
             Cause::Changed(touched) if !touched.kafka && !touched.environments => false,
             Cause::Second => false,
             _ => {
-                self.table.set_height(Self::layout(world.size).list());
+                let layout = Self::layout(world.size);
+                self.table.fit(layout.width, layout.list());
                 let standings = kafka::standings(world.inventory, world.inventory.group_names());
                 let changed = standings != self.standings;
                 self.standings = standings;
@@ -364,8 +365,13 @@ impl Part for GroupScreen {
             Cause::Changed(touched) if !touched.kafka => false,
             Cause::Second => false,
             _ => {
-                self.table.set_height(Self::layout(world.size).list());
-                let group = world.inventory.group(&self.key).cloned();
+                let layout = Self::layout(world.size);
+                self.table.fit(layout.width, layout.list());
+                let mut group = world.inventory.group(&self.key).cloned();
+                // When Kafka was asked does not show, so it is no news.
+                if let (Some(group), Some(before)) = (&mut group, &self.group) {
+                    group.observed_at = before.observed_at;
+                }
                 let changed = group != self.group;
                 let partitions = group.iter().flat_map(|group| &group.partitions).cloned();
                 let rows = partitions.map(LagRow).collect();

@@ -189,8 +189,10 @@ pub struct JobScreen {
     pub key: ProcessorKey,
     /// The processor; `None` when it is gone.
     pub view: Option<ProcessorView>,
-    /// The job as far as it was fetched; `None` until somebody asked.
-    pub job: Option<Fetched<Box<Job>>>,
+    /// The job as it was last seen; `None` until then.
+    pub job: Option<Box<Job>>,
+    /// Why nothing newer is there: Flink's last answer, when it was no job.
+    pub trouble: Option<Fetched<Box<Job>>>,
     /// What holds it back.
     pub offender: Option<Offender>,
     /// Its vertices from source to sink.
@@ -209,6 +211,7 @@ impl JobScreen {
             key,
             view: None,
             job: None,
+            trouble: None,
             offender: None,
             vertices: Table::default(),
             failures: Table::default(),
@@ -230,23 +233,34 @@ impl JobScreen {
         wanted.max(3).min(body.saturating_sub(failures).max(body * 6 / 10))
     }
 
-    /// The job, if it was fetched.
-    #[must_use]
-    pub fn fetched(&self) -> Option<&Job> {
-        match self.job.as_ref()? {
-            Fetched::Ready(job) => Some(job),
-            Fetched::NotFound | Fetched::Forbidden(_) | Fetched::Failed(..) => None,
-        }
-    }
-
     fn look(&mut self, world: &World<'_>) -> bool {
         let view = view::processor(world.inventory, &self.key, world.now);
-        let job = world.inventory.processor(&self.key).and_then(|processor| processor.job.clone());
-        let changed = view != self.view || job != self.job;
+        let mut changed = view != self.view;
         self.view = view;
-        self.job = job;
+        changed |= match world.inventory.processor(&self.key).and_then(|processor| processor.job.clone()) {
+            Some(Fetched::Ready(job)) => self.seen(job),
+            other => {
+                let news = other != self.trouble;
+                self.trouble = other;
+                news
+            }
+        };
+        self.look_at_lists(world) || changed
+    }
+
+    /// Takes a fetched job in; when Flink was asked does not show, so it is no news.
+    fn seen(&mut self, mut job: Box<Job>) -> bool {
+        if let Some(before) = &self.job {
+            job.observed_at = before.observed_at;
+        }
+        let changed = self.trouble.take().is_some() || self.job.as_ref() != Some(&job);
+        self.job = Some(job);
+        changed
+    }
+
+    fn look_at_lists(&mut self, world: &World<'_>) -> bool {
         let (vertices, failures) =
-            self.fetched().map(|job| (job.vertices.clone(), job.failures.clone())).unwrap_or_default();
+            self.job.as_ref().map(|job| (job.vertices.clone(), job.failures.clone())).unwrap_or_default();
         self.offender = job::offender(&vertices);
         let offender = self.offender.as_ref().map(|found| found.vertex.clone());
         let rows = vertices.into_iter().enumerate().map(|(order, vertex)| VertexRow {
@@ -258,9 +272,9 @@ impl JobScreen {
         let failures_changed = self.failures.set_rows(failures.into_iter().map(FailureRow).collect());
         let body = Self::layout(world.size).body;
         let upper = self.vertex_lines(body);
-        self.vertices.set_height(upper.saturating_sub(1));
-        self.failures.set_height(body.saturating_sub(upper + 2));
-        changed || vertices_changed || failures_changed
+        self.vertices.fit(world.size.0, upper.saturating_sub(1));
+        self.failures.fit(world.size.0, body.saturating_sub(upper + 2));
+        vertices_changed || failures_changed
     }
 }
 

@@ -14,6 +14,8 @@ pub struct Layout {
     pub body: u16,
     /// Lines that tell more of the selection, under a blank one.
     pub detail: u16,
+    /// Columns of the list.
+    pub width: u16,
     /// Columns of the panel on the right; 0 when there is none.
     pub side: u16,
 }
@@ -33,7 +35,7 @@ impl Layout {
             0
         };
         let taken = if detail > 0 { detail + 1 } else { 0 };
-        Self { head, body: left.saturating_sub(taken), detail, side: 0 }
+        Self { head, body: left.saturating_sub(taken), detail, width: size.0, side: 0 }
     }
 
     /// Lines below a list of what needs explaining, on a terminal of so many rows.
@@ -54,6 +56,7 @@ impl Layout {
         }
         let mut layout = Self::new(size, head, 0);
         layout.side = 58;
+        layout.width = size.0 - layout.side;
         layout
     }
 

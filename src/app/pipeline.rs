@@ -112,7 +112,8 @@ impl PipelineScreen {
     }
 
     fn look_at_pods(&mut self, world: &World<'_>) -> bool {
-        self.pods.set_height(self.layout(world.size).list());
+        let layout = self.layout(world.size);
+        self.pods.fit(layout.width, layout.list());
         let rows = match &self.chosen {
             Some(key) => pods::rows(world.inventory, key, self.pods.rows(), world.now),
             None => Vec::new(),

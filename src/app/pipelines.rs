@@ -173,7 +173,8 @@ impl Part for Pipelines {
     }
 
     fn refresh(&mut self, world: &World<'_>, _cause: &Cause<'_>) -> bool {
-        self.table.set_height(Self::layout(world.size).list());
+        let layout = Self::layout(world.size);
+        self.table.fit(layout.width, layout.list());
         self.table.set_rows(Self::rows(world.overview))
     }
 

@@ -74,7 +74,8 @@ impl PodScreen {
         let standings = standing::all(world.inventory, standing::is_event);
         changed |= standings != self.standings;
         self.standings = standings;
-        self.events.set_height(self.layout(world.size).list());
+        let layout = self.layout(world.size);
+        self.events.fit(layout.width, layout.list());
         let rows = events::rows(world, |event| {
             event.key.environment == self.key.environment
                 && event.key.namespace == self.key.namespace
@@ -93,7 +94,13 @@ impl Part for PodScreen {
     fn refresh(&mut self, world: &World<'_>, cause: &Cause<'_>) -> bool {
         match cause {
             Cause::Second => false,
-            Cause::Changed(_) | Cause::Shown => self.look(world),
+            Cause::Changed(touched) => {
+                let processor = self.view.as_ref().map(|view| &view.pod.processor);
+                let pipeline = processor.and_then(|key| world.inventory.pipeline_of(key));
+                let mine = pipeline.is_none_or(|key| touched.pipelines.contains(key));
+                (mine || touched.events || touched.usage || touched.environments) && self.look(world)
+            }
+            Cause::Shown => self.look(world),
         }
     }
 

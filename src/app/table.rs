@@ -115,6 +115,7 @@ pub struct Table<R: Row> {
     selected: Option<R::Key>,
     cursor: usize,
     offset: usize,
+    width: u16,
     height: usize,
     wanted: Vec<u16>,
 }
@@ -129,6 +130,7 @@ impl<R: Row> Default for Table<R> {
             selected: None,
             cursor: 0,
             offset: 0,
+            width: 80,
             height: 1,
             wanted: Vec::new(),
         }
@@ -159,8 +161,9 @@ impl<R: Row> Table<R> {
         u16::try_from(wanted).unwrap_or(u16::MAX).clamp(column.width, column.widest)
     }
 
-    /// Makes room for so many rows.
-    pub fn set_height(&mut self, height: u16) {
+    /// Makes room for so many rows, in so many cells.
+    pub fn fit(&mut self, width: u16, height: u16) {
+        self.width = width;
         self.height = usize::from(height).max(1);
         self.scroll_to_cursor();
     }
@@ -260,9 +263,10 @@ impl<R: Row> Table<R> {
         &self.rows
     }
 
-    /// The columns that fit into a width, with the cells that each gets; one cell lies between two.
+    /// The columns that fit, with the cells that each gets. Two cells lie before them and one between two.
     #[must_use]
-    pub fn columns(&self, width: u16) -> Vec<(Column<R::Column>, u16)> {
+    pub fn columns(&self) -> Vec<(Column<R::Column>, u16)> {
+        let width = self.width.saturating_sub(2);
         let mut chosen: Vec<bool> = vec![true; R::COLUMNS.len()];
         let mut ranks: Vec<u8> = R::COLUMNS.iter().map(|column| column.rank).collect();
         ranks.sort_unstable();
@@ -291,15 +295,17 @@ impl<R: Row> Table<R> {
         shown.map(|((column, size), _)| (*column, size)).collect()
     }
 
+    /// Sorts by the column so many places further on, among those on screen and the list's own order.
     fn sort_by(&mut self, step: isize) {
-        let places = R::COLUMNS.len() + 1;
+        let columns = self.columns();
+        let places = columns.len() + 1;
         let now = self
             .sort
             .column
-            .and_then(|id| R::COLUMNS.iter().position(|column| column.id == id))
+            .and_then(|id| columns.iter().position(|(column, _)| column.id == id))
             .map_or(0, |index| index + 1);
         let next = now.checked_add_signed(step).map_or(places - 1, |next| next % places);
-        let column = next.checked_sub(1).and_then(|index| R::COLUMNS.get(index));
+        let column = next.checked_sub(1).and_then(|index| columns.get(index)).map(|(column, _)| column);
         self.sort = Sort {
             column: column.map(|column| column.id),
             reversed: column.is_some_and(|column| column.largest_first),

@@ -216,7 +216,8 @@ impl Part for Topics {
             Cause::Changed(touched) if !touched.kafka && !touched.environments => false,
             Cause::Second => false,
             _ => {
-                self.table.set_height(Self::layout(world.size).list());
+                let layout = Self::layout(world.size);
+                self.table.fit(layout.width, layout.list());
                 let standings = kafka::standings(world.inventory, world.inventory.topic_names());
                 let changed = standings != self.standings;
                 self.standings = standings;
@@ -347,12 +348,17 @@ impl TopicScreen {
     }
 
     fn look(&mut self, world: &World<'_>) -> bool {
-        self.table.set_height(Self::layout(world.size).list());
-        let topic = match (world.inventory.topic(&self.key), world.inventory.missing_topic(&self.key)) {
+        let layout = Self::layout(world.size);
+        self.table.fit(layout.width, layout.list());
+        let mut topic = match (world.inventory.topic(&self.key), world.inventory.missing_topic(&self.key)) {
             (Some(topic), _) => Knowledge::Known(topic.clone()),
             (None, Some(why)) => Knowledge::Missing(why.clone()),
             (None, None) => Knowledge::Pending,
         };
+        // When Kafka was asked does not show, so it is no news.
+        if let (Knowledge::Known(topic), Knowledge::Known(before)) = (&mut topic, &self.topic) {
+            topic.observed_at = before.observed_at;
+        }
         let users = users(world.inventory, &self.key);
         let changed = topic != self.topic || users != self.users;
         let rows = match &topic {

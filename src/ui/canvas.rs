@@ -8,7 +8,7 @@ use ratatui::layout::{Position, Rect};
 use ratatui::style::Style;
 
 use super::text;
-use super::theme::Theme;
+use super::theme::{Sign, Theme};
 
 /// Where to draw and how it should look.
 pub struct Canvas<'a> {
@@ -44,6 +44,14 @@ impl<'a> Canvas<'a> {
             let words = text::clean_in(words, self.theme.charset());
             let size = u16::try_from(text::width(&words)).unwrap_or(u16::MAX);
             self.line(area, row).skip(area.width.saturating_sub(size) / 2).put(&words, *style);
+        }
+    }
+
+    /// Draws a line down the left side of an area.
+    pub fn rule_down(&mut self, area: Rect) {
+        let (sign, style) = (self.theme.sign(Sign::Stem), self.theme.dim());
+        for row in 0..area.height {
+            self.write(area, row, sign, style);
         }
     }
 
@@ -105,8 +113,18 @@ impl Pen<'_, '_> {
         let words = text::clean_in(words, charset);
         let shown = text::cut(&words, usize::from(cells), charset);
         let style = self.base.map_or(style, |base| base(*self.canvas.theme, style));
-        let (end, _) = self.canvas.buffer.set_stringn(self.at, self.row, &shown, usize::from(cells), style);
-        self.at = end.min(self.end);
+        if shown.is_ascii() {
+            // Nearly all text is; it needs no segmentation.
+            for letter in shown.chars() {
+                if let Some(cell) = self.canvas.buffer.cell_mut(Position::new(self.at, self.row)) {
+                    cell.set_char(letter).set_style(style);
+                }
+                self.at += 1;
+            }
+        } else {
+            let (end, _) = self.canvas.buffer.set_stringn(self.at, self.row, &shown, usize::from(cells), style);
+            self.at = end.min(self.end);
+        }
         self
     }
 

@@ -118,13 +118,15 @@ fn trouble(mut pen: Pen<'_, '_>, state: &State, theme: Theme) {
         pen.at_end(&format!("{words} "), theme.tone(tone));
         return;
     }
-    let protected: Vec<String> = state
-        .inventory()
-        .environments()
-        .filter(|it| it.protection != Protection::Open)
-        .map(|it| format!("{} {}", it.name, it.protection.word()))
+    // In the order of the signs, so that each can be told whose it is.
+    let names = state.overview().environments().iter().filter_map(|name| state.inventory().environment(name));
+    let words: Vec<String> = names
+        .map(|it| match it.protection {
+            Protection::Open => it.name.to_string(),
+            other => format!("{} {}", it.name, other.word()),
+        })
         .collect();
-    pen.at_end(&format!("{} ", protected.join("  ")), theme.dim());
+    pen.at_end(&format!("{} ", words.join("  ")), theme.dim());
 }
 
 /// The first connection that does not work, in words.

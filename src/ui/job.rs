@@ -158,7 +158,14 @@ fn top(canvas: &mut Canvas<'_>, area: Rect, state: &State, screen: &JobScreen) {
     let title = Title {
         crumbs: vec![&screen.key.environment, &screen.key.name, "job"],
         verdict: screen.view.as_ref().map(|view| &view.verdict),
-        warning: screen.view.is_none().then(|| "gone from the cluster".to_owned()),
+        warning: match (&screen.view, &screen.job, &screen.trouble) {
+            (None, ..) => Some("gone from the cluster".to_owned()),
+            (_, Some(_), Some(Fetched::Failed(since, _))) => {
+                Some(format!("as of {} ago", human::age(*since, state.now())))
+            }
+            (_, Some(_), Some(_)) => Some("as last seen".to_owned()),
+            _ => None,
+        },
         ..Title::default()
     };
     title::draw(canvas, area, state, &title);
@@ -166,7 +173,7 @@ fn top(canvas: &mut Canvas<'_>, area: Rect, state: &State, screen: &JobScreen) {
     if let Some(view) = &screen.view {
         hot_line(canvas, area, 2, (state, view));
     }
-    let Some(job) = screen.fetched() else { return };
+    let Some(job) = screen.job.as_ref() else { return };
     canvas.line(area, 3).skip(1).field("id", WORD, theme.dim()).put(&job.id, theme.text()).skip(3).put(
         &format!("up {}   parallelism {}   {}", human::age(job.started_at, state.now()), parallelism(job), job.name),
         theme.dim(),
@@ -197,10 +204,10 @@ fn vertices(canvas: &mut Canvas<'_>, area: Rect, state: &State, screen: &JobScre
         table::draw(canvas, area, &screen.vertices, &cells);
         return;
     }
-    let words = match &screen.job {
+    let words = match &screen.trouble {
         _ if !screen.vertices.filter().is_empty() => "no vertex has this text; esc clears the filter".to_owned(),
+        None if screen.job.is_some() => "vertices are on their way…".to_owned(),
         None => "asking Flink for its vertices…".to_owned(),
-        Some(Fetched::Ready(_)) => "vertices are on their way…".to_owned(),
         Some(missing) => format!("{}; r asks again now", trouble(missing, state.now())),
     };
     why::paragraph(canvas, Rect { y: area.y + 1, height: area.height.saturating_sub(1), ..area }, "", &words);
@@ -211,7 +218,7 @@ fn failures(canvas: &mut Canvas<'_>, area: Rect, state: &State, screen: &JobScre
     if screen.failures.counts().0 > 0 {
         let cells = JobCells { theme, now: state.now(), focused: screen.focus == Focus::Failures };
         table::draw(canvas, area, &screen.failures, &cells);
-    } else if screen.fetched().is_some() {
+    } else if screen.job.as_ref().is_some() {
         let filtered = !screen.failures.filter().is_empty();
         let words =
             if filtered { "no exception has this text; esc clears the filter" } else { "no exceptions in its history" };

@@ -24,7 +24,9 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect, state: &State, screen: &Pipelin
     pods(canvas, list, state, screen);
     let Some(view) = screen.processor() else { return };
     if layout.side > 0 {
-        let side = Rect { x: area.x + list.width + 2, width: layout.side.saturating_sub(3), ..list };
+        let side = Rect { x: area.x + list.width, width: layout.side, ..list };
+        canvas.rule_down(side);
+        let side = Rect { x: side.x + 2, width: side.width.saturating_sub(3), ..side };
         panel(canvas, side, screen);
     } else if layout.detail > 0 {
         let detail = Rect { y: list.y + list.height + 1, height: layout.detail, ..area };

@@ -31,6 +31,7 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect, state: &State, screen: &Pipelin
     let Some(row) = screen.table.selected() else { return };
     if layout.side > 0 {
         let side = Rect { x: area.x + list.width, width: layout.side, ..list };
+        canvas.rule_down(side);
         why::panel(canvas, side, state, row);
     } else if layout.detail > 0 {
         let detail = Rect { y: list.y + list.height + 1, height: layout.detail, ..area };

@@ -60,7 +60,7 @@ pub trait Cells<R: Row> {
 
 /// Draws the headings and the rows on screen.
 pub fn draw<R: Row>(canvas: &mut Canvas<'_>, area: Rect, table: &Table<R>, cells: &impl Cells<R>) {
-    let columns = table.columns(area.width.saturating_sub(2));
+    let columns = table.columns();
     headings(canvas, area, table, &columns);
     for (index, row) in table.visible().enumerate() {
         let Ok(line) = u16::try_from(index + 1) else { return };

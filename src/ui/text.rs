@@ -86,13 +86,13 @@ const fn in_ascii(letter: char) -> &'static str {
 /// Cells that a clean text takes.
 #[must_use]
 pub fn width(text: &str) -> usize {
-    text.width()
+    if text.is_ascii() { text.len() } else { text.width() }
 }
 
 /// The text if it fits, else its beginning with a sign that something is missing.
 #[must_use]
 pub fn cut(text: &str, cells: usize, charset: Charset) -> Cow<'_, str> {
-    if text.width() <= cells {
+    if width(text) <= cells {
         return Cow::Borrowed(text);
     }
     let sign = cut_sign(charset);
@@ -115,7 +115,7 @@ pub fn cut(text: &str, cells: usize, charset: Charset) -> Cow<'_, str> {
 /// The text if it fits, else its end: what tells one pod from the next stands there.
 #[must_use]
 pub fn cut_front(text: &str, cells: usize, charset: Charset) -> Cow<'_, str> {
-    if text.width() <= cells {
+    if width(text) <= cells {
         return Cow::Borrowed(text);
     }
     let mut kept: Vec<char> = Vec::new();
