@@ -280,6 +280,31 @@ async fn a_renewed_token_is_picked_up() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_login_helper_is_run_again_when_its_token_is_refused() {
+    let stub = Stub::start().await;
+    stub.put("pods", pod("a", "orders", "Running"));
+    stub.set(|state| state.token = Some("new".into()));
+    stub.write_login_helper("echo cannot log in >&2; exit 3");
+    let mut run = Run::start(&stub, &[]).await;
+    let down_with = |words: &'static str| {
+        move |inventory: &Inventory| {
+            let link = inventory.link(&"test".into(), Backend::Kubernetes);
+            matches!(link, Link::Down { error, .. } if error.contains(words))
+        }
+    };
+    run.until("failed", down_with("login helper sh failed (exit status: 3): cannot log in")).await;
+    let answer = |token: &str| {
+        format!(
+            r#"echo '{{"apiVersion":"client.authentication.k8s.io/v1","kind":"ExecCredential","status":{{"token":"{token}"}}}}'"#
+        )
+    };
+    stub.write_login_helper(&answer("old"));
+    run.until("refused", down_with("token expired or not valid")).await;
+    stub.write_login_helper(&answer("new"));
+    run.until("live", live(Kind::Pods)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn events_usage_and_roles_come_only_when_asked_for() {
     let stub = Stub::start().await;
     stub.put("pods", pod("a", "orders", "Running"));

@@ -13,6 +13,7 @@ mod link;
 pub mod map;
 pub mod pace;
 mod permissions;
+mod proxy;
 pub mod raw;
 mod session;
 pub mod trouble;

@@ -77,6 +77,19 @@ impl Stub {
         std::fs::write(self.kubeconfig(), text).unwrap();
     }
 
+    /// Makes the kubeconfig's user log in with the output of a shell script.
+    pub fn write_login_helper(&self, script: &str) {
+        std::fs::write(self.folder.path().join("login.sh"), script).unwrap();
+        self.write_kubeconfig("unused");
+        let text = std::fs::read_to_string(self.kubeconfig()).unwrap();
+        let script = self.folder.path().join("login.sh");
+        let exec = format!(
+            "exec: {{apiVersion: client.authentication.k8s.io/v1, interactiveMode: IfAvailable, command: sh, args: ['{}']}}",
+            script.display()
+        );
+        std::fs::write(self.kubeconfig(), text.replace("token: unused", &exec)).unwrap();
+    }
+
     pub fn set(&self, change: impl FnOnce(&mut State)) {
         change(&mut self.state.lock().unwrap());
     }

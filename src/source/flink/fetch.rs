@@ -15,7 +15,7 @@ use tokio::time::timeout;
 use super::decode::{self, DecodeError, JOB_METRICS, Load, VERTEX_METRICS};
 use super::rest::{Base, Miss, Rest};
 use crate::model::interest::{Depth, JobInterest};
-use crate::model::job::{Job, Vertex};
+use crate::model::job::{Job, JobState, Vertex};
 
 /// How long all that is optional may take together.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -87,8 +87,12 @@ async fn essentials(rest: &Rest, interest: &JobInterest) -> Result<(Base, Job), 
 async fn extras(rest: &Rest, base: &Base, job: &mut Job, detailed: bool) {
     let of = |what: String| rest_get(rest, base, format!("/jobs/{}/{what}", job.id));
     let exceptions = async { if detailed { of(format!("exceptions?maxExceptions={EXCEPTIONS}")).await } else { None } };
-    let (checkpoints, restarts, exceptions) =
-        tokio::join!(of("checkpoints".to_owned()), of(format!("metrics?get={JOB_METRICS}")), exceptions);
+    // In a list of jobs only one that does not run says how often it was started again.
+    let restarts = async {
+        let wanted = detailed || job.state != JobState::Running;
+        if wanted { of(format!("metrics?get={JOB_METRICS}")).await } else { None }
+    };
+    let (checkpoints, restarts, exceptions) = tokio::join!(of("checkpoints".to_owned()), restarts, exceptions);
     job.checkpoints = checkpoints.and_then(|body| decode::checkpoints(&body));
     job.restarts = restarts.and_then(|body| decode::restarts(&body));
     job.failures = exceptions.map(|body| decode::failures(&body)).unwrap_or_default();

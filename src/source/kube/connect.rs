@@ -10,7 +10,7 @@ use std::sync::Arc;
 use kube::Config;
 use kube::config::{ExecInteractiveMode, KubeConfigOptions, Kubeconfig, KubeconfigError};
 
-use super::{Cluster, session};
+use super::{Cluster, proxy, session};
 use crate::model::environment::Environment;
 use crate::settings::EnvironmentSettings;
 
@@ -140,11 +140,13 @@ impl Way {
             Some(context) => {
                 let mut kubeconfig = read(&self.files)?;
                 silence_helpers(&mut kubeconfig);
-                resolve(kubeconfig, context).map_err(|error| ConnectError::BadContext {
+                let own_proxy = has_own_proxy(&kubeconfig, context);
+                let config = resolve(kubeconfig, context).map_err(|error| ConnectError::BadContext {
                     context: context.clone(),
                     files: names(&self.files),
                     words: error.to_string(),
-                })?
+                })?;
+                if own_proxy { config } else { without_needless_proxy(config) }
             }
         };
         if let Some(user) = &self.impersonate {
@@ -152,6 +154,25 @@ impl Way {
         }
         Ok(config)
     }
+}
+
+/// Whether the kubeconfig itself names a proxy for the cluster of a context.
+fn has_own_proxy(kubeconfig: &Kubeconfig, context: &str) -> bool {
+    let context = kubeconfig.contexts.iter().find(|named| named.name == context);
+    let Some(cluster) = context.and_then(|named| named.context.as_ref()).map(|context| &context.cluster) else {
+        return false;
+    };
+    let cluster = kubeconfig.clusters.iter().find(|named| named.name == *cluster);
+    cluster.and_then(|named| named.cluster.as_ref()?.proxy_url.as_ref()).is_some_and(|proxy| !proxy.is_empty())
+}
+
+fn without_needless_proxy(mut config: Config) -> Config {
+    let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let exceptions = variable("NO_PROXY").or_else(|| variable("no_proxy")).unwrap_or_default();
+    if proxy::goes_direct(&config.cluster_url, &exceptions) {
+        config.proxy_url = None;
+    }
+    config
 }
 
 /// Login helpers must not read the console's keys nor write over its screen: without this they would

@@ -136,7 +136,7 @@ fn deepest(error: &kube::Error) -> String {
 fn login(error: &AuthError) -> Arc<str> {
     match error {
         AuthError::AuthExecRun { out, cmd } => {
-            let program = cmd.split_whitespace().next().unwrap_or(cmd).trim_matches('"');
+            let program = program(cmd);
             let said = String::from_utf8_lossy(&out.stderr);
             let said = said.lines().rfind(|line| !line.trim().is_empty()).unwrap_or("it said nothing").trim();
             cut(&format!("login helper {program} failed ({}): {said}", out.status))
@@ -149,9 +149,23 @@ fn login(error: &AuthError) -> Arc<str> {
     }
 }
 
+/// The program of a command as Rust writes it, `NAME="value" "program" "argument"`: neither variables, which
+/// may be secret, nor arguments. A quote inside a value is escaped, so one after a space opens the program.
+fn program(command: &str) -> &str {
+    let quoted = command.strip_prefix('"').or_else(|| command.split_once(" \"").map(|(_, rest)| rest));
+    let path = quoted.and_then(|rest| rest.split('"').next()).unwrap_or("in the kubeconfig");
+    path.rsplit('/').next().unwrap_or(path)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_login_helper_is_named_without_its_secrets() {
+        assert_eq!(program(r#"A="x \"y\" z" B="1" "/usr/bin/aws" "eks""#), "aws");
+        assert_eq!(program(r#""kubelogin" "get-token""#), "kubelogin");
+    }
 
     #[test]
     fn statuses_are_sorted() {
