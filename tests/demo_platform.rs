@@ -1,4 +1,5 @@
 //! The demo's platform, seen through the clients that the console uses.
+#![expect(clippy::expect_used, clippy::panic, reason = "a test says what it expected")]
 
 use std::process::Command;
 use std::time::Duration;

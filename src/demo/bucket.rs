@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use ::http::request::Parts;
 use ::http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header};
 use bytes::Bytes;
 use chrono::{DateTime, SecondsFormat, Utc};
@@ -58,8 +59,10 @@ impl Bucket {
         true
     }
 
-    fn answer(&self, method: &Method, path: &str, query: &Query, headers: &HeaderMap, body: Bytes) -> Reply {
-        let path = decode(path.trim_start_matches('/'), false);
+    fn answer(&self, head: &Parts, body: Bytes) -> Reply {
+        let (method, headers) = (&head.method, &head.headers);
+        let query = &Query::parse(head.uri.query());
+        let path = decode(head.uri.path().trim_start_matches('/'), false);
         let (bucket, key) = path.split_once('/').unwrap_or((&path, ""));
         if bucket != self.name {
             return error(StatusCode::NOT_FOUND, "NoSuchBucket", "The specified bucket does not exist");
@@ -182,8 +185,7 @@ impl Serve for Bucket {
             let Some(body) = http::read(body).await else {
                 return error(StatusCode::BAD_REQUEST, "IncompleteBody", "The request body cannot be read");
             };
-            let query = Query::parse(head.uri.query());
-            self.answer(&head.method, head.uri.path(), &query, &head.headers, body)
+            self.answer(&head, body)
         })
     }
 }

@@ -67,7 +67,6 @@ fn read(cluster: &Cluster, parts: &[&str], request: &RestRequest<'_>) -> Answer 
         ["config"] => Some(cluster::config(cluster)),
         ["jobmanager", "config"] => Some(cluster::configuration(cluster)),
         ["jobmanager", "metrics"] => Some(metrics::job_manager(cluster, &request.query)),
-        ["jobmanager", "stdout"] => None,
         ["taskmanagers"] => Some(cluster::task_managers(cluster)),
         ["taskmanagers", "metrics"] => Some(metrics::task_managers(cluster, &request.query)),
         ["taskmanagers", id] => cluster::task_manager(cluster, id),

@@ -49,7 +49,8 @@ impl Listener {
 
     /// Closes the port and every connection, in the middle of whatever they were saying.
     pub(crate) fn kill(&self) {
-        if let Some(token) = self.running.lock().unwrap_or_else(PoisonError::into_inner).take() {
+        let token = self.running.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(token) = token {
             token.cancel();
         }
     }

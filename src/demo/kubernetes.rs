@@ -99,13 +99,8 @@ impl ApiServer {
             return review::answer(&call.path, user, &body).unwrap_or_else(|| Err(Refusal::no_such_path()));
         }
         let target = request::target(&call.path).ok_or_else(Refusal::no_such_path)?;
-        self.authorize(user, &target, call)?;
+        authorize(user, &target, call)?;
         self.dispatch(&target, call)
-    }
-
-    fn authorize(&self, user: User, target: &Target, call: &Call) -> Result<(), Refusal> {
-        let wish = target.attributes(&call.method, &call.query);
-        if user.may(&wish) { Ok(()) } else { Err(user.refusal(&wish, target.resource)) }
     }
 
     fn dispatch(&self, target: &Target, call: &Call) -> Result<Reply, Refusal> {
@@ -136,4 +131,9 @@ impl ApiServer {
             _ => Err(Refusal::not_allowed()),
         }
     }
+}
+
+fn authorize(user: User, target: &Target, call: &Call) -> Result<(), Refusal> {
+    let wish = target.attributes(&call.method, &call.query);
+    if user.may(&wish) { Ok(()) } else { Err(user.refusal(&wish, target.resource)) }
 }

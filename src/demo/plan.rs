@@ -16,7 +16,7 @@ pub(crate) enum Runtime {
     Native,
     /// `FlinkDeployment`, standalone mode: TaskManagers in a Deployment.
     OperatorStandalone,
-    /// JobManager Deployment, TaskManager StatefulSet and ConfigMap, without an operator.
+    /// JobManager Deployment, TaskManager StatefulSet and config map, without an operator.
     Manifests,
 }
 

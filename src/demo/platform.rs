@@ -125,7 +125,7 @@ impl Platform {
     /// An environment, to disturb it.
     #[must_use]
     pub fn environment(&self, name: &str) -> Option<Handle> {
-        self.handles.iter().find(|running| running.environment.name == name).map(|running| Handle::new(running))
+        self.handles.iter().find(|running| running.environment.name == name).map(Handle::new)
     }
 
     /// Stops everything and removes the files.

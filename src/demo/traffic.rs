@@ -55,7 +55,8 @@ pub(crate) struct Traffic {
     read: BTreeMap<(String, String, u32), f64>,
     /// Member counts as last announced.
     announced: BTreeMap<String, usize>,
-    traffic: f64,
+    /// Traffic against production.
+    scale: f64,
 }
 
 impl Traffic {
@@ -75,7 +76,7 @@ impl Traffic {
         for (topic, partitions) in &topics {
             broker.create_topic(topic, *partitions);
         }
-        let traffic = match environment.name.as_str() {
+        let scale = match environment.name.as_str() {
             "prd" => 1.0,
             "e2e" => 0.2,
             _ => 0.05,
@@ -88,7 +89,7 @@ impl Traffic {
             carry: BTreeMap::new(),
             read: BTreeMap::new(),
             announced: BTreeMap::new(),
-            traffic,
+            scale,
         }
     }
 
@@ -110,7 +111,7 @@ impl Traffic {
         let mut due: BTreeMap<String, f64> = BTreeMap::new();
         for (topic, rate) in SOURCES {
             if self.topics.contains_key(topic) {
-                *due.entry(topic.to_owned()).or_default() += rate * self.traffic;
+                *due.entry(topic.to_owned()).or_default() += rate * self.scale;
             }
         }
         let mut burst = Vec::new();
@@ -196,7 +197,8 @@ impl Traffic {
                 let share = flow.capacity * seconds / f64::from(partitions);
                 // The newest records are in flight, and a backlog is worked off faster than the ordinary day's rate.
                 let behind = (end - *read).max(0.0);
-                let step = (share * 1.5 + behind * seconds * 0.04).min(behind - share.min(behind) * 0.6);
+                let in_flight = share.min(behind) * 0.6;
+                let step = share.mul_add(1.5, behind * seconds * 0.04).min(behind - in_flight);
                 if flow.capacity > 0.0 {
                     *read += step.max(0.0);
                 }

@@ -137,7 +137,7 @@ impl Memory {
     #[expect(clippy::cast_precision_loss, reason = "sizes for the screen")]
     pub(super) fn of(cluster: &Cluster) -> Self {
         let process = cluster.plan.memory_bytes as f64;
-        let flink = (process * 0.9 - 268_435_456.0).max(process * 0.4);
+        let flink = process.mul_add(0.9, -268_435_456.0).max(process * 0.4);
         let (managed, network) = (flink * 0.4, flink * 0.1);
         Self { process, flink, heap: flink - managed - network - 268_435_456.0_f64.min(flink * 0.2), managed, network }
     }

@@ -43,9 +43,7 @@ fn groups() -> Vec<Value> {
             seen.push((resource.group, resource.version));
         }
     }
-    for served in [("authorization.k8s.io", "v1")] {
-        seen.push(served);
-    }
+    seen.push(("authorization.k8s.io", "v1"));
     seen.into_iter()
         .map(|(group, version)| {
             let version = json!({"groupVersion": format!("{group}/{version}"), "version": version});

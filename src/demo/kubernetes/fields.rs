@@ -183,32 +183,32 @@ pub(crate) struct Applier<'a> {
 }
 
 /// The object after a server-side apply, or the conflicts.
-pub(crate) fn apply(old: &Value, applied: &Value, resource: &Resource, applier: Applier<'_>) -> Result<Value, Refusal> {
-    let wanted = leaves(applied);
+pub(crate) fn apply(old: &Value, applied: &Value, resource: &Resource, by: Applier<'_>) -> Result<Value, Refusal> {
+    let owned_now = leaves(applied);
     let mut entries: Vec<Value> =
         old.pointer("/metadata/managedFields").and_then(Value::as_array).cloned().unwrap_or_default();
-    let is_mine = |entry: &Value| entry["manager"] == applier.manager && entry["operation"] == "Apply";
+    let is_mine = |entry: &Value| entry["manager"] == by.manager && entry["operation"] == "Apply";
     let mut others = Fields::new();
     let mut conflicts = Vec::new();
     for entry in entries.iter_mut().filter(|entry| !is_mine(entry)) {
         let mut owned = from_fields_v1(&entry["fieldsV1"]);
         let taken: Vec<FieldPath> =
-            wanted.intersection(&owned).filter(|path| at(old, path) != at(applied, path)).cloned().collect();
+            owned_now.intersection(&owned).filter(|path| at(old, path) != at(applied, path)).cloned().collect();
         for path in taken {
             conflicts.push((entry["manager"].clone(), entry["apiVersion"].clone(), path.clone()));
             owned.remove(&path);
         }
-        if applier.force {
+        if by.force {
             entry["fieldsV1"] = to_fields_v1(&owned);
         }
         others.extend(owned);
     }
-    if !conflicts.is_empty() && !applier.force {
+    if !conflicts.is_empty() && !by.force {
         return Err(conflict(&conflicts));
     }
     let mine = entries.iter().find(|entry| is_mine(entry)).map(|entry| from_fields_v1(&entry["fieldsV1"]));
     let mut new = old.clone();
-    for path in mine.unwrap_or_default().difference(&wanted).filter(|path| !others.contains(*path)) {
+    for path in mine.unwrap_or_default().difference(&owned_now).filter(|path| !others.contains(*path)) {
         remove_at(&mut new, path);
     }
     let mut content = applied.clone();
@@ -218,7 +218,7 @@ pub(crate) fn apply(old: &Value, applied: &Value, resource: &Resource, applier: 
     }
     merge(&mut new, &content);
     entries.retain(|entry| !is_mine(entry));
-    entries.insert(0, self::entry(applier.manager, "Apply", &resource.api_version(), &wanted));
+    entries.insert(0, entry(by.manager, "Apply", &resource.api_version(), &owned_now));
     if let Some(metadata) = metadata_of(&mut new) {
         metadata.insert("managedFields".to_owned(), Value::Array(entries));
     }

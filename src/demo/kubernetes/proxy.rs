@@ -22,7 +22,7 @@ pub(crate) fn forward(environment: &Environment, target: &Target, call: &Call) -
         .iter()
         .find(|candidate| match port {
             "" => ports.len() == 1,
-            port => candidate["name"] == port || candidate["port"].to_string() == port,
+            port => candidate["name"] == port || candidate["port"].as_u64() == port.parse().ok(),
         })
         .and_then(|found| found["port"].as_u64())
         .ok_or_else(|| Refusal::unavailable(format!("no service port {port:?} found for service {service:?}")))?;

@@ -36,7 +36,7 @@ impl View {
         match self {
             Self::Whole => object.text.clone(),
             Self::Metadata => Bytes::from(metadata_only(&object.value()).to_string()),
-            Self::EventsV1 => Bytes::from(event_v1(object.value()).to_string()),
+            Self::EventsV1 => Bytes::from(event_v1(&object.value()).to_string()),
         }
     }
 }
@@ -49,7 +49,7 @@ fn metadata_only(object: &Value) -> Value {
     })
 }
 
-fn event_v1(core: Value) -> Value {
+fn event_v1(core: &Value) -> Value {
     let field = |name: &str| core.get(name).cloned().unwrap_or_default();
     json!({
         "kind": "Event",
@@ -139,7 +139,7 @@ fn token(revision: u64, last: &Key) -> String {
     format!("{revision}.{}.{}", last.namespace, last.name)
 }
 
-#[expect(clippy::type_complexity, reason = "a revision and the last key of the page before")]
+/// The revision that a listing shows, and the last key of the page before.
 fn read_token(token: &str) -> Option<(u64, Option<(String, String)>)> {
     let (revision, key) = token.split_once('.')?;
     let (namespace, name) = key.split_once('.')?;

@@ -93,7 +93,6 @@ impl Target {
     fn verb(&self, method: &Method, query: &Query) -> &'static str {
         match (method.as_str(), self.name.is_some()) {
             ("GET" | "HEAD", _) if query.is_set("watch") => "watch",
-            ("GET" | "HEAD", true) => "get",
             ("GET" | "HEAD", false) => "list",
             ("POST", _) => "create",
             ("PUT", _) => "update",

@@ -50,14 +50,14 @@ pub(crate) fn watch(
             "ListOptions.meta.k8s.io \"\" is invalid: resourceVersionMatch: Forbidden: resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided",
         ));
     }
-    let mut selector = selector(query)?;
-    if let Some(name) = target.name.as_deref() {
-        selector = Selector::parse(query.text("labelSelector"), &format!("metadata.name={name}"))
-            .map_err(Refusal::bad_request)?;
-    }
+    let selector = match target.name.as_deref() {
+        None => selector(query)?,
+        Some(name) => Selector::parse(query.text("labelSelector"), &format!("metadata.name={name}"))
+            .map_err(Refusal::bad_request)?,
+    };
     let from = query.text("resourceVersion");
-    let cursor = if from.is_empty() || from == "0" { None } else { Some(from) };
-    let cursor = cursor
+    let cursor = Some(from)
+        .filter(|from| !from.is_empty() && *from != "0")
         .map(|text| text.parse::<u64>().map_err(|_| Refusal::bad_request(format!("invalid resource version {text:?}"))))
         .transpose()?;
     let now = Instant::now();

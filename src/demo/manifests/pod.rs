@@ -39,7 +39,7 @@ pub(crate) fn object(plan: &ClusterPlan, pod: &Pod, owner: Option<&Value>, node:
         labels
             .insert("controller-revision-hash".to_owned(), json!(format!("{}-{:08x}", plan.name, pod.template >> 32)));
     } else if !(plan.runtime == Runtime::Native && pod.role == Role::TaskManager) {
-        labels.insert("pod-template-hash".to_owned(), json!(template_hash(pod.template)));
+        labels.insert("pod-template-hash".to_owned(), json!(pod.hash));
     }
     let mut metadata = json!({
         "name": pod.name,
@@ -66,7 +66,7 @@ pub(crate) fn object(plan: &ClusterPlan, pod: &Pod, owner: Option<&Value>, node:
     with_managers(object, &[(maker, "Update", "spec"), ("kubelet", "Update", "status")])
 }
 
-/// The hash that a ReplicaSet and its pods share in their names.
+/// The hash that a `ReplicaSet` and its pods share in their names.
 pub(crate) fn template_hash(template: u64) -> String {
     dice::Dice::new(template).suffix(10)
 }
@@ -258,7 +258,7 @@ fn container_status(plan: &ClusterPlan, pod: &Pod) -> Value {
     let mut status = json!({
         "name": container_name(plan),
         "image": image,
-        "imageID": format!("docker.intuit.example/data-processing@sha256:{}{}", dice::identifier(&[&"1"]), dice::identifier(&[&"2"])),
+        "imageID": format!("docker.intuit.example/data-processing@sha256:{}{}", dice::identifier(&[&image, "1"]), dice::identifier(&[&image, "2"])),
         "ready": pod.phase == Phase::Ready,
         "started": matches!(pod.phase, Phase::Starting | Phase::Ready),
         "restartCount": pod.restarts,

@@ -1,4 +1,4 @@
-//! Deployments, StatefulSets and ReplicaSets.
+//! Deployments, `StatefulSet`s and `ReplicaSet`s.
 
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
@@ -42,10 +42,8 @@ fn template(plan: &ClusterPlan, role: Role) -> Value {
 }
 
 fn metadata(plan: &ClusterPlan, name: &str, owner: Option<&Value>, created: DateTime<Utc>) -> Value {
-    let mut annotations = Map::new();
-    if plan.runtime == Runtime::Manifests {
-        annotations = notes(plan, plan.jobs.first());
-    }
+    let is_owner = plan.runtime == Runtime::Manifests;
+    let annotations = if is_owner { notes(plan, plan.jobs.first()) } else { Map::new() };
     let mut metadata = json!({
         "name": name,
         "namespace": plan.namespace,

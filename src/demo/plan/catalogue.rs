@@ -223,14 +223,17 @@ fn sessionization(scale: &Scale, task_managers: u32) -> ClusterPlan {
     row.plan(scale)
 }
 
-fn expert_matching(scale: &Scale) -> Vec<ClusterPlan> {
-    let facts = |revision| Facts {
+fn expert_facts(revision: u32) -> Facts {
+    Facts {
         revision,
         offset_version: 1,
         artifact: EXPERT_ARTIFACT.to_owned(),
         team: "Expert Network".to_owned(),
         manager: "argocd-controller".to_owned(),
-    };
+    }
+}
+
+fn expert_matching(scale: &Scale) -> Vec<ClusterPlan> {
     let base = |name: &'static str, task_managers: u32, revision: u32| Row {
         namespace: "data-processing-expert",
         name,
@@ -242,7 +245,7 @@ fn expert_matching(scale: &Scale) -> Vec<ClusterPlan> {
         cpu: 4,
         memory_gib: 4,
         age_minutes: 5 * DAYS + 6 * 60,
-        facts: facts(revision),
+        facts: expert_facts(revision),
         inputs: &["clickstream"],
         outputs: &["experts.v1"],
         vertices: DATA_API,
@@ -372,7 +375,7 @@ fn sandbox(scale: &Scale) -> ClusterPlan {
     "sandbox".clone_into(&mut plan.pipeline);
     plan.slots = 2;
     plan.age_minutes = 47 * DAYS;
-    plan.service_account = "sandbox-sa".to_owned();
+    "sandbox-sa".clone_into(&mut plan.service_account);
     plan.image = format!("docker.intuit.example/data-processing/flink:{}", plan.flink);
     plan.facts = Facts {
         revision: 2,

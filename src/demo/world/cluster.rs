@@ -12,7 +12,7 @@ use crate::demo::environment::Notice;
 use crate::demo::kubernetes::resources::{DEPLOYMENTS, FLINK_DEPLOYMENTS, PODS, Resource, STATEFUL_SETS};
 use crate::demo::kubernetes::store::{Key, Stored};
 use crate::demo::logs::{Entry, Line};
-use crate::demo::manifests::pod::size;
+use crate::demo::manifests::pod::{size, template_hash};
 use crate::demo::plan::{ClusterPlan, Runtime};
 use crate::model::pod::Role;
 
@@ -54,6 +54,8 @@ pub(crate) struct Cluster {
     /// Index of the next native TaskManager.
     pub(crate) next_index: u32,
     pub(crate) savepoint: Option<String>,
+    /// The JobManager's template on the first day.
+    pub(super) first_template: u64,
     pub(crate) owners_gone: bool,
     /// The spec that the operator noted down as acted upon.
     pub(crate) reconciled: Option<String>,
@@ -79,6 +81,7 @@ impl Cluster {
             attempt: 1,
             next_index: 1,
             savepoint: None,
+            first_template: 0,
             owners_gone: false,
             reconciled: None,
             stable: None,
@@ -95,6 +98,12 @@ impl Cluster {
         let mut cluster = Self::new(plan, (0, 0), now);
         cluster.operation = Operation::Starting(now);
         Some(cluster)
+    }
+
+    /// The part of names that tells templates apart; the talk's status page shows one of them.
+    pub(crate) fn hash_of(&self, template: u64) -> String {
+        let famous = self.plan.name == "sessionization" && self.plan.job_manager_restarts > 0;
+        if famous && template == self.first_template { "7548bc9df5".to_owned() } else { template_hash(template) }
     }
 
     pub(crate) fn owner_key(&self) -> Key {
@@ -201,7 +210,8 @@ impl Cluster {
     }
 
     /// Emits an event about one of its pods.
-    pub(crate) fn notify_pod(&self, moment: &Moment<'_>, pod: &str, warning: bool, reason: &str, message: &str) {
+    pub(crate) fn notify_pod(&self, moment: &Moment<'_>, pod: &str, reason: &str, message: &str) {
+        let warning = matches!(reason, "OOMKilling" | "FailedScheduling" | "BackOff" | "Unhealthy");
         let component = match reason {
             "Scheduled" | "FailedScheduling" => "default-scheduler",
             _ => "kubelet",
@@ -255,7 +265,6 @@ impl Cluster {
             self.notify_pod(
                 moment,
                 &pod.name,
-                true,
                 "OOMKilling",
                 &format!("Memory cgroup out of memory: Killed process 7 (java) in pod {}", pod.name),
             );

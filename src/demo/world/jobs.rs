@@ -76,11 +76,8 @@ impl Cluster {
     fn step_job(&self, moment: &Moment<'_>, job: &mut Job, has_slots: bool, suspended: bool) {
         let passed = |seconds| moment.environment.passed(job.since, moment.now, seconds);
         match job.state {
-            _ if suspended => {
-                if job.state != JobState::Suspended {
-                    self.change(moment, job, JobState::Suspended);
-                }
-            }
+            JobState::Suspended if suspended => {}
+            _ if suspended => self.change(moment, job, JobState::Suspended),
             JobState::Suspended | JobState::Reconciling => job.enter(JobState::Initializing, moment.now),
             JobState::Initializing if passed(2) => self.change(moment, job, JobState::Created),
             JobState::Created if passed(2) && has_slots => self.change(moment, job, JobState::Running),

@@ -8,13 +8,13 @@ use super::job::Job;
 use crate::demo::kubernetes::resources::{
     CONFIG_MAPS, DEPLOYMENTS, FLINK_SESSION_JOBS, REPLICA_SETS, Resource, SERVICES,
 };
-use crate::demo::manifests::{flink, place, pod::template_hash, workload};
+use crate::demo::manifests::{flink, place, workload};
 use crate::demo::plan::Runtime;
 use crate::model::job::JobState;
 use crate::model::pod::Role;
 
 impl Cluster {
-    pub(super) fn operate(&mut self, moment: &mut Moment<'_>) {
+    pub(super) fn operate(&mut self, moment: &Moment<'_>) {
         if self.owners_gone {
             self.plan.stopped = true;
             self.plan.task_managers = 0;
@@ -108,14 +108,14 @@ impl Cluster {
         let deployment = workload::deployment(&self.plan, Role::JobManager, owner.as_ref(), created);
         self.create(moment, &DEPLOYMENTS, deployment);
         let deployment = store.value(&self.key(&DEPLOYMENTS, &self.plan.name)).unwrap_or_default();
-        let hash = template_hash(self.templates.0);
+        let hash = self.hash_of(self.templates.0);
         self.create(moment, &REPLICA_SETS, workload::replica_set(&self.plan, Role::JobManager, &deployment, &hash));
         if self.plan.runtime == Runtime::OperatorStandalone {
             let workers = workload::deployment(&self.plan, Role::TaskManager, owner.as_ref(), created);
             self.create(moment, &DEPLOYMENTS, workers);
             let name = self.plan.task_manager_workload().unwrap_or_default();
             let workers = store.value(&self.key(&DEPLOYMENTS, &name)).unwrap_or_default();
-            let hash = template_hash(self.templates.1);
+            let hash = self.hash_of(self.templates.1);
             self.create(moment, &REPLICA_SETS, workload::replica_set(&self.plan, Role::TaskManager, &workers, &hash));
         }
         for service in place::services(&self.plan, Some(&deployment), created) {
@@ -134,13 +134,13 @@ impl Cluster {
         let store = &moment.environment.store;
         let mut keys = vec![
             self.key(&DEPLOYMENTS, &self.plan.name),
-            self.key(&REPLICA_SETS, &format!("{}-{}", self.plan.name, template_hash(self.templates.0))),
+            self.key(&REPLICA_SETS, &format!("{}-{}", self.plan.name, self.hash_of(self.templates.0))),
             self.key(&CONFIG_MAPS, &place::config_map_name(&self.plan)),
             self.key(&SERVICES, &place::rest_service_name(&self.plan)),
             self.key(&SERVICES, &self.plan.name),
         ];
         if let Some(workers) = self.plan.task_manager_workload() {
-            keys.push(self.key(&REPLICA_SETS, &format!("{workers}-{}", template_hash(self.templates.1))));
+            keys.push(self.key(&REPLICA_SETS, &format!("{workers}-{}", self.hash_of(self.templates.1))));
             keys.push(self.key(&DEPLOYMENTS, &workers));
         }
         if self.owners_gone {

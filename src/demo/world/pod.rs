@@ -29,6 +29,14 @@ pub(crate) struct Ended {
     pub(crate) finished_at: DateTime<Utc>,
 }
 
+/// What a pod is to be, before it is born.
+#[derive(Debug, Clone)]
+pub(crate) struct Wanted {
+    pub(crate) name: String,
+    pub(crate) role: Role,
+    pub(crate) ordinal: u32,
+}
+
 #[derive(Debug, Clone)]
 pub(crate) struct Pod {
     pub(crate) name: String,
@@ -36,6 +44,8 @@ pub(crate) struct Pod {
     pub(crate) ordinal: u32,
     /// Hash of the template that it was made from.
     pub(crate) template: u64,
+    /// The same for people: what a `ReplicaSet` puts into names and labels.
+    pub(crate) hash: String,
     pub(crate) phase: Phase,
     /// When it entered the phase.
     pub(crate) since: DateTime<Utc>,

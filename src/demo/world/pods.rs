@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
 use super::cluster::{Cluster, Operation};
-use super::pod::{Phase, Pod};
+use super::pod::{Phase, Pod, Wanted};
 use super::{Moment, words};
 use crate::demo::dice::{self, Dice};
 use crate::demo::kubernetes::resources::{DEPLOYMENTS, PODS, REPLICA_SETS, STATEFUL_SETS};
@@ -60,7 +60,6 @@ impl Cluster {
             self.notify_pod(
                 moment,
                 name,
-                false,
                 "Killing",
                 &format!("Stopping container {}", manifest::container_name(&self.plan)),
             );
@@ -118,8 +117,8 @@ impl Cluster {
             if self.leaving.iter().any(|(pod, _)| pod.role == Role::JobManager) {
                 return;
             }
-            let name = format!("{}-{}-{}", self.plan.name, manifest::template_hash(self.templates.0), dice.suffix(5));
-            self.add(moment, name, Role::JobManager, 0, dice);
+            let name = format!("{}-{}-{}", self.plan.name, self.hash_of(self.templates.0), dice.suffix(5));
+            self.add(moment, Wanted { name, role: Role::JobManager, ordinal: 0 }, dice);
         }
         if self.plan.runtime == Runtime::Native && !self.job_manager_is_ready() {
             return;
@@ -134,7 +133,7 @@ impl Cluster {
             if self.leaving.iter().any(|(pod, _)| pod.name == name) {
                 continue;
             }
-            self.add(moment, name, Role::TaskManager, ordinal, dice);
+            self.add(moment, Wanted { name, role: Role::TaskManager, ordinal }, dice);
         }
     }
 
@@ -146,28 +145,31 @@ impl Cluster {
                 format!("{}-taskmanager-{}-{index}", self.plan.name, self.attempt)
             }
             Runtime::OperatorStandalone => {
-                let hash = manifest::template_hash(self.templates.1);
+                let hash = self.hash_of(self.templates.1);
                 format!("{}-taskmanager-{hash}-{}", self.plan.name, dice.suffix(5))
             }
             Runtime::Manifests => format!("{}-{ordinal}", self.plan.name),
         }
     }
 
-    fn add(&mut self, moment: &Moment<'_>, name: String, role: Role, ordinal: u32, dice: &mut Dice) {
-        let pod = self.new_pod(name, role, ordinal, moment.now, dice);
+    fn add(&mut self, moment: &Moment<'_>, wanted: Wanted, dice: &mut Dice) {
+        let pod = self.new_pod(wanted, moment.now, dice);
         moment.environment.logs.reopen(&self.plan.namespace, &pod.name);
         self.publish(moment, &pod);
         self.pods.push(pod);
     }
 
-    pub(super) fn new_pod(&self, name: String, role: Role, ordinal: u32, now: DateTime<Utc>, dice: &mut Dice) -> Pod {
+    pub(super) fn new_pod(&self, wanted: Wanted, now: DateTime<Utc>, dice: &mut Dice) -> Pod {
+        let Wanted { name, role, ordinal } = wanted;
+        let template = if role == Role::JobManager { self.templates.0 } else { self.templates.1 };
         let (third, fourth) = (dice.below(250), dice.below(250) + 2);
         let block = dice::stable(&[&self.plan.namespace]) % 40 + 100;
         Pod {
             name,
             role,
             ordinal,
-            template: if role == Role::JobManager { self.templates.0 } else { self.templates.1 },
+            template,
+            hash: self.hash_of(template),
             phase: Phase::Pending,
             since: now,
             created: now,
@@ -193,8 +195,7 @@ impl Cluster {
                 } else {
                     self.plan.task_manager_workload()
                 };
-                let hash = manifest::template_hash(pod.template);
-                self.key(&REPLICA_SETS, &format!("{}-{hash}", workload.unwrap_or_default()))
+                self.key(&REPLICA_SETS, &format!("{}-{}", workload.unwrap_or_default(), pod.hash))
             }
         };
         let owner = store.value(&owner_key);
@@ -251,7 +252,7 @@ impl Cluster {
             if moment.environment.passed(pod.since, moment.now, 2)
                 && !moment.environment.passed(pod.since, moment.now, 4)
             {
-                self.notify_pod(moment, &pod.name, true, "FailedScheduling", message);
+                self.notify_pod(moment, &pod.name, "FailedScheduling", message);
             }
             return false;
         }
@@ -268,12 +269,12 @@ impl Cluster {
         match pod.phase {
             Phase::Creating => {
                 let message = format!("Successfully assigned {}/{} to {node}", self.plan.namespace, pod.name);
-                self.notify_pod(moment, &pod.name, false, "Scheduled", &message);
+                self.notify_pod(moment, &pod.name, "Scheduled", &message);
                 let message = format!("Pulling image \"{}\"", self.plan.image);
-                self.notify_pod(moment, &pod.name, false, "Pulling", &message);
+                self.notify_pod(moment, &pod.name, "Pulling", &message);
             }
             Phase::Starting => {
-                self.notify_pod(moment, &pod.name, false, "Started", &format!("Started container {container}"));
+                self.notify_pod(moment, &pod.name, "Started", &format!("Started container {container}"));
                 words::start(self, moment, pod);
             }
             Phase::Ready if pod.role == Role::TaskManager => {

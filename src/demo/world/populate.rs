@@ -6,7 +6,7 @@ use super::World;
 use super::cluster::{Cluster, Operation};
 use super::derive::{self, Owners};
 use super::job::Job;
-use super::pod::{Ended, Phase, Pod};
+use super::pod::{Ended, Phase, Pod, Wanted};
 use super::{Moment, words};
 use crate::demo::dice::{self, Dice};
 use crate::demo::environment::Environment;
@@ -14,7 +14,7 @@ use crate::demo::kubernetes::resources::{
     CONFIG_MAPS, DEPLOYMENTS, FLINK_DEPLOYMENTS, FLINK_SESSION_JOBS, NAMESPACES, NODES, REPLICA_SETS, RESOURCE_QUOTAS,
     SERVICE_ACCOUNTS, SERVICES, STATEFUL_SETS,
 };
-use crate::demo::manifests::{flink, place, pod as manifest, workload};
+use crate::demo::manifests::{flink, place, workload};
 use crate::demo::plan::{self, ClusterPlan, Runtime};
 use crate::model::job::JobState;
 use crate::model::pod::Role;
@@ -23,7 +23,7 @@ impl World {
     pub(crate) fn populate(&mut self, environment: &Environment, now: DateTime<Utc>) {
         let moment = Moment { environment, now, seconds: 0.0, free_cpu: i64::MAX };
         let long_ago = now - TimeDelta::days(212);
-        let mut put = |resource, object| {
+        let put = |resource, object| {
             if environment.store.create(resource, object).is_err() {
                 tracing::trace!("demo object is shared by several clusters");
             }
@@ -99,6 +99,7 @@ impl Cluster {
         self.plan = self.wanted.clone();
         self.wanted_templates = derive::templates(&self.plan, &owners);
         self.templates = self.wanted_templates;
+        self.first_template = self.templates.0;
         if self.has_operator() {
             self.reconciled = Some(flink::reconciled(&owner, false));
             self.stable.clone_from(&self.reconciled);
@@ -118,13 +119,11 @@ impl Cluster {
     fn settle_pods(&mut self, moment: &Moment<'_>, created: DateTime<Utc>, dice: &mut Dice) {
         self.settle_replica_sets(moment);
         // As in the talk, where this very pod is on the status page.
-        let suffix = if self.plan.name == "sessionization" {
-            "7548bc9df5-bc5zk".to_owned()
-        } else {
-            format!("{}-{}", manifest::template_hash(self.templates.0), dice.suffix(5))
-        };
-        let name = format!("{}-{suffix}", self.plan.name);
-        let mut manager = self.settled_pod(name, Role::JobManager, 0, created, dice);
+        let famous = self.plan.name == "sessionization" && self.plan.job_manager_restarts > 0;
+        let suffix = if famous { "bc5zk".to_owned() } else { dice.suffix(5) };
+        let name = format!("{}-{}-{suffix}", self.plan.name, self.hash_of(self.templates.0));
+        let wanted = Wanted { name, role: Role::JobManager, ordinal: 0 };
+        let mut manager = self.settled_pod(wanted, created, dice);
         manager.restarts = self.plan.job_manager_restarts;
         if manager.restarts > 0 {
             let ended = created + TimeDelta::hours(31);
@@ -136,7 +135,7 @@ impl Cluster {
         for ordinal in 0..self.plan.task_managers {
             let name = self.task_manager_name(ordinal, dice);
             let created = created + TimeDelta::seconds(i64::from(ordinal >= 10));
-            let pod = self.settled_pod(name, Role::TaskManager, ordinal, created, dice);
+            let pod = self.settled_pod(Wanted { name, role: Role::TaskManager, ordinal }, created, dice);
             self.settle(moment, pod);
         }
     }
@@ -147,12 +146,12 @@ impl Cluster {
         }
         let store = &moment.environment.store;
         let deployment = store.value(&self.key(&DEPLOYMENTS, &self.plan.name)).unwrap_or_default();
-        let hash = manifest::template_hash(self.templates.0);
+        let hash = self.hash_of(self.templates.0);
         self.create(moment, &REPLICA_SETS, workload::replica_set(&self.plan, Role::JobManager, &deployment, &hash));
     }
 
-    fn settled_pod(&self, name: String, role: Role, ordinal: u32, created: DateTime<Utc>, dice: &mut Dice) -> Pod {
-        let mut pod = self.new_pod(name, role, ordinal, created, dice);
+    fn settled_pod(&self, wanted: Wanted, created: DateTime<Utc>, dice: &mut Dice) -> Pod {
+        let mut pod = self.new_pod(wanted, created, dice);
         let nodes = plan::nodes("prd").len() as u64;
         pod.node = usize::try_from(dice::stable(&[&pod.name]) % nodes).ok();
         pod.phase = Phase::Ready;

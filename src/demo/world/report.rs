@@ -145,7 +145,7 @@ impl Cluster {
         status
     }
 
-    fn report_session_jobs(&mut self, moment: &Moment<'_>) {
+    fn report_session_jobs(&self, moment: &Moment<'_>) {
         let reports: Vec<(String, Value)> = self
             .jobs
             .iter()

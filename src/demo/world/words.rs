@@ -203,7 +203,7 @@ pub(crate) fn history(cluster: &Cluster, moment: &Moment<'_>, dice: &mut Dice) {
             );
             cluster.log_job_manager(&then, "org.apache.flink.runtime.checkpoint.CheckpointCoordinator", &message);
             for pod in cluster.task_managers() {
-                for part in 0..dice.below(3) + 1 {
+                for part in 0..=dice.below(3) {
                     let seconds = i64::try_from(part * 20 + dice.below(19)).unwrap_or(0);
                     let moment = Moment { now: now + TimeDelta::seconds(seconds), ..then };
                     chat(cluster, &moment, job, pod, dice);
