@@ -246,7 +246,11 @@ fn checkpoints(job: &Job, now: Time) -> Option<Finding> {
         || "none has completed".to_owned(),
         |last| format!("the last good one is {} old", human::age(last.completed_at, now)),
     );
-    let text = format!("{} checkpoints failed in a row, {last}: {message}", checkpoints.failed_in_a_row);
+    let failed = match checkpoints.failed_in_a_row {
+        1 => "a checkpoint failed".to_owned(),
+        number => format!("{number} checkpoints failed in a row"),
+    };
+    let text = format!("{failed}, {last}: {message}");
     Some(
         Finding::new(Condition::Degraded, text)
             .since(checkpoints.last.as_ref().map(|last| last.completed_at).or(Some(*at))),
