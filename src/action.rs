@@ -200,7 +200,7 @@ pub struct Definition {
     pub action: Action,
     /// Its name in the palette and, later, in the settings.
     pub name: &'static str,
-    /// Keys as [`crate::keymap::Chord::parse`] reads them; the first is the one that hints show.
+    /// Keys as the key map reads them, such as `ctrl-d`; the first is the one that hints show.
     pub keys: &'static [&'static str],
     /// What it does, for the help.
     pub help: &'static str,
@@ -412,42 +412,4 @@ const fn link(number: u8, name: &'static str, keys: &'static [&'static str]) -> 
 /// The definitions that work in a place.
 pub fn definitions(place: Place) -> impl Iterator<Item = &'static Definition> {
     ACTIONS.iter().filter(move |definition| definition.places.contains(&place))
-}
-
-#[cfg(test)]
-mod tests {
-    use std::collections::HashSet;
-
-    use super::*;
-    use crate::keymap::Chord;
-
-    #[test]
-    fn every_action_has_a_key_and_a_help() {
-        for definition in ACTIONS {
-            assert!(!definition.keys.is_empty(), "{} has no key", definition.name);
-            let follows = matches!(definition.action, Action::ShowLink(number) if number > 1);
-            assert!(follows || !definition.help.is_empty(), "{} has no help", definition.name);
-            for key in definition.keys {
-                assert!(Chord::parse(key).is_some(), "{}: {key} is no key", definition.name);
-            }
-        }
-    }
-
-    #[test]
-    fn no_key_means_two_things_in_one_place() {
-        for &place in Place::ALL {
-            let mut seen = HashSet::new();
-            for definition in definitions(place) {
-                for key in definition.keys {
-                    assert!(seen.insert(Chord::parse(key)), "{key} twice in {place:?}");
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn names_are_unique() {
-        let names: HashSet<&str> = ACTIONS.iter().map(|definition| definition.name).collect();
-        assert_eq!(names.len(), ACTIONS.len());
-    }
 }

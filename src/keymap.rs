@@ -119,7 +119,10 @@ impl Keymap {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use super::*;
+    use crate::action::definitions;
 
     #[test]
     fn keys_are_read_with_their_modifiers() {
@@ -137,5 +140,35 @@ mod tests {
         let mut key = KeyEvent::new(KeyCode::Char('q'), KeyModifiers::NONE);
         key.kind = KeyEventKind::Release;
         assert_eq!(Keymap::default().action(Place::Pipelines, &key), None);
+    }
+
+    #[test]
+    fn every_action_has_a_key_and_a_help() {
+        for definition in ACTIONS {
+            assert!(!definition.keys.is_empty(), "{} has no key", definition.name);
+            let follows = matches!(definition.action, Action::ShowLink(number) if number > 1);
+            assert!(follows || !definition.help.is_empty(), "{} has no help", definition.name);
+            for key in definition.keys {
+                assert!(Chord::parse(key).is_some(), "{}: {key} is no key", definition.name);
+            }
+        }
+    }
+
+    #[test]
+    fn no_key_means_two_things_in_one_place() {
+        for &place in Place::ALL {
+            let mut seen = HashSet::new();
+            for definition in definitions(place) {
+                for key in definition.keys {
+                    assert!(seen.insert(Chord::parse(key)), "{key} twice in {place:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn names_are_unique() {
+        let names: HashSet<&str> = ACTIONS.iter().map(|definition| definition.name).collect();
+        assert_eq!(names.len(), ACTIONS.len());
     }
 }

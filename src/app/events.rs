@@ -40,7 +40,7 @@ impl Row for EventRow {
     const COLUMNS: &'static [Column<EventColumn>] = &[
         Column::number(EventColumn::Age, "AGE", 5),
         Column::text(EventColumn::Environment, "ENV", 3).up_to(14),
-        Column::text(EventColumn::Namespace, "NAMESPACE", 12).up_to(32).rank(3),
+        Column::text(EventColumn::Namespace, "NAMESPACE", 12).up_to(32).rank(4),
         Column::text(EventColumn::Reason, "REASON", 14).up_to(24),
         Column::text(EventColumn::Object, "OBJECT", 20).up_to(48).first(),
         Column::number(EventColumn::Count, "COUNT", 5),

@@ -130,7 +130,7 @@ impl Row for FailureRow {
         Column::number(FailureColumn::Age, "AGE", 5),
         Column::text(FailureColumn::Task, "TASK", 14).up_to(40),
         Column::text(FailureColumn::Root, "ROOT CAUSE", 20).up_to(200).first(),
-        Column::text(FailureColumn::TaskManager, "TASKMANAGER", 16).up_to(40).rank(3),
+        Column::text(FailureColumn::TaskManager, "TASKMANAGER", 16).up_to(40).rank(4),
     ];
 
     fn key(&self) -> Self::Key {

@@ -8,6 +8,9 @@ use std::cmp::Ordering;
 
 use crate::action::Action;
 
+/// Columns of this rank or a higher one come only once those that grow first have all that they want.
+const LUXURY: u8 = 4;
+
 /// Which side of its cell a value leans to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Align {
@@ -267,17 +270,7 @@ impl<R: Row> Table<R> {
     #[must_use]
     pub fn columns(&self) -> Vec<(Column<R::Column>, u16)> {
         let width = self.width.saturating_sub(2);
-        let mut chosen: Vec<bool> = vec![true; R::COLUMNS.len()];
-        let mut ranks: Vec<u8> = R::COLUMNS.iter().map(|column| column.rank).collect();
-        ranks.sort_unstable();
-        while total(R::COLUMNS, &chosen) > usize::from(width)
-            && let Some(rank) = ranks.pop()
-            && rank > 0
-        {
-            for (column, keep) in R::COLUMNS.iter().zip(&mut chosen) {
-                *keep = *keep && column.rank < rank;
-            }
-        }
+        let chosen = self.chosen(width);
         let mut room = usize::from(width).saturating_sub(total(R::COLUMNS, &chosen));
         let mut sizes: Vec<u16> = R::COLUMNS.iter().map(|column| column.width).collect();
         for first in [true, false] {
@@ -293,6 +286,34 @@ impl<R: Row> Table<R> {
         }
         let shown = R::COLUMNS.iter().zip(sizes).zip(chosen).filter(|(_, keep)| *keep);
         shown.map(|((column, size), _)| (*column, size)).collect()
+    }
+
+    /// Which columns there is room for: those of the highest rank go first.
+    fn chosen(&self, width: u16) -> Vec<bool> {
+        let mut chosen: Vec<bool> = vec![true; R::COLUMNS.len()];
+        let mut ranks: Vec<u8> = R::COLUMNS.iter().map(|column| column.rank).collect();
+        ranks.sort_unstable();
+        while let Some(rank) = ranks.pop()
+            && rank > 0
+        {
+            let wishes = if rank >= LUXURY { self.wishes(&chosen) } else { 0 };
+            if total(R::COLUMNS, &chosen) + wishes <= usize::from(width) {
+                break;
+            }
+            for (column, keep) in R::COLUMNS.iter().zip(&mut chosen) {
+                *keep = *keep && column.rank < rank;
+            }
+        }
+        chosen
+    }
+
+    /// Cells that the columns that grow first want on top of the least that they need.
+    fn wishes(&self, chosen: &[bool]) -> usize {
+        let columns = R::COLUMNS.iter().zip(chosen).zip(&self.wanted);
+        columns
+            .filter(|((column, keep), _)| **keep && column.grows_first)
+            .map(|((column, _), wanted)| usize::from(wanted.saturating_sub(column.width)))
+            .sum()
     }
 
     /// Sorts by the column so many places further on, among those on screen and the list's own order.

@@ -18,16 +18,23 @@ struct Word {
     style: Style,
 }
 
-/// Draws the graph; when it is wider than the area, the part with the chosen processor is shown.
+/// Longest names that are tried, one after the other, until the graph fits.
+const NAMES: [usize; 4] = [60, 24, 16, 11];
+
+/// Draws the graph. When it is wider than the area, names are cut; when that does not help, the part with
+/// the chosen processor is shown.
 pub fn draw(canvas: &mut Canvas<'_>, area: Rect, screen: &PipelineScreen) {
     let theme = *canvas.theme;
-    let mut drawing = Drawing { screen, theme, lines: Vec::new(), arrows: HashMap::new(), chosen: None };
-    for line in &screen.flow {
-        drawing.add(line);
-    }
-    let Drawing { lines, chosen, .. } = drawing;
     let width = usize::from(area.width.saturating_sub(2));
-    let longest = lines.iter().flatten().map(|word| word.column + text::width(&word.text)).max().unwrap_or(0);
+    let mut drawing = Drawing::new(screen, theme, 0);
+    for longest in NAMES {
+        drawing = Drawing::new(screen, theme, longest);
+        if drawing.width() <= width {
+            break;
+        }
+    }
+    let longest = drawing.width();
+    let Drawing { lines, chosen, .. } = drawing;
     let (chosen_line, from, to) = chosen.unwrap_or((0, 0, 0));
     let shift = if longest <= width { 0 } else { (to + 12).saturating_sub(width).min(from) };
     let height = usize::from(area.height);
@@ -57,6 +64,8 @@ fn draw_word(canvas: &mut Canvas<'_>, area: Rect, (row, word): (u16, &Word), shi
 struct Drawing<'a> {
     screen: &'a PipelineScreen,
     theme: Theme,
+    /// Cells that a name may take.
+    name_cells: usize,
     lines: Vec<Vec<Word>>,
     /// Columns of the arrows by line and number of the piece.
     arrows: HashMap<(usize, usize), usize>,
@@ -64,7 +73,19 @@ struct Drawing<'a> {
     chosen: Option<(usize, usize, usize)>,
 }
 
-impl Drawing<'_> {
+impl<'a> Drawing<'a> {
+    fn new(screen: &'a PipelineScreen, theme: Theme, name_cells: usize) -> Self {
+        let mut drawing = Self { screen, theme, name_cells, lines: Vec::new(), arrows: HashMap::new(), chosen: None };
+        for line in &screen.flow {
+            drawing.add(line);
+        }
+        drawing
+    }
+
+    fn width(&self) -> usize {
+        self.lines.iter().flatten().map(|word| word.column + text::width(&word.text)).max().unwrap_or(0)
+    }
+
     fn add(&mut self, line: &FlowLine) {
         let number = self.lines.len();
         let mut words = Vec::new();
@@ -110,7 +131,10 @@ impl Drawing<'_> {
 
     fn word(&self, piece: &Piece) -> (String, Style) {
         let theme = self.theme;
-        let clean = |words: &str| text::clean_in(words, theme.charset()).into_owned();
+        let clean = |words: &str| {
+            let clean = text::clean_in(words, theme.charset());
+            text::cut(&clean, self.name_cells, theme.charset()).into_owned()
+        };
         match piece {
             Piece::Topic(name, 0) => (clean(name), theme.dim()),
             Piece::Topic(name, more) => (format!("{} +{more}", clean(name)), theme.dim()),

@@ -76,7 +76,7 @@ impl Cells<GroupRow> for GroupCells {
         let known = |text: Option<String>| Cell::known(text, theme);
         match column {
             GroupColumn::Environment => Cell::new(&*row.key.environment, theme.dim()),
-            GroupColumn::Name => Cell::new(&*row.key.name, theme.text()),
+            GroupColumn::Name => Cell::keep_end(&*row.key.name, theme.text()),
             GroupColumn::State => state_cell(theme, &row.state),
             GroupColumn::Members => known(facts.map(|it| it.members.to_string())),
             GroupColumn::Lag => known(facts.and_then(|it| it.lag).map(human::count)),

@@ -17,9 +17,11 @@ use crate::model::{Time, human};
 pub fn draw(canvas: &mut Canvas<'_>, area: Rect, state: &State, screen: &PodScreen) {
     let layout = screen.layout(state.size());
     let head = Rect { height: layout.head, ..area };
-    let pipeline = screen.view.as_ref().map_or("", |view| &view.pod.processor.name);
+    // A pod's name mostly begins with its processor's.
+    let processor = screen.view.as_ref().map_or("", |view| &view.pod.processor.name);
+    let processor = if screen.key.name.starts_with(processor) { "" } else { processor };
     let title = Title {
-        crumbs: [&*screen.key.environment, pipeline, &*screen.key.name]
+        crumbs: [&*screen.key.environment, processor, &*screen.key.name]
             .into_iter()
             .filter(|it| !it.is_empty())
             .collect(),
