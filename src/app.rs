@@ -8,6 +8,7 @@ pub mod document;
 pub mod environments;
 pub mod events;
 pub mod flow;
+pub mod group;
 pub mod groups;
 pub mod help;
 pub mod input;
@@ -24,6 +25,7 @@ pub mod pods;
 pub mod screen;
 pub mod standing;
 pub mod table;
+pub mod topic;
 pub mod topics;
 mod update;
 

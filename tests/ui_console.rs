@@ -1,5 +1,7 @@
 //! The console as its users see it: events in, text out.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
 #[path = "ui_console/bench.rs"]
 mod bench;
 #[path = "ui_console/pipelines.rs"]

@@ -12,7 +12,8 @@ use super::theme::{Theme, Tone};
 use super::title::{self, Title};
 use super::why;
 use crate::app::State;
-use crate::app::groups::{GroupColumn, GroupFacts, GroupRow, GroupScreen, Groups, LagColumn, LagRow};
+use crate::app::group::{GroupScreen, LagColumn, LagRow};
+use crate::app::groups::{GroupColumn, GroupFacts, GroupRow, Groups};
 use crate::model::human;
 use crate::model::kafka::Group;
 

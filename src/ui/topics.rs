@@ -15,7 +15,8 @@ use super::theme::{Sign, Theme, Tone};
 use super::title::{self, Title};
 use super::why;
 use crate::app::State;
-use crate::app::topics::{Knowledge, PartitionColumn, PartitionRow, TopicColumn, TopicRow, TopicScreen, Topics};
+use crate::app::topic::{PartitionColumn, PartitionRow, TopicScreen};
+use crate::app::topics::{Knowledge, TopicColumn, TopicRow, Topics};
 use crate::model::human;
 
 /// Draws the list above the foot.

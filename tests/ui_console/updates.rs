@@ -7,7 +7,6 @@ use flowdeck::action::Place;
 use flowdeck::app::Effect;
 use flowdeck::event::{Event, Notice};
 use flowdeck::model::change::{Change, Fetched};
-use flowdeck::model::cluster_event::ClusterEvent;
 use flowdeck::model::interest::Depth;
 use flowdeck::model::job::JobState;
 use flowdeck::model::pod::{PodHealth, Role};
@@ -95,8 +94,7 @@ fn only_what_is_visible_is_asked_for() {
     assert!(interest.usage.is_empty() && interest.events.is_empty() && interest.topics.is_empty());
 
     let interest = bench.press("enter").state.interest();
-    let detailed: Vec<_> = interest.jobs.iter().filter(|job| job.depth == Depth::Detail).collect();
-    assert_eq!(detailed.len(), 1);
+    assert_eq!(interest.jobs.iter().filter(|job| job.depth == Depth::Detail).count(), 1);
     assert_eq!(interest.jobs.len(), 4);
     assert_eq!(interest.usage.len(), 1);
     assert_eq!(interest.accounts.len(), 1);
@@ -183,7 +181,7 @@ fn the_bell_rings_when_a_pipeline_starts_to_fail() {
 }
 
 fn event_elsewhere() -> Change {
-    Change::ClusterEvent(Box::new(ClusterEvent { ..world::cluster_event("some-pod", true) }))
+    Change::ClusterEvent(Box::new(world::cluster_event("some-pod", true)))
 }
 
 #[test]
