@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::stack::{Namespace, Settings, ctl, stackctl};
+use crate::stack::{Killed, Namespace, Settings, kafka_tool, stackctl};
 use crate::support::Console;
 
 /// As long as the issue asks for.
@@ -11,7 +11,7 @@ const AWAY: Duration = Duration::from_secs(30);
 /// Opens and closes the help, and answers how long the slower of both took.
 fn keys_answer(console: &mut Console) -> Duration {
     console.press("?");
-    let opened = console.until_within(Duration::from_secs(1), "the help", |screen| screen.contains("quit"));
+    let opened = console.until_within(Duration::from_secs(1), "the help", |screen| screen.contains("help: pipelines"));
     console.press("\x1b");
     let closed = console.until_within(Duration::from_secs(1), "the list", |screen| screen.contains("PIPELINE"));
     opened.max(closed)
@@ -34,11 +34,11 @@ fn the_api_server_dies_for_30_seconds_and_comes_back() {
     let settings = Settings::admin(&[&namespace.0]);
     let mut console = settings.console(120, 40);
     console.sees("3/3");
-    ctl("apiserver", "kill");
+    let killed = Killed::now("apiserver");
     console.until("the link says so", |screen| screen.contains("stale") || screen.contains("down"));
     assert!(console.screen().contains("3/3"), "old data stay");
     let slowest = answers_while_away(&mut console);
-    ctl("apiserver", "start");
+    killed.revive();
     let back = console.until("the link is back", |screen| !screen.contains("stale") && !screen.contains("down"));
     println!("API server away: keys answered within {slowest:?}; up again on screen after {back:?}");
     stackctl(&["scale", &namespace.0, &first_pipeline(&namespace.0), "5"]);
@@ -54,20 +54,22 @@ fn first_pipeline(namespace: &str) -> String {
 fn kafka_dies_and_comes_back() {
     let namespace = Namespace::new("kafka-away");
     stackctl(&["fill", "1", "3", &namespace.0]);
+    kafka_tool(&["TopicCommand", "--create", "--if-not-exists", "--topic", "clicks", "--partitions", "3"]);
     let settings = Settings::admin(&[&namespace.0]);
     let mut console = settings.console(120, 40);
     console.sees("3/3");
     console.press(":topics\r");
-    console.until("the topics", |screen| screen.contains("PARTITIONS"));
-    ctl("kafka", "kill");
+    console.sees("clicks");
+    console.until("the topics", |screen| screen.contains("TOPIC"));
+    let killed = Killed::now("kafka");
     console.until("the link says so", |screen| screen.contains("stale") || screen.contains("down"));
     console.press("\x1b");
     console.until("the pipelines", |screen| screen.contains("PIPELINE"));
     let slowest = answers_while_away(&mut console);
-    ctl("kafka", "start");
+    killed.revive();
     console.press(":topics\r");
     let back = console.until("the link is back", |screen| {
-        screen.contains("PARTITIONS") && !screen.contains("stale") && !screen.contains("down")
+        screen.contains("clicks") && !screen.contains("stale") && !screen.contains("down")
     });
     println!("Kafka away: keys answered within {slowest:?}; up again on screen after {back:?}");
 }

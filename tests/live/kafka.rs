@@ -22,18 +22,7 @@ fn client() -> ClientConfig {
 
 /// Writes records, unevenly, and commits some of them.
 fn prepare() {
-    let bootstrap = variable("STACK_KAFKA");
-    kafka_tool(&[
-        "TopicCommand",
-        "--bootstrap-server",
-        &bootstrap,
-        "--create",
-        "--if-not-exists",
-        "--topic",
-        TOPIC,
-        "--partitions",
-        "4",
-    ]);
+    kafka_tool(&["TopicCommand", "--create", "--if-not-exists", "--topic", TOPIC, "--partitions", "4"]);
     let producer: BaseProducer = client().create().unwrap();
     for number in 0..1_000_i32 {
         let partition = if number % 3 == 0 { 2 } else { number % PARTITIONS };
@@ -51,8 +40,7 @@ fn prepare() {
 
 /// Lag by partition from the table of `kafka-consumer-groups --describe`.
 fn lag_by_kafka() -> BTreeMap<i64, u64> {
-    let bootstrap = variable("STACK_KAFKA");
-    let text = kafka_tool(&["ConsumerGroupCommand", "--bootstrap-server", &bootstrap, "--describe", "--group", GROUP]);
+    let text = kafka_tool(&["ConsumerGroupCommand", "--describe", "--group", GROUP]);
     let mut lines = text.lines().skip_while(|line| !line.contains("CURRENT-OFFSET"));
     let heading: Vec<&str> = lines.next().unwrap().split_whitespace().collect();
     let (partition, lag) = (position(&heading, "PARTITION"), position(&heading, "LAG"));

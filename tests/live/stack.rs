@@ -25,9 +25,34 @@ fn run(command: &mut Command) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// Makes a component fail or come back.
-pub fn ctl(component: &str, verb: &str) {
+fn ctl(component: &str, verb: &str) {
     run(Command::new(tool("ctl")).args([component, verb]));
+}
+
+/// A component that was killed; it comes back at the latest when this is dropped, so that a failed test does not
+/// fail the next ones.
+pub struct Killed(&'static str, bool);
+
+impl Killed {
+    /// Kills it.
+    pub fn now(component: &'static str) -> Self {
+        ctl(component, "kill");
+        Self(component, true)
+    }
+
+    /// Starts it again.
+    pub fn revive(mut self) {
+        self.1 = false;
+        ctl(self.0, "start");
+    }
+}
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        if self.1 {
+            ctl(self.0, "start");
+        }
+    }
 }
 
 /// Changes objects of the cluster.
