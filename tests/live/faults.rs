@@ -35,11 +35,11 @@ fn the_api_server_dies_for_30_seconds_and_comes_back() {
     let mut console = settings.console(120, 40);
     console.sees("3/3");
     let killed = Killed::now("apiserver");
-    console.until("the link says so", |screen| screen.contains("stale") || screen.contains("down"));
+    console.until("the link says so", |screen| screen.contains("k8s down"));
     assert!(console.screen().contains("3/3"), "old data stay");
     let slowest = answers_while_away(&mut console);
     killed.revive();
-    let back = console.until("the link is back", |screen| !screen.contains("stale") && !screen.contains("down"));
+    let back = console.until("the link is back", |screen| !screen.contains("k8s down") && !screen.contains("stale"));
     println!("API server away: keys answered within {slowest:?}; up again on screen after {back:?}");
     stackctl(&["scale", &namespace.0, &first_pipeline(&namespace.0), "5"]);
     console.sees("6/6");
@@ -62,14 +62,12 @@ fn kafka_dies_and_comes_back() {
     console.sees("clicks");
     console.until("the topics", |screen| screen.contains("TOPIC"));
     let killed = Killed::now("kafka");
-    console.until("the link says so", |screen| screen.contains("stale") || screen.contains("down"));
+    console.until("the link says so", |screen| screen.contains("kafka down"));
     console.press("\x1b");
     console.until("the pipelines", |screen| screen.contains("PIPELINE"));
     let slowest = answers_while_away(&mut console);
     killed.revive();
     console.press(":topics\r");
-    let back = console.until("the link is back", |screen| {
-        screen.contains("clicks") && !screen.contains("stale") && !screen.contains("down")
-    });
+    let back = console.until("the link is back", |screen| screen.contains("clicks") && !screen.contains("kafka down"));
     println!("Kafka away: keys answered within {slowest:?}; up again on screen after {back:?}");
 }

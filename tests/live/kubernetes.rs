@@ -25,6 +25,11 @@ fn task_managers(namespace: &str) -> Vec<String> {
     pods(namespace).iter().filter(of_role).map(name).collect()
 }
 
+/// The end of a pod's name, which a narrow column still shows.
+fn tail(pod: &str) -> &str {
+    pod.char_indices().rev().nth(13).and_then(|(at, _)| pod.get(at..)).unwrap_or(pod)
+}
+
 /// Opens the pipeline that is alone in its namespace, at a size that shows all pods.
 fn open_pipeline(namespace: &str, pipeline: &str) -> (Settings, Console) {
     let settings = Settings::admin(&[namespace]);
@@ -68,17 +73,17 @@ fn a_restart_and_an_oom_kill_show_within_a_second() {
     let (_settings, mut console) = open_pipeline(&namespace.0, &pipeline);
     let jobmanager =
         pods(&namespace.0).iter().find(|pod| pod["metadata"]["labels"]["component"] == "jobmanager").map(name).unwrap();
-    console.sees(&jobmanager);
+    console.sees(tail(&jobmanager));
     stackctl(&["restart-pod", &namespace.0, &jobmanager]);
     let shown = console.until_within(ONE_SECOND, "one restart", |screen| {
-        screen.lines().any(|line| line.contains(&jobmanager) && line.split_whitespace().any(|word| word == "1"))
+        screen.lines().any(|line| line.contains(tail(&jobmanager)) && line.split_whitespace().any(|word| word == "1"))
     });
     println!("a restart was on screen {shown:?} after the change");
 
     let victim = task_managers(&namespace.0).remove(0);
     stackctl(&["oom-pod", &namespace.0, &victim]);
     let shown = console.until_within(ONE_SECOND, "the OOM kill", |screen| {
-        screen.lines().any(|line| line.contains(&victim) && line.contains("OOMKilled"))
+        screen.lines().any(|line| line.contains(tail(&victim)) && line.contains("OOMKilled"))
     });
     println!("an OOM kill was on screen {shown:?} after the change");
 }
@@ -104,7 +109,7 @@ fn a_scale_from_3_to_15_task_managers_shows_within_a_second() {
     });
     let names = task_managers(&namespace.0);
     let shown = console.until_within(ONE_SECOND, "15 TaskManagers", |screen| {
-        names.iter().all(|pod| screen.lines().any(|line| line.contains(pod.as_str()) && line.contains("Running")))
+        names.iter().all(|pod| screen.lines().any(|line| line.contains(tail(pod)) && line.contains("Running")))
     });
     println!("15 TaskManagers were on screen {shown:?} after the last was running");
 }

@@ -159,11 +159,14 @@ impl Settings {
         command.output().unwrap()
     }
 
-    /// Runs a command that prints JSON and must succeed.
+    /// Runs a command that prints JSON. Pipelines that `fill` made have no Flink behind them, and a command that
+    /// asks for jobs says so with code 4; anything else is a failure.
     pub fn json(&self, arguments: &[&str]) -> Value {
         let output = self.command(arguments);
         let words = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert!(output.status.success(), "{arguments:?}: {words}");
+        let only_flink = words.lines().all(|line| line.contains("flink:"));
+        let fine = output.status.success() || (output.status.code() == Some(4) && only_flink);
+        assert!(fine, "{arguments:?}: {words}");
         serde_json::from_slice(&output.stdout).unwrap()
     }
 }
