@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use tracing::level_filters::LevelFilter;
 use tracing_appender::non_blocking::WorkerGuard;
 use tracing_appender::rolling::{RollingFileAppender, Rotation};
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt;
 
 use crate::settings::{LogLevel, LogSettings};
 
@@ -29,7 +31,8 @@ pub fn start(settings: &LogSettings) -> Result<Option<WorkerGuard>, String> {
     };
     let directory = settings.directory.clone().or_else(default_directory).ok_or("HOME is not set")?;
     let (writer, guard) = tracing_appender::non_blocking(appender(&directory)?);
-    let subscriber = tracing_subscriber::fmt().with_max_level(level).with_ansi(false).with_writer(writer).finish();
+    let lines = tracing_subscriber::fmt::layer().with_ansi(false).with_writer(writer);
+    let subscriber = tracing_subscriber::registry().with(quiet(level)).with(lines);
     tracing::subscriber::set_global_default(subscriber).map_err(|error| error.to_string())?;
     Ok(Some(guard))
 }
@@ -40,6 +43,12 @@ pub fn default_directory() -> Option<PathBuf> {
     let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".local").join("state"));
     let base = std::env::var_os("XDG_STATE_HOME").map(PathBuf::from).filter(|path| path.is_absolute()).or_else(home)?;
     Some(base.join("flowdeck"))
+}
+
+/// Below errors the API client logs whole bodies that it cannot read, and bodies may hold secrets.
+fn quiet(level: LevelFilter) -> Targets {
+    let reserved = LevelFilter::ERROR.min(level);
+    Targets::new().with_default(level).with_target("kube_client", reserved).with_target("kube_runtime", reserved)
 }
 
 fn appender(directory: &Path) -> Result<RollingFileAppender, String> {

@@ -35,7 +35,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("rdkafka", &["source", "router", "demo"]),
     ("reqwest", &["source"]),
     ("hyper", &["demo"]),
-    ("kafka_protocol", &["demo"]),
+    ("kafka_protocol", &["source", "demo"]),
     ("tokio", &["source", "runtime", "cli", "demo", "router", "engine"]),
 ];
 

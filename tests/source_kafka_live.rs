@@ -1,9 +1,9 @@
-//! The Kafka source against a real Apache Kafka: `tests/stack/up kafka`, then `source` its `env`.
-//! Without `STACK_KAFKA` in the environment there is nothing to test against, and each test says so and passes.
+//! The Kafka source against a real Apache Kafka; `tests/live/run` starts it and runs this.
+//! Without it every test here fails: a live test that quietly does not run proves nothing.
 //! Nothing sleeps: every wait is for a condition, with a deadline.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test's helpers fail the test")]
-#![expect(clippy::print_stdout, reason = "measurements, and why a test was skipped")]
+#![expect(clippy::print_stdout, reason = "measurements")]
 
 mod source_kafka {
     pub mod console;
@@ -33,26 +33,22 @@ struct Stack {
     group: String,
 }
 
-fn variable(name: &str) -> Option<String> {
-    std::env::var(name).ok()
+fn variable(name: &str) -> String {
+    std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: start the stack with tests/live/run"))
 }
 
 impl Stack {
-    /// The stack that runs, if one does.
-    fn find(test: &str) -> Option<Self> {
-        let Some(plain) = variable("STACK_KAFKA") else {
-            println!("skipped: no STACK_KAFKA; run tests/stack/up kafka and source its env");
-            return None;
-        };
+    /// The stack that runs.
+    fn find(test: &str) -> Self {
         let unique = format!("{test}-{}", std::process::id());
-        Some(Self {
-            plain,
-            sasl: variable("STACK_KAFKA_SASL")?,
-            user: variable("STACK_KAFKA_SASL_USER")?,
-            password: variable("STACK_KAFKA_SASL_PASSWORD")?,
+        Self {
+            plain: variable("STACK_KAFKA"),
+            sasl: variable("STACK_KAFKA_SASL"),
+            user: variable("STACK_KAFKA_SASL_USER"),
+            password: variable("STACK_KAFKA_SASL_PASSWORD"),
             topic: format!("{unique}-topic"),
             group: format!("{unique}-group"),
-        })
+        }
     }
 
     fn config(&self) -> ClientConfig {
@@ -114,7 +110,7 @@ impl Stack {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn lag_equals_what_kafkas_own_tool_prints() {
-    let Some(stack) = Stack::find("lag") else { return };
+    let stack = Stack::find("lag");
     stack.fill(100, Duration::from_mins(10)).await;
     tokio::task::block_in_place(|| stack.commit(&stack.group));
     let mut console = Console::start(&stack.plain, &[], group(&stack.group, &[], true));
@@ -129,7 +125,7 @@ async fn lag_equals_what_kafkas_own_tool_prints() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn logins_work_and_wrong_ones_are_explained() {
-    let Some(stack) = Stack::find("login") else { return };
+    let stack = Stack::find("login");
     stack.fill(20, Duration::ZERO).await;
     for mechanism in ["PLAIN", "SCRAM-SHA-512"] {
         let with = |password| {
@@ -154,7 +150,7 @@ async fn logins_work_and_wrong_ones_are_explained() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn members_are_counted_in_both_group_protocols() {
-    let Some(stack) = Stack::find("members") else { return };
+    let stack = Stack::find("members");
     stack.fill(20, Duration::ZERO).await;
     for protocol in ["classic", "consumer"] {
         let name = format!("{}-{protocol}", stack.group);
@@ -177,7 +173,7 @@ async fn members_are_counted_in_both_group_protocols() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_this_user_may_not_see_is_said() {
-    let Some(stack) = Stack::find("acl") else { return };
+    let stack = Stack::find("acl");
     stack.fill(20, Duration::ZERO).await;
     let user = format!("User:{}", stack.user);
     for resource in [["--topic", &stack.topic], ["--group", &stack.group]] {
@@ -211,9 +207,9 @@ async fn what_this_user_may_not_see_is_said() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_thousand_groups_are_listed_within_two_seconds() {
-    let Some(stack) = Stack::find("many") else { return };
+    let stack = Stack::find("many");
     stack.fill(50, Duration::ZERO).await;
-    let count = variable("FLOWDECK_TEST_GROUPS").map_or(200, |count| count.parse().unwrap());
+    let count = std::env::var("FLOWDECK_TEST_GROUPS").map_or(200, |count| count.parse().unwrap());
     tokio::task::block_in_place(|| {
         std::thread::scope(|scope| {
             for lane in 0..8 {
@@ -243,11 +239,10 @@ async fn two_thousand_groups_are_listed_within_two_seconds() {
     assert!(console.seen.groups.values().all(|group| group.lag_records() == Some(100)));
 }
 
-/// Kills the broker that all tests share, so it runs only when asked for: `--ignored`.
+/// Kills the broker that all tests share, which is why they run one after the other.
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "kills the broker that the other tests use"]
 async fn a_killed_broker_is_noticed_and_comes_back() {
-    let Some(stack) = Stack::find("kill") else { return };
+    let stack = Stack::find("kill");
     stack.fill(10, Duration::ZERO).await;
     let mut console = Console::start(&stack.plain, &[], topics(&[&stack.topic]));
     console.until("topic", |seen| seen.topics.get(&stack.topic).is_some_and(|topic| topic.records() == 40)).await;
