@@ -73,7 +73,7 @@ impl LinkRow {
     pub const fn since(&self) -> Option<Time> {
         match &self.state {
             State::Link(Link::Up { since } | Link::Down { since, .. } | Link::Forbidden { since, .. })
-            | State::Watch(ScopeState::Stale(since, _)) => Some(*since),
+            | State::Watch(ScopeState::Stale(since, _) | ScopeState::Failed(since, _)) => Some(*since),
             _ => None,
         }
     }
@@ -92,7 +92,9 @@ impl LinkRow {
     pub const fn error(&self) -> Option<&Arc<str>> {
         match &self.state {
             State::Link(Link::Down { error, .. } | Link::Forbidden { error, .. })
-            | State::Watch(ScopeState::Forbidden(error) | ScopeState::Stale(_, error)) => Some(error),
+            | State::Watch(ScopeState::Forbidden(error) | ScopeState::Stale(_, error) | ScopeState::Failed(_, error)) => {
+                Some(error)
+            }
             _ => None,
         }
     }
@@ -107,6 +109,7 @@ impl LinkRow {
             State::Watch(ScopeState::Forbidden(_)) => "forbidden",
             State::Watch(ScopeState::Absent) => "absent",
             State::Watch(ScopeState::Stale(..)) => "stale",
+            State::Watch(ScopeState::Failed(..)) => "failed",
         }
     }
 

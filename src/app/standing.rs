@@ -91,7 +91,7 @@ fn of(inventory: &Inventory, environment: &Arc<str>, wanted: fn(Kind) -> bool) -
 
 fn stale(state: &ScopeState) -> Option<(Time, Arc<str>)> {
     match state {
-        ScopeState::Stale(since, why) => Some((*since, why.clone())),
+        ScopeState::Stale(since, why) | ScopeState::Failed(since, why) => Some((*since, why.clone())),
         _ => None,
     }
 }

@@ -102,8 +102,17 @@ impl World {
             }
         }
         for (scope, state) in self.inventory.scopes() {
-            if let ScopeState::Forbidden(words) = state {
-                sentences.push(format!("{}: may not list {}: {words}", scope.environment, scope.kind.word()));
+            match state {
+                ScopeState::Forbidden(words) => {
+                    sentences.push(format!("{}: may not list {}: {words}", scope.environment, scope.kind.word()));
+                }
+                // A connection that is down was named above.
+                ScopeState::Failed(_, words) | ScopeState::Stale(_, words)
+                    if !self.inventory.link(&scope.environment, Backend::Kubernetes).is_down() =>
+                {
+                    sentences.push(format!("{}: cannot list {}: {words}", scope.environment, scope.kind.word()));
+                }
+                _ => {}
             }
         }
         sentences

@@ -71,6 +71,8 @@ pub enum ScopeState {
     Absent,
     /// What is shown is old, since then, because of that.
     Stale(Time, Arc<str>),
+    /// Nothing could be listed so far, since then, because of that.
+    Failed(Time, Arc<str>),
 }
 
 /// An answer that may also be missing.

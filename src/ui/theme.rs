@@ -209,7 +209,7 @@ impl Theme {
             ScopeState::Absent => self.pick("·", "."),
             ScopeState::Loading => self.pick("◐", "~"),
             ScopeState::Live => self.pick("●", "*"),
-            ScopeState::Stale(..) => self.pick("✖", "x"),
+            ScopeState::Stale(..) | ScopeState::Failed(..) => self.pick("✖", "x"),
             ScopeState::Forbidden(_) => self.pick("▲", "!"),
         }
     }
@@ -284,7 +284,7 @@ pub const fn link_tone(link: &Link) -> Tone {
 pub const fn scope_tone(scope: &ScopeState) -> Tone {
     match scope {
         ScopeState::Absent => Tone::Quiet,
-        ScopeState::Loading | ScopeState::Stale(..) => Tone::Warn,
+        ScopeState::Loading | ScopeState::Stale(..) | ScopeState::Failed(..) => Tone::Warn,
         ScopeState::Live => Tone::Good,
         ScopeState::Forbidden(_) => Tone::Bad,
     }

@@ -28,6 +28,7 @@ use super::map::Mapper;
 use super::pace::{Pace, spread};
 use super::trouble::Trouble;
 use super::wire::meta::Meta;
+use crate::model::Time;
 use crate::model::change::{Change, Kind, Scope, ScopeState};
 use crate::model::key::ObjectKey;
 
@@ -137,8 +138,8 @@ impl<K: Watched> Follower<K> {
                     if opinion.epoch != epoch {
                         return End::Again;
                     }
-                    if let Some((since, error)) = opinion.down {
-                        self.report(ScopeState::Stale(since, error)).await;
+                   if let Some((since, error)) = opinion.down {
+                        self.report(self.trouble(since, error)).await;
                     }
                     continue;
                 }
@@ -245,16 +246,24 @@ impl<K: Watched> Follower<K> {
                     self.absences += 1;
                 }
                 let since = match &self.state {
-                    Some(ScopeState::Stale(since, _)) => *since,
+                    Some(ScopeState::Stale(since, _) | ScopeState::Failed(since, _)) => *since,
                     _ => Utc::now(),
                 };
                 if trouble.is_link() {
                     self.watch.gate.doubt();
                 }
-                self.report(ScopeState::Stale(since, trouble.words())).await;
+                self.report(self.trouble(since, trouble.words())).await;
                 self.watch.gate.wait(self.pace.pause()).await;
                 self.watch.gate.open().await;
             }
+        }
+    }
+
+    /// What is shown is old; or, before the first list, there is nothing to show.
+    fn trouble(&self, since: Time, words: Arc<str>) -> ScopeState {
+        match &self.state {
+            None | Some(ScopeState::Loading | ScopeState::Failed(..)) => ScopeState::Failed(since, words),
+            Some(_) => ScopeState::Stale(since, words),
         }
     }
 
