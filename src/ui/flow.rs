@@ -18,20 +18,20 @@ struct Word {
     style: Style,
 }
 
-/// Longest names that are tried, one after the other, until the graph fits.
-const NAMES: [usize; 4] = [60, 24, 16, 11];
+/// No name takes more cells than the first, and none is cut to less than the second.
+const NAMES: (usize, usize) = (48, 10);
 
 /// Draws the graph. When it is wider than the area, names are cut; when that does not help, the part with
 /// the chosen processor is shown.
 pub fn draw(canvas: &mut Canvas<'_>, area: Rect, screen: &PipelineScreen) {
     let theme = *canvas.theme;
     let width = usize::from(area.width.saturating_sub(2));
-    let mut drawing = Drawing::new(screen, theme, 0);
-    for longest in NAMES {
-        drawing = Drawing::new(screen, theme, longest);
-        if drawing.width() <= width {
-            break;
-        }
+    let (longest, shortest) = NAMES;
+    let mut drawing = Drawing::new(screen, theme, longest);
+    let mut cells = longest;
+    while drawing.width() > width && cells > shortest {
+        cells -= 1;
+        drawing = Drawing::new(screen, theme, cells);
     }
     let longest = drawing.width();
     let Drawing { lines, chosen, .. } = drawing;
