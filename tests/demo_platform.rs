@@ -241,6 +241,44 @@ async fn the_first_incident_breaks_what_it_says() {
 }
 
 #[tokio::test]
+async fn a_skewed_key_holds_back_everything_before_it() {
+    let platform = platform(1.0).await;
+    platform.environment("prd").expect("prd").start_incident(Incident::Skew);
+    let base = "/api/v1/namespaces/data-processing-goldensignals-usw2-prd/services/golden-signals-rest:rest/proxy/v1";
+    let jobs = json(plain(&platform, "prd", &format!("{base}/jobs/overview")).await).await;
+    let id = jobs["jobs"][0]["jid"].as_str().expect("a job").to_owned();
+    let job = json(plain(&platform, "prd", &format!("{base}/jobs/{id}")).await).await;
+    let pressure = async |vertex: usize| {
+        let id_of_vertex = job["vertices"][vertex]["id"].as_str().expect("a vertex");
+        json(plain(&platform, "prd", &format!("{base}/jobs/{id}/vertices/{id_of_vertex}/backpressure")).await).await
+    };
+    eventually("the source is held back", async || (pressure(0).await["backpressureLevel"] == "high").then_some(()))
+        .await;
+    let hot = pressure(2).await;
+    let busy = |subtask: usize| hot["subtasks"][subtask]["busyRatio"].as_f64().unwrap_or_default();
+    assert!(busy(1) > 0.95 && busy(0) < 0.5, "{hot}");
+}
+
+#[tokio::test]
+async fn a_lost_task_manager_restarts_the_job() {
+    let platform = platform(20.0).await;
+    let namespace = "data-processingpt-ecsstatefuliks2-usw2-prd";
+    let pods: Api<Pod> = Api::namespaced(client(&platform, "demo-prd").await, namespace);
+    platform.environment("prd").expect("prd").start_incident(Incident::LostTaskManager);
+    eventually("one of fifteen is missing", async || (ready(&pods, "component=taskmanager").await == 14).then_some(()))
+        .await;
+    let base = format!("/api/v1/namespaces/{namespace}/services/sessionization-jobmanager:webui/proxy");
+    let metrics = format!("{base}/jobs/metrics?get=numRestarts&agg=max");
+    eventually("the job has restarted", async || {
+        let metrics = json(plain(&platform, "prd", &metrics).await).await;
+        (metrics[0]["max"].as_f64()? >= 1.0).then_some(())
+    })
+    .await;
+    eventually("all fifteen are back", async || (ready(&pods, "component=taskmanager").await == 15).then_some(()))
+        .await;
+}
+
+#[tokio::test]
 async fn a_native_task_manager_is_replaced_under_another_name() {
     let platform = platform(20.0).await;
     let pods: Api<Pod> = Api::namespaced(client(&platform, "demo-prd").await, "data-processing-goldensignals-usw2-prd");
@@ -487,6 +525,10 @@ async fn the_files_are_private_and_go_with_the_platform() {
     let directory = kubeconfig.parent().expect("a directory").to_path_buf();
     let mode = Command::new("stat").args(["-c", "%a"]).arg(&directory).output().expect("stat runs").stdout;
     assert_eq!(String::from_utf8_lossy(&mode).trim(), "700");
-    platform.stop().await;
+    let pods: Api<Pod> = Api::all(client(&platform, "demo-qal").await);
+    let handle = platform.environment("qal").expect("qal");
+    drop(platform);
     assert!(!directory.exists());
+    eventually("nothing listens any more", async || pods.list(&ListParams::default()).await.err()).await;
+    drop(handle);
 }

@@ -57,7 +57,8 @@ pub enum DemoError {
 
 /// A running demo; everything ends when it is dropped.
 pub struct Platform {
-    directory: Directory,
+    /// Removed with the platform.
+    _directory: Directory,
     kubeconfig: PathBuf,
     settings: PathBuf,
     handles: Vec<Arc<Running>>,
@@ -91,7 +92,13 @@ impl Platform {
         }
         places.reverse();
         directory.write(&places)?;
-        Ok(Self { kubeconfig: directory.kubeconfig(), settings: directory.settings(), directory, handles, stopping })
+        Ok(Self {
+            kubeconfig: directory.kubeconfig(),
+            settings: directory.settings(),
+            _directory: directory,
+            handles,
+            stopping,
+        })
     }
 
     /// The kubeconfig with the contexts `demo-qal`, `demo-e2e`, `demo-prd` and `demo-prd-viewer`.
@@ -128,16 +135,26 @@ impl Platform {
         self.handles.iter().find(|running| running.environment.name == name).map(Handle::new)
     }
 
-    /// Stops everything and removes the files.
+    /// Stops everything and removes the files, as dropping it does.
     pub async fn stop(self) {
+        self.end();
+        // Whoever was cut off may see it before the files go.
+        tokio::task::yield_now().await;
+    }
+
+    fn end(&self) {
         self.stopping.cancel();
         for running in &self.handles {
             running.kubernetes.kill();
             running.objects.kill();
             running.broker.stop();
         }
-        tokio::task::yield_now().await;
-        drop(self.directory);
+    }
+}
+
+impl Drop for Platform {
+    fn drop(&mut self) {
+        self.end();
     }
 }
 

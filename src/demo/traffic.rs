@@ -27,6 +27,9 @@ const SOURCES: [(&str, f64); 3] = [("clickstream", 300.0), ("service.events", 24
 /// Records a second that arrive for a processor whose sink fails: upstream replays.
 const BURST: f64 = 5_000.0;
 
+/// Records a second that a job reads beyond its ordinary rate, to work off a backlog.
+const CATCH_UP: f64 = 12_000.0;
+
 /// What a job takes and gives in one tick.
 struct Flow {
     group: String,
@@ -34,6 +37,8 @@ struct Flow {
     outputs: Vec<String>,
     /// Records a second that it can read; 0 while it cannot read at all.
     capacity: f64,
+    /// Records a second that it reads on an ordinary day.
+    wanted: f64,
     /// Records a second that come out at the end of its graph.
     yields: f64,
     /// Its input is being replayed.
@@ -197,8 +202,10 @@ impl Traffic {
                 let share = flow.capacity * seconds / f64::from(partitions);
                 // The newest records are in flight, and a backlog is worked off faster than the ordinary day's rate.
                 let behind = (end - *read).max(0.0);
+                let slowed = flow.capacity < flow.wanted;
                 let in_flight = share.min(behind) * 0.6;
-                let step = share.mul_add(1.5, behind * seconds * 0.04).min(behind - in_flight);
+                let backlog = if slowed { 0.0 } else { (behind * 0.5).min(CATCH_UP / f64::from(partitions)) * seconds };
+                let step = share.mul_add(1.5, backlog).min(behind - in_flight);
                 if flow.capacity > 0.0 {
                     *read += step.max(0.0);
                 }
@@ -274,6 +281,7 @@ fn flow(cluster: &Cluster, job: &Job) -> Flow {
         inputs: job.plan.inputs.clone(),
         outputs: job.plan.outputs.clone(),
         capacity: job.plan.rate * share,
+        wanted: job.plan.rate,
         yields: job.plan.rate * share * yields,
         burst: cluster.trouble == Some(Trouble::SinkFails),
         members,

@@ -249,9 +249,9 @@ fn container_status(plan: &ClusterPlan, pod: &Pod) -> Value {
     let state = match pod.phase {
         Phase::Pending | Phase::Creating => json!({"waiting": {"reason": "ContainerCreating"}}),
         Phase::Starting | Phase::Ready => json!({"running": {"startedAt": time(pod.started.unwrap_or(pod.created))}}),
-        Phase::Crashed if pod.restarts > 3 => json!({"waiting": {
+        Phase::Crashed if pod.backs_off() => json!({"waiting": {
             "reason": "CrashLoopBackOff",
-            "message": format!("back-off 40s restarting failed container={} pod={}_{}", container_name(plan), pod.name, plan.namespace),
+            "message": format!("back-off 20s restarting failed container={} pod={}_{}", container_name(plan), pod.name, plan.namespace),
         }}),
         Phase::Crashed | Phase::Failed => json!({"terminated": terminated}),
     };

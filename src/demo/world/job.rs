@@ -15,6 +15,11 @@ use crate::model::job::JobState;
 
 /// Failures that Flink remembers (`web.exception-history-size`).
 const HISTORY: usize = 16;
+/// Seconds before the first restart of a row, and before the later ones at most.
+const FIRST_BACKOFF: f64 = 2.0;
+const LAST_BACKOFF: f64 = 20.0;
+/// Seconds after which a job that runs is trusted again.
+pub(super) const TRUSTED_AFTER: i64 = 60;
 
 /// One entry of the exception history.
 #[derive(Debug, Clone)]
@@ -24,6 +29,16 @@ pub(crate) struct Failure {
     pub(crate) trace: Arc<str>,
     /// Task and TaskManager; `None` for failures of the whole job.
     pub(crate) task: Option<(String, String)>,
+}
+
+/// What a job is up against.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Strain {
+    None,
+    /// It works hard and gets nowhere: what it reads cannot be written.
+    Stuck,
+    /// One subtask of this vertex is too slow for the rest.
+    Skew(usize),
 }
 
 /// One subtask's share of its vertex.
@@ -70,8 +85,8 @@ pub(crate) struct Job {
     pub(crate) failures: VecDeque<Failure>,
     /// Event time reached, in epoch milliseconds.
     pub(crate) watermark: i64,
-    /// Milliseconds spent in restarts since the start.
-    pub(crate) restarting_millis: i64,
+    /// Seconds that it waits before the next restart; grows with each failure, as the restart strategy has it.
+    pub(crate) backoff: f64,
     /// Operations by trigger: the savepoints asked for through REST.
     pub(crate) savepoints: BTreeMap<String, (DateTime<Utc>, String)>,
     dice: Dice,
@@ -93,7 +108,8 @@ impl Job {
                 subtask.total_out = subtask.total_in * vertex.yields;
             }
         }
-        job.work(1.0, 1.0, None, now);
+        job.watermark = now.timestamp_millis() - 1_200;
+        job.work(Strain::None, 1.0, now);
         job
     }
 
@@ -125,7 +141,7 @@ impl Job {
             checkpoints: Checkpoints::default(),
             failures: VecDeque::new(),
             watermark: now.timestamp_millis() - 2_000,
-            restarting_millis: 0,
+            backoff: FIRST_BACKOFF,
             savepoints: BTreeMap::new(),
         };
         job.enter(JobState::Initializing, now);
@@ -133,9 +149,6 @@ impl Job {
     }
 
     pub(crate) fn enter(&mut self, state: JobState, now: DateTime<Utc>) {
-        if self.state == JobState::Restarting {
-            self.restarting_millis += (now - self.since).num_milliseconds();
-        }
         self.state = state;
         self.since = now;
         self.entered.insert(state.word(), now);
@@ -152,6 +165,7 @@ impl Job {
         self.failures.push_front(failure);
         self.failures.truncate(HISTORY);
         self.restarts += 1;
+        self.backoff = (self.backoff * 1.35).min(LAST_BACKOFF);
         self.checkpoints.abort(now);
         self.enter(JobState::Restarting, now);
         for subtask in self.vertices.iter_mut().flat_map(|vertex| &mut vertex.subtasks) {
@@ -159,8 +173,13 @@ impl Job {
         }
     }
 
-    /// One tick of work: `load` is traffic against an ordinary day, `skew` the vertex whose first subtask is too slow.
-    pub(crate) fn work(&mut self, load: f64, seconds: f64, skew: Option<usize>, now: DateTime<Utc>) {
+    /// One tick of work.
+    pub(crate) fn work(&mut self, strain: Strain, seconds: f64, now: DateTime<Utc>) {
+        let (load, skew) = match strain {
+            Strain::None => (1.0, None),
+            Strain::Stuck => (1.4, None),
+            Strain::Skew(vertex) => (1.0, Some(vertex)),
+        };
         let mut rate = self.plan.rate * load / f64::from(self.plan.parallelism.max(1));
         if skew.is_some() {
             rate *= 0.62;
@@ -193,8 +212,25 @@ impl Job {
             }
             rate *= vertex.yields;
         }
-        let behind = if skew.is_some() { 12_000 } else { 1_200 };
-        self.watermark = self.watermark.max(now.timestamp_millis() - behind);
+        self.progress(strain, seconds, now);
+    }
+
+    /// Event time goes on: with the clock, at half its speed, or not at all; what was lost is caught up.
+    #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "milliseconds of a few minutes")]
+    fn progress(&mut self, strain: Strain, seconds: f64, now: DateTime<Utc>) {
+        let newest = now.timestamp_millis() - 1_200;
+        let behind = (newest - self.watermark).max(0) as f64;
+        let step = match strain {
+            Strain::Stuck => 0.0,
+            Strain::Skew(_) => seconds * 450.0,
+            Strain::None => seconds.mul_add(2_000.0, behind * 0.15),
+        };
+        self.watermark += step.min(behind) as i64;
+    }
+
+    /// It has run long enough: the next failure is the first of a row again.
+    pub(crate) const fn trust(&mut self) {
+        self.backoff = FIRST_BACKOFF;
     }
 
     /// How busy the busiest vertex is, for the CPU of the pods.

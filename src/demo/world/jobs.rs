@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::checkpoint::Step;
 use super::cluster::{Cluster, Operation, Trouble};
-use super::job::{Failure, Job};
+use super::job::{Failure, Job, Strain, TRUSTED_AFTER};
 use super::{Moment, words};
 use crate::demo::dice::Dice;
 use crate::demo::kubernetes::resources::FLINK_SESSION_JOBS;
@@ -75,6 +75,7 @@ impl Cluster {
 
     fn step_job(&self, moment: &Moment<'_>, job: &mut Job, has_slots: bool, suspended: bool) {
         let passed = |seconds| moment.environment.passed(job.since, moment.now, seconds);
+        let waited = moment.environment.elapsed(job.since, moment.now) >= job.backoff;
         match job.state {
             JobState::Suspended if suspended => {}
             _ if suspended => self.change(moment, job, JobState::Suspended),
@@ -84,14 +85,17 @@ impl Cluster {
             JobState::Running if !has_slots => self.lose_task_manager(moment, job),
             JobState::Running if self.trouble == Some(Trouble::SinkFails) && passed(7) => self.fail_sink(moment, job),
             JobState::Running => {
-                let skew = match self.trouble {
-                    Some(Trouble::Skew(vertex)) => Some(vertex),
-                    _ => None,
+                let strain = match self.trouble {
+                    Some(Trouble::Skew(vertex)) => Strain::Skew(vertex),
+                    Some(Trouble::SinkFails) => Strain::Stuck,
+                    None => Strain::None,
                 };
-                let load = if self.trouble == Some(Trouble::SinkFails) { 1.4 } else { 1.0 };
-                job.work(load, moment.seconds, skew, moment.now);
+                job.work(strain, moment.seconds, moment.now);
+                if moment.environment.passed(job.since, moment.now, TRUSTED_AFTER) {
+                    job.trust();
+                }
             }
-            JobState::Restarting if passed(3) && has_slots => self.change(moment, job, JobState::Running),
+            JobState::Restarting if waited && has_slots => self.change(moment, job, JobState::Running),
             _ => {}
         }
     }

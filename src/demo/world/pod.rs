@@ -57,6 +57,8 @@ pub(crate) struct Pod {
     /// Index of its node.
     pub(crate) node: Option<usize>,
     pub(crate) address: String,
+    /// Revision of its object that was last looked at.
+    pub(crate) seen: u64,
     /// Share of the CPU limit in use.
     pub(crate) cpu: f64,
     /// Share of the memory limit in use.
@@ -70,9 +72,14 @@ impl Pod {
             Phase::Pending => Some((Phase::Creating, 1)),
             Phase::Creating => Some((Phase::Starting, 4)),
             Phase::Starting => Some((Phase::Ready, 6)),
-            Phase::Crashed => Some((Phase::Starting, if self.restarts > 3 { 10 } else { 2 })),
+            Phase::Crashed => Some((Phase::Starting, if self.backs_off() { 20 } else { 2 })),
             Phase::Ready | Phase::Failed => None,
         }
+    }
+
+    /// The kubelet waits longer before each restart but the first.
+    pub(crate) const fn backs_off(&self) -> bool {
+        self.restarts > 1
     }
 
     pub(crate) fn is_ready(&self) -> bool {

@@ -37,12 +37,17 @@ impl Cluster {
     fn notice_deletions(&mut self, moment: &Moment<'_>) {
         let store = &moment.environment.store;
         let mut doomed = Vec::new();
-        for pod in &self.pods {
-            let stored = store.get(&self.pod_key(&pod.name));
-            let text = stored.as_ref().map(|stored| &stored.text);
-            // Looking for the word is cheaper than reading the object.
-            let marked = text.is_none_or(|text| text.windows(19).any(|word| word == b"\"deletionTimestamp\""));
-            if marked {
+        let namespace = self.plan.namespace.clone();
+        for pod in &mut self.pods {
+            let Some(stored) = store.get(&Key::new(&PODS, &namespace, &pod.name)) else {
+                doomed.push(pod.name.clone());
+                continue;
+            };
+            if stored.revision == pod.seen {
+                continue;
+            }
+            pod.seen = stored.revision;
+            if stored.value().pointer("/metadata/deletionTimestamp").is_some() {
                 doomed.push(pod.name.clone());
             }
         }
@@ -177,6 +182,7 @@ impl Cluster {
             restarts: 0,
             last_termination: None,
             node: None,
+            seen: 0,
             address: format!("10.{block}.{third}.{fourth}"),
             cpu: 0.0,
             memory: 0.0,

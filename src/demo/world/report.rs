@@ -179,11 +179,11 @@ impl Cluster {
 
 fn generation(moment: &Moment<'_>, key: &Key) -> i64 {
     let object = moment.environment.store.get(key);
-    // Objects with long histories of specs are read once a second; the text is searched, not parsed.
+    // Asked for on every tick: the text is searched, not parsed.
     object
         .and_then(|object| {
-            let text = std::str::from_utf8(&object.text).ok()?.split_once("\"generation\":")?.1.to_owned();
-            text.chars().take_while(char::is_ascii_digit).collect::<String>().parse().ok()
+            let (_, after) = std::str::from_utf8(&object.text).ok()?.split_once("\"generation\":")?;
+            after.chars().take_while(char::is_ascii_digit).collect::<String>().parse().ok()
         })
         .unwrap_or(1)
 }
