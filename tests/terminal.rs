@@ -139,3 +139,19 @@ fn colours_and_glyphs_follow_the_environment() {
     });
     assert!(!coloured);
 }
+
+#[test]
+fn a_key_is_on_screen_before_the_clock_ticks() {
+    let (_directory, mut console) = console(80, 24);
+    console.sees("flowdeck");
+    console.watch(Duration::from_millis(500));
+    let mut slowest = Duration::ZERO;
+    for _ in 0..20 {
+        console.press("?");
+        slowest = slowest.max(console.sees("help: pipelines"));
+        console.press("\x1b");
+        slowest = slowest.max(console.sees_no("help: pipelines"));
+    }
+    // Far below the tick of the clock, which would hide a frame that waits for it.
+    assert!(slowest < Duration::from_millis(150), "{slowest:?}");
+}

@@ -5,10 +5,11 @@
 //! second, and less often when frames are big, so that a busy cluster does not flood a thin line.
 
 use std::io;
+use std::task::Poll;
 use std::time::Duration;
 
 use crossterm::event::{Event as TerminalEvent, EventStream, KeyEventKind};
-use futures_util::{FutureExt, Stream, StreamExt};
+use futures_util::{Stream, StreamExt};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -165,16 +166,16 @@ pub async fn run(
 ) -> io::Result<Ending> {
     let mut signals = Signals::new()?;
     let mut keys = EventStream::new();
-    let mut desk = Desk { canvas, state, theme, backends, pace: Pace { next: Instant::now() }, due: false };
+    let mut desk = Desk { canvas, state, theme, backends, pace: Pace { next: Instant::now() } };
     desk.draw()?;
     let mut clock = tokio::time::interval(TICK);
     let mut batches = Vec::with_capacity(BATCHES);
     loop {
-        let due = desk.is_due();
+        let due = desk.state.needs_draw();
         let ending = tokio::select! {
             biased;
             caught = signals.next() => desk.caught(&caught)?,
-            key = keys.next() => desk.keys(key, &mut keys)?,
+            key = keys.next() => desk.keys(key, &mut keys).await?,
             () = tokio::time::sleep_until(desk.pace.next), if due => { desk.draw()?; None }
             count = events.recv_many(&mut batches, BATCHES) => desk.facts(count, &mut batches)?,
             _ = clock.tick() => desk.apply([Event::Ticked(chrono::Utc::now())])?,
@@ -192,20 +193,12 @@ struct Desk<'a, C> {
     theme: &'a Theme,
     backends: &'a Backends,
     pace: Pace,
-    /// Something visible changed since the last frame.
-    due: bool,
 }
 
 impl<C: Canvas> Desk<'_, C> {
-    fn is_due(&mut self) -> bool {
-        self.due |= self.state.needs_draw();
-        self.due
-    }
-
     fn draw(&mut self) -> io::Result<()> {
-        self.is_due();
-        self.due = false;
         let bytes = self.canvas.draw(self.state, self.theme)?;
+        self.state.drawn();
         self.pace.drew(bytes);
         Ok(())
     }
@@ -223,14 +216,14 @@ impl<C: Canvas> Desk<'_, C> {
     }
 
     /// Applies a key and those that already wait behind it, then draws at once.
-    fn keys<S>(&mut self, first: Option<io::Result<TerminalEvent>>, rest: &mut S) -> io::Result<Option<Ending>>
+    async fn keys<S>(&mut self, first: Option<io::Result<TerminalEvent>>, rest: &mut S) -> io::Result<Option<Ending>>
     where
         S: Stream<Item = io::Result<TerminalEvent>> + Unpin,
     {
         let Some(first) = first else { return Ok(Some(Ending::Signal(SignalKind::hangup().as_raw_value()))) };
         let mut pressed = Vec::from_iter(translate(first?));
         while pressed.len() < KEYS
-            && let Some(Some(next)) = rest.next().now_or_never()
+            && let Some(next) = waiting(rest).await
         {
             pressed.extend(translate(next?));
         }
@@ -239,7 +232,7 @@ impl<C: Canvas> Desk<'_, C> {
                 return Ok(Some(ending));
             }
         }
-        if self.is_due() {
+        if self.state.needs_draw() {
             self.draw()?;
         }
         Ok(None)
@@ -279,6 +272,18 @@ impl<C: Canvas> Desk<'_, C> {
         }
         Ok(None)
     }
+}
+
+/// The next item, if it is there already.
+///
+/// Asked in the name of the running task: the terminal's stream remembers only the first waker that asks,
+/// and one that wakes nobody would leave the next key lying until the clock ticks.
+async fn waiting<S: Stream + Unpin>(stream: &mut S) -> Option<S::Item> {
+    std::future::poll_fn(|context| match stream.poll_next_unpin(context) {
+        Poll::Ready(item) => Poll::Ready(item),
+        Poll::Pending => Poll::Ready(None),
+    })
+    .await
 }
 
 fn translate(event: TerminalEvent) -> Option<Event> {
