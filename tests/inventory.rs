@@ -154,6 +154,27 @@ fn a_restarting_job_fails_with_its_root_cause() {
 }
 
 #[test]
+fn a_job_that_keeps_failing_fails_also_while_it_runs_for_a_moment() {
+    let mut inventory = healthy();
+    let failure = |seconds: i64, class: &str| Failure {
+        at: now() - Duration::seconds(seconds),
+        class: "Outer".into(),
+        root: Throwable { class: class.into(), message: "no".into() },
+        task: None,
+        task_manager: None,
+        trace: "".into(),
+    };
+    let failures = vec![failure(10, "b.Lost"), failure(30, "a.Often"), failure(70, "a.Often")];
+    let mut running = Job { failures, ..job(JobState::Running) };
+    inventory.apply(Change::Job(key("match"), Fetched::Ready(Box::new(running.clone()))));
+    let verdict = row(&inventory).verdict;
+    assert_eq!((verdict.condition, &*verdict.why[0]), (Condition::Failing, "Often: no (2 times in 1m10s)"));
+    running.failures.remove(0);
+    inventory.apply(Change::Job(key("match"), Fetched::Ready(Box::new(Job { id: "j2".into(), ..running }))));
+    assert_eq!(row(&inventory).verdict.condition, Condition::Degraded);
+}
+
+#[test]
 fn failing_checkpoints_and_growing_lag_degrade() {
     let mut inventory = healthy();
     let last =

@@ -12,7 +12,10 @@ use crate::model::interest::{self, Depth, Interest};
 use crate::model::job::JobState;
 use crate::model::key::PipelineKey;
 use crate::model::verdict::Condition;
+use crate::model::view;
 
+/// So many pipelines in trouble have their jobs asked for in detail.
+const EXPLAINED: usize = 3;
 /// Processors out of sight that are asked for at a time, so that the header's counts hold for all.
 const SWEPT: usize = 8;
 /// For how long they are, in seconds.
@@ -203,10 +206,13 @@ impl Part for Pipelines {
         let turn = usize::try_from(world.now.timestamp() / SWEEP_SECONDS).unwrap_or(0);
         let start = if hidden.is_empty() { 0 } else { turn * SWEPT % hidden.len() };
         let swept = hidden.iter().cycle().skip(start).take(SWEPT.min(hidden.len()));
-        for row in visible.iter().chain(swept) {
+        for (place, row) in visible.iter().chain(swept).enumerate() {
+            // The why line names the root cause, which only the detail of a job tells.
+            let troubled = place < EXPLAINED && view::needs_attention(row.view.verdict.condition);
+            let depth = if troubled { Depth::Detail } else { Depth::Summary };
             for processor in &row.view.processors {
                 let key = row.view.key.sibling(processor.clone());
-                interest.jobs.extend(interest::job_interest(world.inventory, &key, Depth::Summary));
+                interest.jobs.extend(interest::job_interest(world.inventory, &key, depth));
                 match interest::group_interest(world.inventory, &key, true) {
                     Some(group) => {
                         interest.groups.insert(group);

@@ -8,9 +8,10 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::Time;
+use super::exception::Throwable;
 use super::human;
 use super::inventory::Processor;
-use super::job::{self, Job, JobState};
+use super::job::{self, Failure, Job, JobState};
 use super::kafka::Group;
 use super::pod::{Pod, PodHealth, Role};
 use super::view::{self, ProcessorView};
@@ -77,6 +78,9 @@ pub struct Evidence<'a> {
 
 /// For how long a killed container or a failure is news, in seconds.
 const NEWS_SECONDS: i64 = 600;
+/// So many failures of late, the newest so young in seconds, are one failure that goes on.
+const LOOPS: usize = 3;
+const LOOP_SECONDS: i64 = 60;
 /// A new pod may take so long to become ready before that is a complaint, in seconds.
 const START_SECONDS: i64 = 180;
 /// Lag older than this is worth a sentence if it still grows, in milliseconds.
@@ -110,6 +114,7 @@ pub fn of_processor(evidence: &Evidence<'_>) -> Verdict {
     findings.extend(job_findings(evidence));
     findings.extend(pod_findings(evidence));
     findings.extend(missing_pods(evidence));
+    findings.extend(evidence.processor.job().and_then(|job| checkpoints(job, evidence.now)));
     findings.extend(lag(evidence));
     if findings.iter().any(|finding| finding.condition <= Condition::Degraded) {
         findings.extend(hot_spot(evidence));
@@ -219,7 +224,6 @@ fn job_findings(evidence: &Evidence<'_>) -> Vec<Finding> {
         }
         _ => {}
     }
-    findings.extend(job.and_then(|job| checkpoints(job, evidence.now)));
     findings.extend(job.and_then(|job| recent_failures(job, evidence.now)));
     findings
 }
@@ -257,24 +261,24 @@ fn checkpoints(job: &Job, now: Time) -> Option<Finding> {
     )
 }
 
+/// The root cause that comes up most among the failures of late.
+///
+/// A job that runs for a moment between two failures is not well: it fails as long as it keeps failing.
 fn recent_failures(job: &Job, now: Time) -> Option<Finding> {
-    let latest = job.failures.first()?;
-    if (now - latest.at).num_seconds() > NEWS_SECONDS {
-        return None;
-    }
-    let same: Vec<_> = job
-        .failures
-        .iter()
-        .filter(|failure| failure.root == latest.root && (now - failure.at).num_seconds() <= NEWS_SECONDS)
-        .collect();
-    let first = same.iter().map(|failure| failure.at).min()?;
-    let message = if latest.root.message.is_empty() { String::new() } else { format!(": {}", latest.root.message) };
-    let times = match same.len() {
-        1 => format!("{} ago", human::age(latest.at, now)),
+    let age = |failure: &&Failure| (now - failure.at).num_seconds();
+    let recent: Vec<&Failure> = job.failures.iter().filter(|failure| age(failure) <= NEWS_SECONDS).collect();
+    let latest = recent.iter().map(age).min()?;
+    let count = |root: &Throwable| recent.iter().filter(|failure| failure.root == *root).count();
+    let often = recent.iter().rev().max_by_key(|failure| count(&failure.root))?;
+    let first = recent.iter().filter(|failure| failure.root == often.root).map(|failure| failure.at).min()?;
+    let message = if often.root.message.is_empty() { String::new() } else { format!(": {}", often.root.message) };
+    let times = match count(&often.root) {
+        1 => format!("{} ago", human::age(often.at, now)),
         many => format!("{many} times in {}", human::age(first, now)),
     };
-    let condition = if job.state == JobState::Running { Condition::Degraded } else { Condition::Failing };
-    Some(Finding::new(condition, format!("{}{message} ({times})", latest.root.short_class())).since(Some(first)))
+    let loops = recent.len() >= LOOPS && latest <= LOOP_SECONDS;
+    let condition = if loops || job.state != JobState::Running { Condition::Failing } else { Condition::Degraded };
+    Some(Finding::new(condition, format!("{}{message} ({times})", often.root.short_class())).since(Some(first)))
 }
 
 fn pod_findings(evidence: &Evidence<'_>) -> Vec<Finding> {
