@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::layout::Layout;
 use super::overview::{Overview, PipelineRow};
 use super::screen::{Cause, Outcome, Part, Screen, World};
+use super::standing::Standing;
 use super::table::{Column, Row, Table};
 use crate::action::{Action, Place};
 use crate::model::interest::{self, Depth, Interest};
@@ -210,6 +211,10 @@ impl Part for Pipelines {
             // The why line names the root cause, which only the detail of a job tells.
             let troubled = place < EXPLAINED && view::needs_attention(row.view.verdict.condition);
             let depth = if troubled { Depth::Detail } else { Depth::Summary };
+            // Lists first: asking for hundreds of jobs meanwhile would slow them down.
+            if world.overview.standing(&row.view.key.environment).is_none_or(Standing::is_pending) {
+                continue;
+            }
             for processor in &row.view.processors {
                 let key = row.view.key.sibling(processor.clone());
                 interest.jobs.extend(interest::job_interest(world.inventory, &key, depth));

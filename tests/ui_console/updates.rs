@@ -89,7 +89,9 @@ fn retry_is_wanted_for_one_moment() {
 fn only_what_is_visible_is_asked_for() {
     let bench = healthy();
     let interest = bench.state.interest();
-    assert!(interest.jobs.iter().all(|job| job.depth == Depth::Summary));
+    let explained = interest.jobs.iter().take_while(|job| job.depth == Depth::Detail).count();
+    assert!(interest.jobs.iter().skip(explained).all(|job| job.depth == Depth::Summary), "trouble comes first");
+    assert!((1..interest.jobs.len()).contains(&explained), "{explained}");
     assert_eq!(interest.jobs.first().map(|job| &*job.processor.name), Some("match-making"));
     assert!(interest.usage.is_empty() && interest.events.is_empty() && interest.topics.is_empty());
 
@@ -111,6 +113,8 @@ fn many_rows_are_not_all_asked_for_at_once() {
         .collect();
     changes.extend(specs.iter().map(|spec| Change::Declared(Box::new(spec.declaration()))));
     let bench = Bench::new(80, 24).apply(changes);
+    assert!(bench.state.interest().jobs.is_empty(), "lists come first");
+    let bench = bench.apply(world::scopes("prd", &ScopeState::Live));
     let first = bench.state.interest();
     assert!(first.jobs.len() < 40, "{}", first.jobs.len());
     let later = bench.send(Event::Ticked(world::now() + Duration::seconds(10))).state.interest();
