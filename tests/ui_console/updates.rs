@@ -6,7 +6,7 @@ use chrono::Duration;
 use flowdeck::action::Place;
 use flowdeck::app::Effect;
 use flowdeck::event::{Event, Notice};
-use flowdeck::model::change::{Change, Fetched};
+use flowdeck::model::change::{Change, Fetched, ScopeState};
 use flowdeck::model::interest::Depth;
 use flowdeck::model::job::JobState;
 use flowdeck::model::pod::{PodHealth, Role};
