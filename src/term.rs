@@ -153,7 +153,8 @@ impl Guard {
     /// Gives the terminal to the shell and stops the process until it is continued.
     ///
     /// The whole process group is stopped, as a shell expects of its foreground job: a `cargo run`
-    /// around us would otherwise go on waiting in front of it.
+    /// around us would otherwise go on waiting in front of it. Where no shell could continue us the kernel
+    /// ignores the signal, and the screen just comes back.
     ///
     /// # Errors
     ///
@@ -161,7 +162,6 @@ impl Guard {
     pub fn suspend(&mut self) -> io::Result<()> {
         leave();
         rustix::process::kill_current_process_group(rustix::process::Signal::TSTP)?;
-        rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::STOP)?;
         self.resume()
     }
 

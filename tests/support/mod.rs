@@ -33,9 +33,14 @@ pub struct Console {
 impl Console {
     /// Starts `flowdeck` with arguments and variables on a terminal of a size.
     pub fn start(arguments: &[&str], variables: &[(&str, &str)], columns: u16, rows: u16) -> Self {
+        Self::run(FLOWDECK, arguments, variables, (columns, rows))
+    }
+
+    /// Starts any program on a terminal of a size in columns and rows.
+    pub fn run(program: &str, arguments: &[&str], variables: &[(&str, &str)], (columns, rows): (u16, u16)) -> Self {
         let (pty, pts) = pty_process::blocking::open().unwrap();
         pty.resize(Size::new(rows, columns)).unwrap();
-        let mut command = Command::new(FLOWDECK).args(arguments).env("TERM", "xterm-256color").env("LANG", "C.UTF-8");
+        let mut command = Command::new(program).args(arguments).env("TERM", "xterm-256color").env("LANG", "C.UTF-8");
         command = command.env_remove("NO_COLOR").env_remove("COLORTERM").env_remove("KUBECONFIG");
         for (name, value) in variables {
             command = command.env(name, value);
