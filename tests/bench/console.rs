@@ -12,7 +12,7 @@
     reason = "a benchmark fails by panicking"
 )]
 
-#[path = "../tests/support/mod.rs"]
+#[path = "../support/mod.rs"]
 mod support;
 
 use std::path::PathBuf;
