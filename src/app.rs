@@ -1,6 +1,6 @@
 //! The console's state and how events change it: no IO, no clock.
 //!
-//! [`update`] takes one event in and says what has to be done outside, as data. Screens are a stack,
+//! [`update()`] takes one event in and says what has to be done outside, as data. Screens are a stack,
 //! layers (help, filter, palette) lie over it. Whether anything visible changed is noted, so that the
 //! loop draws only then.
 
@@ -55,7 +55,7 @@ pub enum Effect {
     Suspend,
     /// Put a text on the clipboard of the user's terminal (OSC 52).
     Copy(String),
-    /// Fetch a document; it comes back as [`Event::Fetched`].
+    /// Fetch a document; it comes back as [`Event::Fetched`](crate::event::Event::Fetched).
     Fetch(DocumentKey),
     /// Ring the terminal's bell: a pipeline has started to fail.
     RingBell,
