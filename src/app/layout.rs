@@ -27,8 +27,9 @@ impl Layout {
         let rows = size.1.saturating_sub(1);
         let head = if head + 2 > rows { rows.saturating_sub(2) } else { head };
         let left = rows.saturating_sub(head);
-        let detail = if left >= detail + 9 {
-            detail
+        let room = left.saturating_sub(9);
+        let detail = if room >= 3 && detail > 0 {
+            if detail < room { detail } else { room }
         } else if left >= 10 && detail > 0 {
             1
         } else {
@@ -46,6 +47,15 @@ impl Layout {
             28.. => 5,
             _ => 3,
         }
+    }
+
+    /// The same, and more where a list of so many rows under `head` lines leaves room for it.
+    #[must_use]
+    pub fn explanation_below(rows: u16, head: u16, listed: usize) -> u16 {
+        // The list's headings, a blank line and the hints take one each.
+        let taken = usize::from(head) + listed + 3;
+        let free = usize::from(rows).saturating_sub(taken).min(8);
+        Self::explanation(rows).max(u16::try_from(free).unwrap_or(0))
     }
 
     /// Puts a panel beside the list where the terminal is wide; it takes the place of the detail below.

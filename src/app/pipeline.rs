@@ -76,7 +76,8 @@ impl PipelineScreen {
     /// Lines of the parts.
     #[must_use]
     pub fn layout(&self, size: (u16, u16)) -> Layout {
-        Layout::with_side(size, self.head(size).lines(), Layout::explanation(size.1))
+        let head = self.head(size).lines();
+        Layout::with_side(size, head, Layout::explanation_below(size.1, head, self.pods.rows().len()))
     }
 
     /// The chosen processor.
@@ -112,13 +113,14 @@ impl PipelineScreen {
     }
 
     fn look_at_pods(&mut self, world: &World<'_>) -> bool {
-        let layout = self.layout(world.size);
-        self.pods.fit(layout.width, layout.list());
         let rows = match &self.chosen {
             Some(key) => pods::rows(world.inventory, key, self.pods.rows(), world.now),
             None => Vec::new(),
         };
-        self.pods.set_rows(rows)
+        let changed = self.pods.set_rows(rows);
+        let layout = self.layout(world.size);
+        self.pods.fit(layout.width, layout.list());
+        changed
     }
 
     fn linked(&self, world: &World<'_>) -> Vec<(Arc<str>, String)> {

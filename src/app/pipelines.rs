@@ -162,8 +162,8 @@ pub struct Pipelines {
 impl Pipelines {
     /// Lines of the parts.
     #[must_use]
-    pub const fn layout(size: (u16, u16)) -> Layout {
-        Layout::with_side(size, 2, Layout::explanation(size.1))
+    pub fn layout(&self, size: (u16, u16)) -> Layout {
+        Layout::with_side(size, 2, Layout::explanation_below(size.1, 2, self.table.rows().len()))
     }
 
     fn rows(overview: &Overview) -> Vec<Arc<PipelineRow>> {
@@ -177,9 +177,10 @@ impl Part for Pipelines {
     }
 
     fn refresh(&mut self, world: &World<'_>, _cause: &Cause<'_>) -> bool {
-        let layout = Self::layout(world.size);
+        let changed = self.table.set_rows(Self::rows(world.overview));
+        let layout = self.layout(world.size);
         self.table.fit(layout.width, layout.list());
-        self.table.set_rows(Self::rows(world.overview))
+        changed
     }
 
     fn act(&mut self, action: Action, _world: &World<'_>) -> Outcome {

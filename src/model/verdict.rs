@@ -302,8 +302,10 @@ fn pod_finding(pod: &Pod, now: Time) -> Option<Finding> {
         (Some(trouble), None) => Some(Finding { text: format!("{name} is {}", trouble.text), ..trouble }),
         (None, Some((how, at))) => Some(Finding::new(Condition::Degraded, format!("{name} {how}")).since(Some(at))),
         (Some(trouble), Some((how, at))) => {
-            let text = format!("{name} {how} and is {}", trouble.text);
-            Some(Finding::new(trouble.condition, text).since(trouble.since.or(Some(at))))
+            // A pod that is down for good carries the end of its container as its status.
+            let same = pod.last_termination.as_ref().is_some_and(|end| end.reason == pod.status);
+            let now_is = if same { String::new() } else { format!(" and is {}", trouble.text) };
+            Some(Finding::new(trouble.condition, format!("{name} {how}{now_is}")).since(trouble.since.or(Some(at))))
         }
     }
 }

@@ -19,7 +19,7 @@ use std::sync::Arc;
 
 /// Draws the screen above the foot.
 pub fn draw(canvas: &mut Canvas<'_>, area: Rect, state: &State, screen: &Pipelines) {
-    let layout = Pipelines::layout(state.size());
+    let layout = screen.layout(state.size());
     head::draw(canvas, Rect { height: layout.head, ..area }, state);
     let list = Rect { y: area.y + layout.head, height: layout.body, width: area.width - layout.side, ..area };
     if screen.table.counts().0 == 0 {

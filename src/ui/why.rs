@@ -25,7 +25,7 @@ pub fn lines(canvas: &mut Canvas<'_>, area: Rect, why: &[Arc<str>]) {
         words.iter().map(|text| text::clean_in(text, canvas.theme.charset()).into_owned()).collect();
     let apart: usize = clean.iter().map(|text| text::wrap(text, cells).len()).sum();
     if apart > usize::from(area.height) {
-        paragraph(canvas, area, "why", &format!("{}.", words.join(". ")));
+        paragraph(canvas, area, "why", &format!("{}.", words.join("; ")));
         return;
     }
     let mut row = 0;
