@@ -7,9 +7,11 @@
 mod load;
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::PathBuf;
 
-use serde::Deserialize;
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 
 pub use self::load::{Overrides, SettingsError, load};
 use crate::model::environment::Protection;
@@ -101,8 +103,32 @@ pub struct EnvironmentSettings {
     pub flink: FlinkSettings,
     /// Object store.
     pub objects: Option<ObjectSettings>,
-    /// Links to other tools: name and URL template.
-    pub links: BTreeMap<String, String>,
+    /// Links to other tools: name and URL template, in the order of the file.
+    #[serde(deserialize_with = "in_order")]
+    pub links: Vec<(String, String)>,
+}
+
+/// Keeps the pairs of a table in the order in which they were written.
+fn in_order<'de, D: Deserializer<'de>>(table: D) -> Result<Vec<(String, String)>, D::Error> {
+    struct Pairs;
+
+    impl<'de> Visitor<'de> for Pairs {
+        type Value = Vec<(String, String)>;
+
+        fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+            formatter.write_str("a table of names and URLs")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut table: A) -> Result<Self::Value, A::Error> {
+            let mut pairs = Vec::new();
+            while let Some(pair) = table.next_entry()? {
+                pairs.push(pair);
+            }
+            Ok(pairs)
+        }
+    }
+
+    table.deserialize_map(Pairs)
 }
 
 /// How to reach a Kafka cluster, in librdkafka's own words.
@@ -119,9 +145,9 @@ pub struct KafkaSettings {
     pub password_command: Option<Vec<String>>,
 }
 
-impl std::fmt::Debug for KafkaSettings {
+impl fmt::Debug for KafkaSettings {
     /// Properties may hold passwords, so only their names are shown.
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter
             .debug_struct("KafkaSettings")
             .field("bootstrap", &self.bootstrap)

@@ -183,6 +183,14 @@ mod tests {
     }
 
     #[test]
+    fn links_keep_their_order() {
+        let settings =
+            parse("[[environment]]\nname='a'\n[environment.links]\nLogs='l'\n'Flink UI'='f'\nCost='c'\n").unwrap();
+        let names: Vec<&str> = settings.environments[0].links.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(names, ["Logs", "Flink UI", "Cost"]);
+    }
+
+    #[test]
     fn a_misspelt_key_is_refused_with_its_line() {
         let message = parse("[[environment]]\nname = 'a'\nkubeconfg = 'x'\n").unwrap_err();
         assert!(message.contains("kubeconfg") && message.contains("line 3"), "{message}");
