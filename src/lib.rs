@@ -4,6 +4,7 @@
 //!
 //! - [`model`]: what is known of the world, joined and judged. Values only.
 //! - [`event`], [`action`], [`keymap`]: what happened; what may be intended; which key means it.
+//! - [`engine`]: the golden signals, computed from events. No IO, no clock.
 //! - [`app`]: the console's state and how events change it. No IO, no clock.
 //! - [`ui`]: draws the state. Changes nothing.
 //! - [`source`]: the backends' clients, which turn replies into facts.
@@ -15,6 +16,7 @@ pub mod action;
 pub mod app;
 pub mod cli;
 pub mod demo;
+pub mod engine;
 pub mod event;
 pub mod keymap;
 pub mod model;

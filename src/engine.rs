@@ -1,0 +1,187 @@
+//! The golden-signals engine: events in, panes of requests, errors and latency by service and window out.
+//!
+//! Why: the console computes the signals itself, from the topic, with no store beside it; and what it computes must be
+//! what Apache Beam would, so that the same spec can move to a cluster.
+//!
+//! How: [`Engine::ingest`] decodes a [`Batch`] of one partition ([`decode`], [`json`]), counts each event in its
+//! window ([`window`], [`totals`], [`sketch`]), then moves the watermark ([`watermark`]) and tells the panes that it
+//! closes. What cannot be counted is counted by reason ([`rejects`]). [`replay`] drives it from a script.
+//!
+//! It must not do IO, read a clock or wait: time is an argument, in milliseconds since 1970. Nothing that arrives may
+//! end it, or make it hold more than the spec's limits.
+
+pub mod batch;
+pub mod decode;
+pub mod json;
+pub mod rejects;
+pub mod replay;
+pub mod services;
+pub mod sketch;
+pub mod spec;
+pub mod totals;
+pub mod watermark;
+pub mod window;
+
+pub use batch::Batch;
+pub use spec::Spec;
+pub use window::Pane;
+
+use decode::{Decoder, Event};
+use rejects::{Reason, Rejects};
+use services::Services;
+use spec::SpecError;
+use watermark::Watermarks;
+use window::Windows;
+
+/// The time of a caller that has no clock: nothing is ahead of it and no partition is ever idle.
+pub const NO_CLOCK: i64 = i64::MAX;
+
+/// Counts the events of a source as its spec says.
+#[derive(Clone, Debug)]
+pub struct Engine {
+    decoder: Decoder,
+    services: Services,
+    watermarks: Watermarks,
+    windows: Windows,
+    rejects: Rejects,
+    future_limit: i64,
+    longest_record: usize,
+    counts: Counts,
+    panes: Vec<Pane>,
+}
+
+/// How many events came.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Records given, whatever became of them.
+    pub records: u64,
+    /// Events counted in a pane.
+    pub counted: u64,
+    /// Those of them that came after their window had closed.
+    pub late: u64,
+}
+
+impl Engine {
+    /// An engine of a spec.
+    ///
+    /// # Errors
+    ///
+    /// When the spec's fields contradict each other.
+    pub fn new(spec: &Spec) -> Result<Self, SpecError> {
+        Ok(Self {
+            decoder: Decoder::new(spec)?,
+            services: Services::new(spec.limits.services),
+            watermarks: Watermarks::new(spec.watermark.delay.millis(), spec.watermark.idle_after.millis()),
+            windows: Windows::new(spec),
+            rejects: Rejects::default(),
+            future_limit: spec.watermark.future_limit.millis(),
+            longest_record: usize::try_from(spec.limits.record_bytes).unwrap_or(usize::MAX),
+            counts: Counts::default(),
+            panes: Vec::new(),
+        })
+    }
+
+    /// A partition that will be read from `now` on.
+    pub fn assign(&mut self, partition: u32, now: i64) {
+        self.watermarks.assign(partition, now);
+    }
+
+    /// A partition that is no longer read.
+    pub fn revoke(&mut self, partition: u32, now: i64) {
+        self.watermarks.revoke(partition);
+        self.settle(now);
+    }
+
+    /// Counts a batch of one partition, then moves the watermark.
+    pub fn ingest(&mut self, partition: u32, batch: &Batch, now: i64) {
+        let mut greatest = None;
+        for record in batch.records() {
+            let time = match record {
+                Ok(text) => self.count(partition, text, now),
+                Err(bytes) => {
+                    self.counts.records += 1;
+                    self.rejects.add(Reason::NotUtf8, String::new(), partition, bytes);
+                    None
+                }
+            };
+            greatest = greatest.max(time);
+        }
+        if let Some(greatest) = greatest {
+            self.watermarks.observe(partition, greatest, now);
+        }
+        self.settle(now);
+    }
+
+    /// Counts one record without moving the watermark; its event time when it is to be believed.
+    pub fn count(&mut self, partition: u32, record: &str, now: i64) -> Option<i64> {
+        self.counts.records += 1;
+        let (reason, detail) = if record.len() > self.longest_record {
+            (Reason::TooLong, format!("{} bytes", record.len()))
+        } else {
+            match self.decoder.decode(record) {
+                Err(refusal) => (refusal.reason, refusal.detail),
+                Ok(event) if event.time > now.saturating_add(self.future_limit) => {
+                    (Reason::Future, format!("{} ms ahead", event.time.saturating_sub(now)))
+                }
+                Ok(event) => match self.place(&event) {
+                    Ok(()) => return Some(event.time),
+                    Err(reason) => (reason, format!("the watermark is {}", self.watermarks.whole())),
+                },
+            }
+        };
+        self.rejects.add(reason, detail, partition, record.as_bytes());
+        None
+    }
+
+    fn place(&mut self, event: &Event<'_>) -> Result<(), Reason> {
+        let start = self.windows.start(event.time)?;
+        let service = self.services.intern(&event.service);
+        let late = self.windows.add(start, service, event.failed, event.latency_us)?;
+        self.counts.counted += 1;
+        self.counts.late += u64::from(late);
+        Ok(())
+    }
+
+    /// Sets a partition's watermark, for a source that knows it.
+    pub fn raise(&mut self, partition: u32, watermark: i64, now: i64) {
+        self.watermarks.raise(partition, watermark, now);
+        self.settle(now);
+    }
+
+    /// Lets time pass: idle partitions no longer hold windows open. Not while a backend is down or a backlog unread.
+    pub fn settle(&mut self, now: i64) {
+        let watermark = self.watermarks.advance(now);
+        self.windows.tell_late(&self.services, &mut self.panes);
+        self.windows.advance(watermark, &self.services, &mut self.panes);
+    }
+
+    /// The panes told since the last call, in order: late ones, then closed windows from the oldest.
+    pub fn take_panes(&mut self) -> Vec<Pane> {
+        std::mem::take(&mut self.panes)
+    }
+
+    /// How many events came.
+    pub const fn counts(&self) -> Counts {
+        self.counts
+    }
+
+    /// What was not counted, and why.
+    pub const fn rejects(&self) -> &Rejects {
+        &self.rejects
+    }
+
+    /// The services, and how many events were over their limit.
+    pub const fn services(&self) -> &Services {
+        &self.services
+    }
+
+    /// The open windows.
+    pub const fn windows(&self) -> &Windows {
+        &self.windows
+    }
+
+    /// How far event time has surely come, milliseconds since 1970.
+    pub const fn watermark(&self) -> i64 {
+        self.watermarks.whole()
+    }
+}

@@ -1,0 +1,339 @@
+//! The signals spec: what to read, how to understand it, and what to make of it.
+//!
+//! Why: the same declaration drives this engine and, rendered, a Flink job; so it says what, never how.
+//!
+//! How: TOML with unknown keys refused; [`Spec::parse`] checks what types cannot, so that an engine can be built from
+//! any spec that exists. Lengths of time are written with their unit (`"10s"`, `"1500ms"`, `"2m"`, `"1h"`).
+//!
+//! It must not name a place (file, broker) beyond topics, nor hold a default that `config/examples` does not show.
+
+mod rule;
+mod span;
+
+use serde::Deserialize;
+
+pub use rule::{Comparison, ErrorRule, Operand};
+pub use span::Span;
+
+use super::json::{PathClash, Shape};
+
+/// Why a spec cannot be used.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum SpecError {
+    /// Not TOML, an unknown key or a wrong type.
+    #[error("the signals spec is not valid:\n{0}")]
+    Parse(String),
+    /// A value that cannot be.
+    #[error("the signals spec has {key} = {value}: {problem}")]
+    Value {
+        /// Which key.
+        key: &'static str,
+        /// What was given.
+        value: String,
+        /// What is wrong with it and what to write instead.
+        problem: &'static str,
+    },
+    /// Fields contradict each other.
+    #[error("the signals spec asks for what cannot be: {0}")]
+    Fields(#[from] PathClash),
+}
+
+/// A signals spec.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Spec {
+    /// Name of these signals.
+    pub name: String,
+    /// What is read and where its fields are.
+    pub source: Source,
+    /// What an event is counted under.
+    pub key: Key,
+    /// Which events failed.
+    #[serde(default)]
+    pub error: ErrorRule,
+    /// How time is cut.
+    #[serde(default)]
+    pub window: Window,
+    /// How time is believed.
+    #[serde(default)]
+    pub watermark: Watermark,
+    /// What is held at most.
+    #[serde(default)]
+    pub limits: Limits,
+    /// What was promised; `None` when nothing was.
+    pub slo: Option<Slo>,
+}
+
+/// What is read.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Source {
+    /// Kafka topics.
+    #[serde(default)]
+    pub topics: Vec<String>,
+    /// Form of a record.
+    pub format: Format,
+    /// Event time.
+    pub time: Time,
+    /// Latency.
+    pub latency: Latency,
+}
+
+/// Form of a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Format {
+    /// One JSON object.
+    Json,
+}
+
+/// A path to a field: `"a.b"`, or `["a", "b.c"]` when a key has a dot.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(untagged, expecting = "a path such as \"a.b\", or an array of keys such as [\"a\", \"b.c\"]")]
+pub enum Path {
+    /// Keys joined by dots.
+    Dotted(String),
+    /// Keys.
+    Keys(Vec<String>),
+}
+
+impl Path {
+    /// The keys from the outside in.
+    pub fn keys(&self) -> Vec<String> {
+        match self {
+            Self::Dotted(text) => text.split('.').map(str::to_owned).collect(),
+            Self::Keys(keys) => keys.clone(),
+        }
+    }
+
+    /// The path for a person.
+    pub fn text(&self) -> String {
+        self.keys().join(".")
+    }
+}
+
+/// Where the event time is.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Time {
+    /// Field.
+    pub field: Path,
+    /// Unit since 1970.
+    pub unit: TimeUnit,
+}
+
+/// What a point in time is written in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TimeUnit {
+    /// Seconds since 1970.
+    S,
+    /// Milliseconds since 1970.
+    Ms,
+    /// Microseconds since 1970.
+    Us,
+    /// Nanoseconds since 1970.
+    Ns,
+    /// Text such as `2026-11-22T16:00:00.123Z`.
+    Rfc3339,
+}
+
+/// Where the latency is.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Latency {
+    /// Field.
+    pub field: Path,
+    /// Unit.
+    pub unit: LatencyUnit,
+    /// What was timed: sources differ, and the screen must say which.
+    #[serde(default)]
+    pub kind: LatencyKind,
+}
+
+/// Unit of a latency.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LatencyUnit {
+    /// Seconds.
+    S,
+    /// Milliseconds.
+    Ms,
+    /// Microseconds.
+    Us,
+    /// Nanoseconds.
+    Ns,
+}
+
+/// What a latency is the time of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LatencyKind {
+    /// The whole request.
+    #[default]
+    Complete,
+    /// Until the first byte of the answer.
+    FirstByte,
+}
+
+/// What an event is counted under.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Key {
+    /// Field with the service's name.
+    pub service: Path,
+}
+
+/// How time is cut.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Window {
+    /// Length of a tumbling window; windows start at multiples of it since 1970.
+    pub size: Span,
+    /// For how long after its end a window still counts late events.
+    pub allowed_lateness: Span,
+    /// What a late pane holds.
+    pub mode: Accumulation,
+}
+
+impl Default for Window {
+    fn default() -> Self {
+        Self { size: Span::seconds(10), allowed_lateness: Span::seconds(60), mode: Accumulation::Accumulating }
+    }
+}
+
+/// What a pane after the first one holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Accumulation {
+    /// All of the window so far: a reader keeps the last pane.
+    #[default]
+    Accumulating,
+    /// What is new since the last pane: a reader adds panes up.
+    Discarding,
+}
+
+/// How time is believed.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Watermark {
+    /// How far events may be out of order: the watermark of a partition is its greatest event time less this.
+    pub delay: Span,
+    /// A partition without events for this long no longer holds the others back.
+    pub idle_after: Span,
+    /// Events further ahead of the clock than this are set aside: one of them would make all others late.
+    pub future_limit: Span,
+}
+
+impl Default for Watermark {
+    fn default() -> Self {
+        Self { delay: Span::seconds(5), idle_after: Span::seconds(30), future_limit: Span::seconds(30) }
+    }
+}
+
+/// What is held at most.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    /// Services told apart; the events of more go to `__other__`.
+    pub services: u32,
+    /// Windows open at once; events that would open more are counted and left out.
+    pub windows: u32,
+    /// Pairs of service and window open at once; events that would open more are counted and left out.
+    pub cells: u32,
+    /// Bytes of a record; longer ones are counted and left out.
+    pub record_bytes: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { services: 10_000, windows: 1_000, cells: 100_000, record_bytes: 1 << 20 }
+    }
+}
+
+/// What was promised.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Slo {
+    /// Availability in percent, below 100.
+    pub availability: f64,
+}
+
+impl Spec {
+    /// Reads and checks a spec.
+    ///
+    /// # Errors
+    ///
+    /// When the text is not TOML, has unknown keys or wrong types, or asks for what cannot be.
+    pub fn parse(text: &str) -> Result<Self, SpecError> {
+        let spec: Self = toml::from_str(text).map_err(|error| SpecError::Parse(error.to_string()))?;
+        spec.check()?;
+        Ok(spec)
+    }
+
+    fn check(&self) -> Result<(), SpecError> {
+        let value = |key, value: &dyn std::fmt::Display, problem| {
+            Err(SpecError::Value { key, value: value.to_string(), problem })
+        };
+        let millis = |span: &Span| span.millis();
+        for (key, path) in self.paths() {
+            if path.keys().is_empty() || path.keys().iter().any(String::is_empty) {
+                return value(
+                    key,
+                    &format!("\"{}\"", path.text()),
+                    "a path is keys joined by dots, none of them empty",
+                );
+            }
+        }
+        if self.name.trim().is_empty() {
+            return value("name", &"\"\"", "give these signals a name");
+        }
+        if !(100..=86_400_000).contains(&millis(&self.window.size)) {
+            return value("window.size", &self.window.size, "a window lasts from 100ms to 24h");
+        }
+        if millis(&self.window.allowed_lateness) > 7 * 86_400_000 {
+            return value("window.allowed_lateness", &self.window.allowed_lateness, "at most 168h can be held open");
+        }
+        if millis(&self.watermark.idle_after) < 1_000 {
+            return value(
+                "watermark.idle_after",
+                &self.watermark.idle_after,
+                "at least 1s, or no partition ever counts",
+            );
+        }
+        for (key, limit) in [
+            ("limits.services", self.limits.services),
+            ("limits.windows", self.limits.windows),
+            ("limits.cells", self.limits.cells),
+            ("limits.record_bytes", self.limits.record_bytes),
+        ] {
+            if !(1..=1 << 24).contains(&limit) {
+                return value(key, &limit, "a limit is from 1 to 16777216");
+            }
+        }
+        if let Some(slo) = self.slo.as_ref().filter(|slo| !(slo.availability > 0.0 && slo.availability < 100.0)) {
+            return value("slo.availability", &slo.availability, "it is a percentage between 0 and 100, such as 99.9");
+        }
+        if let Err(problem) = self.error.check() {
+            return value("error.op", &self.error.op, problem);
+        }
+        self.shape().map(|_| ()).map_err(SpecError::from)
+    }
+
+    fn paths(&self) -> [(&'static str, &Path); 4] {
+        [
+            ("source.time.field", &self.source.time.field),
+            ("source.latency.field", &self.source.latency.field),
+            ("key.service", &self.key.service),
+            ("error.field", &self.error.field),
+        ]
+    }
+
+    /// The fields that are read from a record.
+    pub(super) fn shape(&self) -> Result<Shape, PathClash> {
+        Shape::new(&self.paths().map(|(_, path)| path.keys()))
+    }
+}
+
+#[cfg(test)]
+mod tests;

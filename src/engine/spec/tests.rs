@@ -1,0 +1,78 @@
+use super::super::json::Field;
+use super::*;
+
+const SAMPLE: &str = include_str!("../../../config/examples/golden-signals.toml");
+
+fn with(change: impl Fn(&str) -> String) -> Result<Spec, String> {
+    Spec::parse(&change(SAMPLE)).map_err(|error| error.to_string())
+}
+
+#[test]
+fn the_example_shows_every_default() {
+    let spec = Spec::parse(SAMPLE).unwrap();
+    assert_eq!((&spec.error, &spec.window), (&ErrorRule::default(), &Window::default()));
+    assert_eq!((&spec.watermark, &spec.limits), (&Watermark::default(), &Limits::default()));
+    let bare = Spec::parse(
+        "name='a'\n[source]\nformat='json'\ntime={field='ts',unit='ms'}\nlatency={field='l',unit='us'}\n[key]\nservice='svc'\n",
+    )
+    .unwrap();
+    assert_eq!((bare.window, bare.limits), (spec.window, spec.limits));
+}
+
+#[test]
+fn an_unknown_key_is_refused_with_its_line() {
+    let message = with(|text| text.replace("allowed_lateness", "alowed_lateness")).unwrap_err();
+    assert!(message.contains("alowed_lateness") && message.contains("line "), "{message}");
+}
+
+#[test]
+fn wrong_values_are_refused_with_a_way_out() {
+    for (from, to, expected) in [
+        ("size = \"10s\"", "size = \"10\"", "\"10\" is not a length of time: write a whole number and ms, s, m or h"),
+        ("size = \"10s\"", "size = \"0s\"", "window.size = 0s: a window lasts from 100ms to 24h"),
+        ("availability = 99.9", "availability = 100.0", "slo.availability = 100: it is a percentage between"),
+        ("availability = 99.9", "availability = nan", "slo.availability = NaN"),
+        ("services = 10000", "services = 0", "limits.services = 0: a limit is from 1"),
+        ("service = \"svc\"", "service = \"a..b\"", "key.service = \"a..b\": a path is keys joined by dots"),
+        ("service = \"svc\"", "service = []", "key.service = \"\": a path is keys"),
+        ("service = \"svc\"", "service = \"ts.name\"", "the field ts.name cannot be a value and hold another field"),
+        ("service = \"svc\"", "service = 3", "a path such as \"a.b\""),
+        ("value = 500", "value = \"500\"", "error.op = \">=\": text, true and false have no order"),
+        ("value = 500", "value = inf", "not a number that can be compared"),
+        ("unit = \"ms\"", "unit = \"min\"", "unknown variant `min`"),
+    ] {
+        assert!(SAMPLE.contains(from), "{from}");
+        let message = with(|text| text.replace(from, to)).unwrap_err();
+        assert!(message.contains(expected), "{to}: {message}");
+    }
+}
+
+#[test]
+fn keys_with_dots_are_arrays() {
+    let spec = with(|text| text.replace("service = \"svc\"", "service = [\"resource\", \"service.name\"]")).unwrap();
+    assert_eq!(spec.key.service.keys(), ["resource", "service.name"]);
+}
+
+#[test]
+fn rules_compare_like_with_like() {
+    let rule = |op, value| ErrorRule { op, value, ..ErrorRule::default() };
+    let at_least = rule(Comparison::AtLeast, Operand::Integer(500));
+    assert_eq!([499, 500, 501].map(|status| at_least.failed(&Field::Integer(status)).unwrap()), [false, true, true]);
+    assert_eq!(at_least.failed(&Field::Float(499.5)), Some(false));
+    assert_eq!(at_least.failed(&Field::Text("500".into())), None);
+    assert_eq!(at_least.failed(&Field::Null), None);
+    let not = rule(Comparison::NotEqual, Operand::Text("OK".into()));
+    assert_eq!(["OK", "UNSET"].map(|code| not.failed(&Field::Text(code.into())).unwrap()), [false, true]);
+    assert_eq!(rule(Comparison::Equal, Operand::Bool(true)).failed(&Field::Bool(true)), Some(true));
+    assert_eq!(rule(Comparison::Below, Operand::Float(0.5)).failed(&Field::Integer(0)), Some(true));
+    assert_eq!(rule(Comparison::AtMost, Operand::Integer(1)).failed(&Field::Integer(1)), Some(true));
+    assert_eq!(rule(Comparison::Above, Operand::Integer(1)).failed(&Field::Integer(1)), Some(false));
+}
+
+#[test]
+fn spans_print_as_they_are_written() {
+    for text in ["1500ms", "10s", "2m", "1h", "0s"] {
+        let spec = with(|sample| sample.replace("delay = \"5s\"", &format!("delay = \"{text}\""))).unwrap();
+        assert_eq!(spec.watermark.delay.to_string(), text);
+    }
+}

@@ -1,0 +1,97 @@
+//! What a pane counts, of one service in one window or of anything merged from such.
+//!
+//! It must not hold a rate, an average or a ratio: those do not merge. They are computed when shown.
+
+use super::sketch::Sketch;
+
+/// Mergeable sums.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Totals {
+    /// Requests.
+    pub requests: u64,
+    /// Requests that failed by the spec's rule.
+    pub errors: u64,
+    /// Sum of latencies, microseconds.
+    pub sum_us: u64,
+    /// Least latency, microseconds; 0 without requests.
+    pub min_us: u64,
+    /// Greatest latency, microseconds.
+    pub max_us: u64,
+    /// Distribution of latencies.
+    pub sketch: Sketch,
+}
+
+impl Totals {
+    /// Counts one request.
+    pub fn add(&mut self, failed: bool, latency_us: u64) {
+        self.min_us = if self.requests == 0 { latency_us } else { self.min_us.min(latency_us) };
+        self.max_us = self.max_us.max(latency_us);
+        self.requests += 1;
+        self.errors += u64::from(failed);
+        self.sum_us = self.sum_us.saturating_add(latency_us);
+        self.sketch.insert(latency_us);
+    }
+
+    /// Adds all that another one counted.
+    pub fn merge(&mut self, other: &Self) {
+        if other.requests == 0 {
+            return;
+        }
+        self.min_us = if self.requests == 0 { other.min_us } else { self.min_us.min(other.min_us) };
+        self.max_us = self.max_us.max(other.max_us);
+        self.requests += other.requests;
+        self.errors += other.errors;
+        self.sum_us = self.sum_us.saturating_add(other.sum_us);
+        self.sketch.merge(&other.sketch);
+    }
+
+    /// A latency quantile in microseconds, never outside what was seen; `None` is "no data".
+    #[expect(clippy::cast_precision_loss, reason = "an hour in microseconds is exact in an f64")]
+    pub fn quantile_us(&self, quantile: f64) -> Option<f64> {
+        Some(self.sketch.quantile(quantile)?.clamp(self.min_us as f64, self.max_us as f64))
+    }
+
+    /// Successful share of requests in percent; `None` is "no data", which is neither 100 nor 0.
+    #[expect(clippy::cast_precision_loss, reason = "counts of a window are far below 2^52")]
+    pub fn availability_percent(&self) -> Option<f64> {
+        let good = self.requests.checked_sub(self.errors)?;
+        (self.requests > 0).then(|| good as f64 * 100.0 / self.requests as f64)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn totals() -> impl Strategy<Value = Totals> {
+        prop::collection::vec((any::<bool>(), 1..1_000_000_u64), 0..40).prop_map(|requests| {
+            let mut totals = Totals::default();
+            requests.iter().for_each(|(failed, latency)| totals.add(*failed, *latency));
+            totals
+        })
+    }
+
+    fn merged(one: &Totals, other: &Totals) -> Totals {
+        let mut totals = one.clone();
+        totals.merge(other);
+        totals
+    }
+
+    proptest! {
+        #[test]
+        fn merging_is_associative_and_commutative(a in totals(), b in totals(), c in totals()) {
+            prop_assert_eq!(merged(&a, &b), merged(&b, &a));
+            prop_assert_eq!(merged(&merged(&a, &b), &c), merged(&a, &merged(&b, &c)));
+        }
+    }
+
+    #[test]
+    fn nothing_is_no_data() {
+        let mut totals = Totals::default();
+        assert_eq!((totals.availability_percent(), totals.quantile_us(0.5)), (None, None));
+        totals.add(true, 1_234);
+        assert_eq!((totals.availability_percent(), totals.quantile_us(0.99)), (Some(0.0), Some(1_234.0)));
+    }
+}

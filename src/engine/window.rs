@@ -1,0 +1,224 @@
+//! Tumbling windows: what is counted where, and when it is told.
+//!
+//! Why: a number on a screen must be final or say that it is not. The rules are Apache Beam's, so that the same spec
+//! means the same on a cluster: a window holds `[start, end)`, is told on time when the watermark reaches its end,
+//! and again for late events, once for each batch that brought any, until the allowed lateness is over.
+//!
+//! How: open windows are kept in order of their start; each has a cell for every service that had an event. An event
+//! is dropped when the watermark has reached the window's end plus the allowed lateness (the rule of Beam's Java SDK).
+//!
+//! It must not tell a pane for a service without events: that is "no data", not zero.
+
+use std::sync::Arc;
+
+use super::rejects::Reason;
+use super::services::{ServiceId, Services};
+use super::spec::{Accumulation, Spec};
+use super::totals::Totals;
+use super::watermark::BEGINNING;
+
+/// When a pane is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Timing {
+    /// The watermark reached the end of the window.
+    OnTime,
+    /// After that.
+    Late,
+}
+
+impl Timing {
+    /// As Beam spells it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::OnTime => "on_time",
+            Self::Late => "late",
+        }
+    }
+}
+
+/// What is told of one service in one window. The key is (service, start); a higher index replaces (accumulating) or
+/// adds to (discarding) a lower one.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Pane {
+    /// Start of the window, milliseconds since 1970.
+    pub start: i64,
+    /// The service.
+    pub service: Arc<str>,
+    /// When it is told.
+    pub timing: Timing,
+    /// How many panes of this service and window were told before.
+    pub index: u32,
+    /// What was counted.
+    pub totals: Totals,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Cell {
+    totals: Totals,
+    panes: u32,
+    /// Whether it is in the list of cells with late events.
+    late: bool,
+}
+
+#[derive(Clone, Debug)]
+struct Window {
+    start: i64,
+    /// By service.
+    cells: Vec<Option<Box<Cell>>>,
+    /// Whether the watermark has reached its end.
+    closed: bool,
+}
+
+/// The open windows.
+#[derive(Clone, Debug)]
+pub struct Windows {
+    size: i64,
+    lateness: i64,
+    mode: Accumulation,
+    window_limit: usize,
+    cell_limit: usize,
+    /// In order of start.
+    open: Vec<Window>,
+    cells: usize,
+    /// Cells that got late events since they were last told.
+    late: Vec<(i64, ServiceId)>,
+    watermark: i64,
+}
+
+impl Windows {
+    /// No windows yet.
+    pub fn new(spec: &Spec) -> Self {
+        let limit = |limit: u32| usize::try_from(limit).unwrap_or(usize::MAX);
+        Self {
+            size: spec.window.size.millis(),
+            lateness: spec.window.allowed_lateness.millis(),
+            mode: spec.window.mode,
+            window_limit: limit(spec.limits.windows),
+            cell_limit: limit(spec.limits.cells),
+            open: Vec::new(),
+            cells: 0,
+            late: Vec::new(),
+            watermark: BEGINNING,
+        }
+    }
+
+    /// The start of the window of an event; an error when it comes too late.
+    pub fn start(&self, time: i64) -> Result<i64, Reason> {
+        let start = time.div_euclid(self.size).saturating_mul(self.size);
+        if self.expired(start) { Err(Reason::Dropped) } else { Ok(start) }
+    }
+
+    /// Counts an event in the window that [`Self::start`] gave; whether it was late.
+    pub fn add(&mut self, start: i64, service: ServiceId, failed: bool, latency_us: u64) -> Result<bool, Reason> {
+        let closed = self.closes(start);
+        let place = self.place(start, closed)?;
+        let room = self.cells < self.cell_limit;
+        let Some(window) = self.open.get_mut(place) else { return Err(Reason::Overflow) };
+        let index = service.0 as usize;
+        if index >= window.cells.len() {
+            window.cells.resize_with(index + 1, || None);
+        }
+        let Some(slot) = window.cells.get_mut(index) else { return Err(Reason::Overflow) };
+        if slot.is_none() && !room {
+            return Err(Reason::Overflow);
+        }
+        self.cells += usize::from(slot.is_none());
+        let cell = slot.get_or_insert_default();
+        cell.totals.add(failed, latency_us);
+        if closed && !cell.late {
+            cell.late = true;
+            self.late.push((start, service));
+        }
+        Ok(closed)
+    }
+
+    /// Where the window is, newly opened if need be. The last ones are asked for most.
+    fn place(&mut self, start: i64, closed: bool) -> Result<usize, Reason> {
+        let place = self.open.partition_point(|window| window.start < start);
+        if self.open.get(place).is_some_and(|window| window.start == start) {
+            return Ok(place);
+        }
+        if self.open.len() >= self.window_limit || self.cells >= self.cell_limit {
+            return Err(Reason::Overflow);
+        }
+        let cells = Vec::with_capacity(self.open.last().map_or(0, |window| window.cells.len()));
+        self.open.insert(place, Window { start, cells, closed });
+        Ok(place)
+    }
+
+    const fn closes(&self, start: i64) -> bool {
+        self.watermark >= start.saturating_add(self.size)
+    }
+
+    const fn expired(&self, start: i64) -> bool {
+        self.watermark >= start.saturating_add(self.size).saturating_add(self.lateness)
+    }
+
+    /// Tells the cells that got late events: a batch ends.
+    pub fn tell_late(&mut self, services: &Services, panes: &mut Vec<Pane>) {
+        let mut late = std::mem::take(&mut self.late);
+        late.sort_unstable();
+        for (start, service) in late {
+            let place = self.open.partition_point(|window| window.start < start);
+            let window = self.open.get_mut(place).filter(|window| window.start == start);
+            let cell = window.and_then(|window| window.cells.get_mut(service.0 as usize)).and_then(Option::as_mut);
+            if let Some(cell) = cell {
+                cell.late = false;
+                panes.push(cell.tell(start, services.name(service), Timing::Late, self.mode));
+            }
+        }
+    }
+
+    /// Moves the watermark, tells the windows that it closes and forgets those that it leaves behind.
+    pub fn advance(&mut self, watermark: i64, services: &Services, panes: &mut Vec<Pane>) {
+        if watermark <= self.watermark {
+            return;
+        }
+        self.tell_late(services, panes);
+        self.watermark = watermark;
+        // Without lateness no cell is told twice, so it gives away what it counted instead of a copy.
+        let mode = if self.lateness == 0 { Accumulation::Discarding } else { self.mode };
+        let due = self.open.partition_point(|window| watermark >= window.start.saturating_add(self.size));
+        for window in self.open.iter_mut().take(due).filter(|window| !window.closed) {
+            window.closed = true;
+            for (id, cell) in (0..).map(ServiceId).zip(&mut window.cells) {
+                if let Some(cell) = cell {
+                    panes.push(cell.tell(window.start, services.name(id), Timing::OnTime, mode));
+                }
+            }
+        }
+        let gone = self.size.saturating_add(self.lateness);
+        let gone = self.open.partition_point(|window| watermark >= window.start.saturating_add(gone));
+        let freed = self.open.drain(..gone).map(|window| window.cells.iter().flatten().count()).sum::<usize>();
+        self.cells -= freed;
+    }
+
+    /// How many windows are open.
+    pub const fn open(&self) -> usize {
+        self.open.len()
+    }
+
+    /// How many pairs of service and window are open.
+    pub const fn cells(&self) -> usize {
+        self.cells
+    }
+
+    /// Bytes held on the heap, to within small change.
+    pub fn heap_bytes(&self) -> usize {
+        let slots = self.open.iter().map(|window| window.cells.capacity() * size_of::<usize>()).sum::<usize>();
+        let cells = self.open.iter().flat_map(|window| window.cells.iter().flatten());
+        slots + cells.map(|cell| size_of::<Cell>() + cell.totals.sketch.heap_bytes()).sum::<usize>()
+    }
+}
+
+impl Cell {
+    fn tell(&mut self, start: i64, service: Arc<str>, timing: Timing, mode: Accumulation) -> Pane {
+        let index = self.panes;
+        self.panes += 1;
+        let totals = match mode {
+            Accumulation::Accumulating => self.totals.clone(),
+            Accumulation::Discarding => std::mem::take(&mut self.totals),
+        };
+        Pane { start, service, timing, index, totals }
+    }
+}
