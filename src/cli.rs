@@ -11,6 +11,7 @@ mod doctor;
 mod gather;
 mod get;
 mod output;
+mod signals;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -130,6 +131,8 @@ enum Command {
     Doctor(doctor::Doctor),
     /// Try flowdeck on an embedded platform: real servers on loopback, with traffic and incidents
     Demo(demo::Demo),
+    /// Compute golden signals from events
+    Signals(signals::Signals),
     /// Print a completion script for a shell
     Completions(completions::Completions),
     /// Print the manual page
@@ -178,6 +181,7 @@ fn run(arguments: Arguments) -> Result<u8, Failure> {
         Some(Command::Describe(describe)) => describe::run(&describe, &shared.load()?),
         Some(Command::Doctor(doctor)) => doctor::run(&doctor, &shared.load()?),
         Some(Command::Demo(demo)) => demo::run(&demo, &shared),
+        Some(Command::Signals(signals)) => signals::run(&signals),
         Some(Command::Completions(completions)) => completions::run(&completions),
         Some(Command::Man) => completions::manual(),
     }

@@ -22,7 +22,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("term", &[]),
     ("telemetry", &["settings"]),
     ("runtime", &["model", "event", "action", "keymap", "app", "ui", "source", "settings", "term", "telemetry"]),
-    ("cli", &["model", "event", "app", "ui", "source", "settings", "runtime", "term", "telemetry", "demo"]),
+    ("cli", &["model", "engine", "event", "app", "ui", "source", "settings", "runtime", "term", "telemetry", "demo"]),
     ("main", &["cli"]),
     ("lib", &[]),
 ];
