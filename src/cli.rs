@@ -8,6 +8,7 @@ mod console;
 mod demo;
 mod describe;
 mod doctor;
+mod exceptions;
 mod gather;
 mod get;
 mod output;
@@ -129,6 +130,8 @@ enum Command {
     Describe(describe::Describe),
     /// Check every connection, permission and the terminal, and say how to mend what is wrong
     Doctor(doctor::Doctor),
+    /// Count the failures in a log: stack traces put together, the same ones counted as one
+    Exceptions(exceptions::Exceptions),
     /// Try flowdeck on an embedded platform: real servers on loopback, with traffic and incidents
     Demo(demo::Demo),
     /// Compute golden signals from events
@@ -180,6 +183,7 @@ fn run(arguments: Arguments) -> Result<u8, Failure> {
         Some(Command::Get(get)) => get::run(&get, &shared.load()?),
         Some(Command::Describe(describe)) => describe::run(&describe, &shared.load()?),
         Some(Command::Doctor(doctor)) => doctor::run(&doctor, &shared.load()?),
+        Some(Command::Exceptions(exceptions)) => exceptions::run(&exceptions),
         Some(Command::Demo(demo)) => demo::run(&demo, &shared),
         Some(Command::Signals(signals)) => signals::run(&signals),
         Some(Command::Completions(completions)) => completions::run(&completions),

@@ -5,6 +5,7 @@
 //! - [`model`]: what is known of the world, joined and judged. Values only.
 //! - [`event`], [`action`], [`keymap`]: what happened; what may be intended; which key means it.
 //! - [`engine`]: the golden signals, computed from events. No IO, no clock.
+//! - [`logs`]: lines into events, stack traces into failures with a name. Pure.
 //! - [`app`]: the console's state and how events change it. No IO, no clock.
 //! - [`ui`]: draws the state. Changes nothing.
 //! - [`source`]: the backends' clients, which turn replies into facts.
@@ -19,6 +20,7 @@ pub mod demo;
 pub mod engine;
 pub mod event;
 pub mod keymap;
+pub mod logs;
 pub mod model;
 pub mod runtime;
 pub mod settings;
