@@ -30,6 +30,7 @@ pub fn start(settings: &LogSettings) -> Result<Option<WorkerGuard>, String> {
         LogLevel::Debug => LevelFilter::DEBUG,
     };
     let directory = settings.directory.clone().or_else(default_directory).ok_or("HOME is not set")?;
+    std::fs::create_dir_all(&directory).map_err(|error| format!("no log in {}: {error}", directory.display()))?;
     let (writer, guard) = tracing_appender::non_blocking(appender(&directory)?);
     let lines = tracing_subscriber::fmt::layer().with_ansi(false).with_writer(writer);
     let subscriber = tracing_subscriber::registry().with(quiet(level)).with(lines);

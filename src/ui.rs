@@ -42,6 +42,10 @@ pub fn draw(state: &State, theme: &Theme, frame: &mut Frame<'_>) {
         too_small(&mut canvas, area);
         return;
     }
+    // The terminal has just changed its size, and the event that says so is on its way.
+    if (area.width, area.height) != state.size() {
+        return;
+    }
     let body = Rect { height: area.height - 1, ..area };
     match state.layer() {
         Some(Layer::Help(offset)) => help::draw(&mut canvas, body, state, *offset),

@@ -10,7 +10,7 @@ use super::{Arguments, Command, Failure, Shared, console, exit, output, run as r
 #[derive(Clone, Debug, Args)]
 pub struct Demo {
     /// Start the platform alone, print its addresses, and run until stopped
-    #[arg(long)]
+    #[arg(long, conflicts_with = "command")]
     headless: bool,
     /// How fast incidents come and go; 2 is twice as fast
     #[arg(long, default_value_t = 1.0, value_name = "FACTOR")]
@@ -50,7 +50,8 @@ fn inner_arguments(demo: &Demo) -> Result<Option<Arguments>, Failure> {
         return Ok(None);
     }
     let words = std::iter::once("flowdeck").chain(demo.command.iter().map(String::as_str));
-    let inner = Arguments::try_parse_from(words).map_err(Failure::usage)?;
+    // The inner command line is answered as the outer one is: with clap's own words and exit code.
+    let inner = Arguments::try_parse_from(words).unwrap_or_else(|error| error.exit());
     if matches!(inner.command, Some(Command::Demo(_))) {
         return Err(Failure::usage(anyhow::anyhow!("a demo inside a demo shows nothing new: name another command")));
     }

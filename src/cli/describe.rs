@@ -1,5 +1,8 @@
 //! `flowdeck describe`: all that is known of one thing, in sections.
 
+mod backends;
+
+use std::collections::HashSet;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
@@ -12,7 +15,6 @@ use crate::model::human;
 use crate::model::interest::Depth;
 use crate::model::inventory::Inventory;
 use crate::model::job::{self, Job};
-use crate::model::kafka::Group;
 use crate::model::key::{ObjectKey, PipelineKey, ProcessorKey};
 use crate::model::view::{self, PodView, ProcessorView};
 use crate::settings::Settings;
@@ -37,6 +39,12 @@ enum Kind {
     Processor,
     /// A pod with its events
     Pod,
+    /// A topic with its partitions
+    Topic,
+    /// A consumer group with its partitions
+    Group,
+    /// An environment with its connections and watches
+    Environment,
 }
 
 /// Prints the description.
@@ -51,12 +59,13 @@ async fn tell(describe: &Describe, settings: &Settings) -> Result<u8, Failure> {
     let need = Need {
         jobs: Some(Depth::Detail),
         groups: true,
-        topics: false,
+        topics: describe.kind == Kind::Topic,
         kafka_names: true,
-        all_groups: false,
+        all_groups: describe.kind == Kind::Group,
         usage: true,
         events: true,
         accounts: true,
+        rates: matches!(describe.kind, Kind::Topic | Kind::Group),
     };
     let mut world = World::open(settings, need);
     let complete = world.settle(Duration::from_secs(describe.timeout)).await;
@@ -79,6 +88,9 @@ async fn tell(describe: &Describe, settings: &Settings) -> Result<u8, Failure> {
             let keys = named(pods, &describe.name);
             keys.iter().for_each(|key| pod(&mut report, &world.inventory, key, now));
         }
+        Kind::Topic => backends::topics(&mut report, &world.inventory, &describe.name),
+        Kind::Group => backends::groups(&mut report, &world.inventory, &describe.name),
+        Kind::Environment => backends::environments(&mut report, &world.inventory, &describe.name, now),
     }
     if report.text.is_empty() {
         return Err(Failure::not_found(format!("there is nothing named {}", describe.name)));
@@ -142,13 +154,15 @@ fn processor(report: &mut Report, inventory: &Inventory, key: &ProcessorKey, now
         job(report, found, now);
     }
     if let Some(found) = inventory.group_of(key) {
-        group(report, found);
+        report.heading(1, &format!("group {}", found.key.name));
+        backends::group_facts(report, 2, found);
     }
     report.heading(1, "pods");
     for pod in view::pods(inventory, key) {
         report.push(2, &pod_line(&pod, now));
     }
-    events(report, inventory, key, &|object| object == &*key.name);
+    let pods: HashSet<&str> = inventory.pods_of(key).map(|pod| &*pod.key.name).collect();
+    events(report, inventory, key, &|object| object == &*key.name || pods.contains(object));
 }
 
 fn processor_facts(report: &mut Report, view: &ProcessorView, now: Time) {
@@ -163,7 +177,7 @@ fn processor_facts(report: &mut Report, view: &ProcessorView, now: Time) {
     report.fact(1, "revision", view.revision.as_deref().unwrap_or_default());
     report.fact(1, "offset version", view.offset_version.as_deref().unwrap_or_default());
     report.fact(1, "service account", &view.service_account);
-    report.fact(1, "IAM role", view.iam_role.as_deref().unwrap_or("none"));
+    report.fact(1, "IAM role", view.iam_role.as_deref().unwrap_or("none, or not readable"));
     report.fact(1, "JobManagers", format!("{} of {} ready", view.job_managers.0, view.job_managers.1));
     report.fact(1, "TaskManagers", format!("{} of {} ready", view.task_managers.0, view.task_managers.1));
     report.fact(1, "cpu", view.cpu_millis.map(human::cores).unwrap_or_default());
@@ -221,25 +235,6 @@ fn job(report: &mut Report, job: &Job, now: Time) {
             format!("{} ago  {}: {}", human::age(failure.at, now), failure.root.class, failure.root.message),
         );
     }
-}
-
-fn group(report: &mut Report, group: &Group) {
-    report.heading(1, &format!("group {}", group.key.name));
-    report.fact(2, "state", format!("{}, {} members", group.state, group.members));
-    report.fact(
-        2,
-        "lag",
-        group.lag_records().map_or_else(|| "nothing committed".to_owned(), |lag| format!("{lag} records")),
-    );
-    report.fact(2, "behind", group.behind_ms().map(human::milliseconds).unwrap_or_default());
-    report.fact(
-        2,
-        "worst partition",
-        group
-            .worst()
-            .map(|worst| format!("{}-{}, {} records", worst.topic, worst.partition, worst.records().unwrap_or(0)))
-            .unwrap_or_default(),
-    );
 }
 
 fn pod_line(view: &PodView, now: Time) -> String {

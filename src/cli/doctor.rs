@@ -10,6 +10,7 @@ use super::gather::{Need, World};
 use super::output::{self, Format};
 use super::{Failure, exit};
 use crate::model::environment::{Backend, Link};
+use crate::model::interest::Depth;
 use crate::settings::{EnvironmentSettings, Settings};
 use crate::{source, telemetry};
 
@@ -98,7 +99,7 @@ fn line(check: &Check) -> String {
 async fn examine(doctor: &Doctor, settings: &Settings) -> Vec<Check> {
     let mut checks = terminal();
     checks.push(log(settings));
-    let need = Need { kafka_names: true, ..Need::default() };
+    let need = Need { jobs: Some(Depth::Summary), kafka_names: true, ..Need::default() };
     let mut world = World::open(settings, need);
     world.settle(Duration::from_secs(doctor.timeout)).await;
     for environment in world.inventory.environments() {
@@ -130,7 +131,9 @@ fn connection(environment: &str, backend: Backend, link: &Link) -> Option<Check>
         Link::Connecting => Check::new(environment, &name, Outcome::Fail, "no answer yet")
             .fix("is the address right, and does a VPN or proxy stand between?"),
         Link::Down { error, .. } => Check::new(environment, &name, Outcome::Fail, error.as_ref()).fix(match backend {
-            Backend::Kubernetes => "try `kubectl --context … version`; log in again if the token expired",
+            Backend::Kubernetes => {
+                "log in again if the token expired; `kubectl version` with the same context shows what kubectl sees"
+            }
             Backend::Kafka => "check bootstrap and security.protocol in [environment.kafka]",
             Backend::Flink => "set [environment.flink] url, or ask for `get` on services/proxy",
             Backend::Objects => "check endpoint and bucket in [environment.objects]",

@@ -12,9 +12,13 @@ use crate::model::change::{Fetched, Kind, ScopeState};
 use crate::model::environment::{Backend, Link};
 use crate::model::interest::{self, Depth, GroupInterest, Interest, JobInterest};
 use crate::model::inventory::Inventory;
-use crate::model::key::{KafkaKey, ProcessorKey};
+use crate::model::key::{KafkaKey, ObjectKey, ProcessorKey};
+use crate::model::view;
 use crate::runtime::backends::Backends;
 use crate::settings::Settings;
+
+/// For so long a second look is waited for, after everything has answered once.
+const SECOND_LOOK: Duration = Duration::from_secs(4);
 
 /// What a command needs besides the pods and what declares them.
 #[derive(Clone, Copy, Debug, Default)]
@@ -35,6 +39,8 @@ pub struct Need {
     pub events: bool,
     /// IAM roles of service accounts.
     pub accounts: bool,
+    /// Rates of topics and groups, which take two looks.
+    pub rates: bool,
 }
 
 /// The world as a command sees it.
@@ -57,16 +63,21 @@ impl World {
 
     /// Waits until all that is needed has answered, or `patience` is over. Whether it is complete.
     pub async fn settle(&mut self, patience: Duration) -> bool {
-        let deadline = Instant::now() + patience;
+        let mut deadline = Instant::now() + patience;
+        let mut settled = false;
         loop {
             let interest = wanted(&self.inventory, self.need);
-            if self.is_settled(&interest) {
+            if !settled && self.is_settled(&interest) {
+                settled = true;
+                deadline = deadline.min(Instant::now() + SECOND_LOOK);
+            }
+            if settled && self.has_rates(&interest) {
                 return true;
             }
             self.backends.want(interest);
             match tokio::time::timeout_at(deadline, self.events.recv()).await {
                 Ok(Some(event)) => self.take(event),
-                Ok(None) | Err(_) => return false,
+                Ok(None) | Err(_) => return settled,
             }
         }
     }
@@ -131,9 +142,18 @@ impl World {
             && interest.jobs.iter().all(|job| self.asked(job))
             && interest.groups.iter().all(|group| self.group_answered(group))
             && interest.topics.iter().all(|topic| self.topic_answered(topic))
+            && interest.accounts.iter().all(|account| self.account_answered(account))
             && interest.kafka_names.iter().all(|environment| {
                 self.kafka_is_out(environment) || self.inventory.group_names().contains_key(environment)
             })
+    }
+
+    /// Whether the rates are there, where somebody wants them.
+    fn has_rates(&self, interest: &Interest) -> bool {
+        let topic = |key| self.inventory.topic(key).is_none_or(|topic| topic.records_per_second.is_some());
+        let group = |key| self.inventory.group(key).is_none_or(|group| group.produced_per_second.is_some());
+        !self.need.rates
+            || (interest.topics.iter().all(topic) && interest.groups.iter().all(|wanted| group(&wanted.key)))
     }
 
     fn listed(&self, environment: &Arc<str>) -> bool {
@@ -157,6 +177,11 @@ impl World {
 
     fn group_answered(&self, group: &GroupInterest) -> bool {
         self.kafka_is_out(&group.key.environment) || self.inventory.group(&group.key).is_some()
+    }
+
+    fn account_answered(&self, account: &ObjectKey) -> bool {
+        let link = self.inventory.link(&account.environment, Backend::Kubernetes);
+        !matches!(link, Link::Up { .. }) || self.inventory.iam_role(account).is_some()
     }
 
     fn topic_answered(&self, topic: &KafkaKey) -> bool {
@@ -183,7 +208,8 @@ fn wanted(inventory: &Inventory, need: Need) -> Interest {
     let kafka = || environments().filter(|name| inventory.environment(name).is_some_and(|known| known.kafka.is_some()));
     let mut wanted = Interest::default();
     if let Some(depth) = need.jobs {
-        wanted.jobs = keys.iter().filter_map(|key| interest::job_interest(inventory, key, depth)).collect();
+        let ask = |key| interest::job_interest(inventory, key, depth.max(depth_for(inventory, key)));
+        wanted.jobs = keys.iter().filter_map(ask).collect();
     }
     if need.groups {
         wanted.groups = keys
@@ -229,6 +255,18 @@ fn wanted(inventory: &Inventory, need: Need) -> Interest {
         wanted.accounts = accounts.collect();
     }
     wanted
+}
+
+/// A verdict on something in trouble rests on the failures and vertices of its job, as on the screen.
+fn depth_for(inventory: &Inventory, key: &ProcessorKey) -> Depth {
+    let troubled = |found: view::ProcessorView| view::needs_attention(found.verdict.condition);
+    let restarted =
+        inventory.processor(key).and_then(|processor| processor.job()?.restarts).is_some_and(|count| count > 0);
+    if restarted || view::processor(inventory, key, now()).is_some_and(troubled) {
+        Depth::Detail
+    } else {
+        Depth::Summary
+    }
 }
 
 fn topics_of(inventory: &Inventory, key: &ProcessorKey) -> Vec<KafkaKey> {

@@ -100,7 +100,11 @@ async fn list<T: Serialize>(get: &Get, settings: &Settings, listing: &Listing<T>
     if !shown.is_empty() || !get.output.is_table() {
         output::print(&output::render(&shown, listing.columns, get.output, listing.name, gather::now())?)?;
     }
-    Ok(if complete && complaints.is_empty() { exit::OK } else { exit::PARTIAL })
+    Ok(match (complete && complaints.is_empty(), shown.is_empty()) {
+        (true, _) => exit::OK,
+        (false, true) => exit::FAILED,
+        (false, false) => exit::PARTIAL,
+    })
 }
 
 fn rows_of<T>(world: &World, listing: &Listing<T>, name: Option<&str>) -> Vec<T> {

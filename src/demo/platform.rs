@@ -21,6 +21,8 @@ use super::kubernetes::access::Tokens;
 use super::plan::ENVIRONMENTS;
 use super::traffic::{self, Traffic};
 
+/// So many seconds of traffic have gone by when the platform starts.
+const WARM_SECONDS: i64 = 3;
 /// How often read records are deleted.
 const SWEEP_EVERY: TimeDelta = TimeDelta::seconds(10);
 
@@ -86,7 +88,8 @@ impl Platform {
         let mut places = Vec::new();
         for name in ENVIRONMENTS {
             let (running, place) = start_environment(name, options).await?;
-            tokio::spawn(stopping.clone().run_until_cancelled_owned(live(Arc::clone(&running))));
+            let traffic = warm(&running);
+            tokio::spawn(stopping.clone().run_until_cancelled_owned(live(Arc::clone(&running), traffic)));
             handles.push(running);
             places.push(place);
         }
@@ -183,10 +186,21 @@ async fn start_environment(name: &str, options: Options) -> Result<(Arc<Running>
     Ok((Arc::new(Running { environment, kubernetes, objects, bucket, broker }), place))
 }
 
-/// The heartbeat of one environment.
-async fn live(running: Arc<Running>) {
+/// The seconds before anybody looks: topics have records and groups have commits from the first question on.
+fn warm(running: &Running) -> Traffic {
     let environment = &running.environment;
+    let now = Utc::now();
+    environment.tick(now);
     let mut traffic = Traffic::new(environment, running.broker.clone());
+    for ago in (0..WARM_SECONDS).rev() {
+        traffic.step(environment, 1.0, now - chrono::Duration::seconds(ago));
+    }
+    traffic
+}
+
+/// The heartbeat of one environment.
+async fn live(running: Arc<Running>, mut traffic: Traffic) {
+    let environment = &running.environment;
     let period = Duration::from_secs_f64((1.0 / environment.pace.max(0.01)).clamp(0.05, 1.0));
     let mut ticks = tokio::time::interval(period);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);

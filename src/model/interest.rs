@@ -9,6 +9,7 @@ use std::sync::Arc;
 use super::declaration::Declaration;
 use super::inventory::{Inventory, Processor};
 use super::key::{KafkaKey, ObjectKey, ProcessorKey};
+use super::pod::Role;
 
 /// How much of a job is wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -67,12 +68,15 @@ pub struct Interest {
 }
 
 /// How to ask for a processor's job; `None` when there is nothing to ask: no such processor, no job in a
-/// session cluster, or a job that is suspended.
+/// session cluster, or a job that is suspended or scaled to zero.
 #[must_use]
 pub fn job_interest(inventory: &Inventory, key: &ProcessorKey, depth: Depth) -> Option<JobInterest> {
     let processor = inventory.processor(key)?;
     let operator = processor.operator();
     if operator.is_some_and(|operator| operator.suspended || operator.session_cluster) {
+        return None;
+    }
+    if processor.wanted(Role::JobManager) == Some(0) {
         return None;
     }
     Some(JobInterest {

@@ -234,7 +234,8 @@ fn job_sentence(state: JobState, job: Option<&Job>, now: Time) -> String {
         text.push_str(&format!(" for {}", human::age(since, now)));
     }
     match job.and_then(|job| job.restarts) {
-        Some(restarts) if restarts > 0 => text.push_str(&format!(" after {restarts} restarts")),
+        Some(1) => text.push_str(" after 1 restart"),
+        Some(restarts) if restarts > 1 => text.push_str(&format!(" after {restarts} restarts")),
         _ => {}
     }
     text
@@ -274,7 +275,8 @@ fn recent_failures(job: &Job, now: Time) -> Option<Finding> {
     let message = if often.root.message.is_empty() { String::new() } else { format!(": {}", often.root.message) };
     let times = match count(&often.root) {
         1 => format!("{} ago", human::age(often.at, now)),
-        many => format!("{many} times in {}", human::age(first, now)),
+        many if latest <= LOOP_SECONDS => format!("{many} times in {}", human::age(first, now)),
+        many => format!("{many} times, last {} ago", human::duration(latest)),
     };
     let loops = recent.len() >= LOOPS && latest <= LOOP_SECONDS;
     let condition = if loops || job.state != JobState::Running { Condition::Failing } else { Condition::Degraded };
@@ -290,7 +292,8 @@ fn pod_findings(evidence: &Evidence<'_>) -> Vec<Finding> {
     if more > 0
         && let Some(last) = findings.last_mut()
     {
-        last.text.push_str(&format!("; and {more} more pods like it"));
+        let pods = if more == 1 { "pod" } else { "pods" };
+        last.text.push_str(&format!("; and {more} more {pods} like it"));
     }
     findings
 }
@@ -313,6 +316,10 @@ fn pod_finding(pod: &Pod, now: Time) -> Option<Finding> {
 /// What is wrong with a pod now; a JobManager that is down takes the job with it.
 fn pod_trouble(pod: &Pod, now: Time) -> Option<Finding> {
     match pod.health {
+        PodHealth::Bad if still_starting(pod, now) => {
+            let reason = pod.message.as_ref().map(|message| format!(": {message}")).unwrap_or_default();
+            Some(Finding::new(Condition::Deploying, format!("{}{reason}", pod.status)))
+        }
         PodHealth::Bad => {
             let reason = pod.message.as_ref().map(|message| format!(": {message}")).unwrap_or_default();
             let condition = if pod.role == Role::JobManager { Condition::Failing } else { Condition::Degraded };
@@ -325,6 +332,12 @@ fn pod_trouble(pod: &Pod, now: Time) -> Option<Finding> {
         }
         PodHealth::Ready | PodHealth::Done => None,
     }
+}
+
+/// A young pod that waits for a node is part of a rollout, not yet a failure.
+fn still_starting(pod: &Pod, now: Time) -> bool {
+    let young = pod.created_at.is_some_and(|created| (now - created).num_seconds() <= START_SECONDS);
+    young && pod.node.is_none() && pod.restarts == 0
 }
 
 /// How a container of the pod ended a short while ago, and when.

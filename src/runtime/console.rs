@@ -51,6 +51,13 @@ pub trait Canvas {
     /// When the terminal is gone.
     fn draw(&mut self, state: &State, theme: &Theme) -> io::Result<u64>;
 
+    /// Columns and rows.
+    ///
+    /// # Errors
+    ///
+    /// When the terminal is gone.
+    fn size(&self) -> io::Result<(u16, u16)>;
+
     /// Puts text on the terminal's clipboard.
     ///
     /// # Errors
@@ -85,6 +92,10 @@ impl Canvas for Guard {
         let before = self.written();
         Self::draw(self, |frame| ui::draw(state, theme, frame))?;
         Ok(self.written() - before)
+    }
+
+    fn size(&self) -> io::Result<(u16, u16)> {
+        Self::size(self)
     }
 
     fn copy(&mut self, text: &str) -> io::Result<()> {
@@ -197,6 +208,11 @@ struct Desk<'a, C> {
 
 impl<C: Canvas> Desk<'_, C> {
     fn draw(&mut self) -> io::Result<()> {
+        // The size may have changed without a signal that reached us, as while the process was stopped.
+        let (columns, rows) = self.canvas.size()?;
+        if self.state.size() != (columns, rows) {
+            app::update(self.state, Event::Resized(columns, rows));
+        }
         let bytes = self.canvas.draw(self.state, self.theme)?;
         self.state.drawn();
         self.pace.drew(bytes);

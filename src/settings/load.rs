@@ -54,6 +54,9 @@ pub enum SettingsError {
     /// An environment without a name or context.
     #[error("the {0}. [[environment]] has neither a name nor a context: set one of them")]
     Nameless(usize),
+    /// A flag names an environment, and the settings have none.
+    #[error("there is no environment {0}: the settings file has no [[environment]]; use --context for a kube context")]
+    NoEnvironments(String),
     /// A flag names an environment that is not there.
     #[error("there is no environment {wanted}; the settings name: {known}")]
     UnknownEnvironment {
@@ -130,7 +133,11 @@ fn choose_environments(settings: &mut Settings, overrides: &Overrides) -> Result
     }
     for wanted in &overrides.environments {
         if !settings.environments.iter().any(|environment| environment.name == *wanted) {
-            let known: Vec<&str> = settings.environments.iter().map(|environment| environment.name.as_str()).collect();
+            let named = settings.environments.iter().map(|environment| environment.name.as_str());
+            let known: Vec<&str> = named.filter(|name| !name.is_empty()).collect();
+            if known.is_empty() {
+                return Err(SettingsError::NoEnvironments(wanted.clone()));
+            }
             return Err(SettingsError::UnknownEnvironment { wanted: wanted.clone(), known: known.join(", ") });
         }
     }

@@ -106,8 +106,9 @@ impl Pen<'_, '_> {
     /// Writes text into at most so many cells.
     pub fn put_in(&mut self, words: &str, cells: u16, style: Style) -> &mut Self {
         let charset = self.canvas.theme.charset();
-        let cells = cells.min(self.left());
-        if cells == 0 {
+        let place = self.canvas.buffer.area;
+        let cells = cells.min(self.left()).min(place.right().saturating_sub(self.at));
+        if cells == 0 || !(place.top()..place.bottom()).contains(&self.row) {
             return self;
         }
         let words = text::clean_in(words, charset);

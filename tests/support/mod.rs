@@ -109,7 +109,14 @@ impl Console {
             let left = patience.checked_sub(begun.elapsed()).unwrap_or_default();
             match self.output.recv_timeout(left) {
                 Ok(bytes) => self.take(&bytes),
-                Err(error) => panic!("waited {patience:?} for {what} ({error}); the screen is:\n{}", self.screen()),
+                Err(error) => {
+                    let ended = self.child.try_wait().unwrap().map(|status| format!(" and it ended: {status}"));
+                    // A panic message may have scrolled off a tiny screen.
+                    let last =
+                        String::from_utf8_lossy(&self.sent[self.sent.len().saturating_sub(6_000)..]).into_owned();
+                    let ended = ended.map(|ended| format!("{ended}, saying {last}")).unwrap_or_default();
+                    panic!("waited {patience:?} for {what} ({error}){ended}; the screen is:\n{}", self.screen())
+                }
             }
         }
     }

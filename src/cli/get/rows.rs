@@ -15,6 +15,7 @@ use crate::model::inventory::Inventory;
 use crate::model::job::{self, Job};
 use crate::model::kafka::{Group, Topic};
 use crate::model::key::ProcessorKey;
+use crate::model::verdict::Verdict;
 use crate::model::view::{self, PipelineView, PodView, ProcessorView};
 
 /// One kind of list.
@@ -42,6 +43,7 @@ const NOTHING: Need = Need {
     usage: false,
     events: false,
     accounts: false,
+    rates: false,
 };
 
 const fn text<T>(title: &'static str, cell: fn(&T, Time) -> String) -> Column<T> {
@@ -91,7 +93,7 @@ pub static PIPELINES: Listing<PipelineView> = Listing {
         number("CHECKPOINT", |row, now| age(row.checkpoint_at, now)),
         number("REV", |row, _| or_dash(row.revision.as_ref())),
         number("AGE", |row, now| age(row.created_at, now)),
-        wide("WHY", |row, _| row.verdict.why.join("; ")),
+        wide("WHY", |row, _| why(&row.verdict)),
     ],
     empty: NO_PIPELINES,
 };
@@ -119,7 +121,7 @@ pub static PROCESSORS: Listing<ProcessorView> = Listing {
         wide("INPUTS", |row, _| row.inputs.join(",")),
         wide("OUTPUTS", |row, _| row.outputs.join(",")),
         wide("IAM ROLE", |row, _| or_dash(row.iam_role.as_ref())),
-        wide("WHY", |row, _| row.verdict.why.join("; ")),
+        wide("WHY", |row, _| why(&row.verdict)),
     ],
     empty: NO_PIPELINES,
 };
@@ -161,6 +163,11 @@ pub static PODS: Listing<PodView> = Listing {
     empty: "no JobManager or TaskManager pods found",
 };
 
+/// The first sentences; `describe` and JSON have all of them.
+fn why(verdict: &Verdict) -> String {
+    verdict.why.iter().take(3).map(|text| &**text).collect::<Vec<_>>().join("; ")
+}
+
 /// A job with its processor; the job is absent when it could not be asked.
 #[derive(Serialize)]
 pub struct JobRow {
@@ -198,16 +205,17 @@ pub static JOBS: Listing<JobRow> = Listing {
         text("ENV", |row, _| row.key.environment.to_string()),
         text("PROCESSOR", |row, _| row.key.name.to_string()),
         text("JOB", |row, _| or_dash(row.job.as_ref().map(|job| &job.id))),
-        text("STATE", |row, _| {
-            row.job.as_ref().map_or_else(|| row.error.clone().unwrap_or_default(), |job| job.state.word().to_owned())
-        }),
+        text("STATE", |row, _| or_dash(row.job.as_ref().map(|job| job.state.word()))),
         number("UPTIME", |row, now| age(row.job.as_ref().and_then(|job| job.state_since), now)),
         number("RESTARTS", |row, _| or_dash(row.job.as_ref().and_then(|job| job.restarts))),
         number("PARALLELISM", |row, _| or_dash(row.job.as_ref().and_then(Job::parallelism))),
         number("CHECKPOINT", |row, now| age(last_checkpoint(row).map(|last| last.completed_at), now)),
         number("SIZE", |row, _| or_dash(last_checkpoint(row).map(|last| human::bytes(last.size_bytes)))),
         number("TOOK", |row, _| or_dash(last_checkpoint(row).map(|last| human::milliseconds(last.duration_ms)))),
-        text("ROOT CAUSE OF THE LAST FAILURE", |row, now| {
+        text("ROOT CAUSE OF THE LAST FAILURE, OR WHY THERE IS NO JOB", |row, now| {
+            if let Some(error) = &row.error {
+                return error.clone();
+            }
             or_dash(row.job.as_ref().and_then(|job| job.failures.first()).map(|failure| {
                 format!(
                     "{}: {} ({} ago)",
@@ -235,7 +243,7 @@ fn last_checkpoint(row: &JobRow) -> Option<&job::Checkpoint> {
 
 /// `get topics`.
 pub static TOPICS: Listing<Topic> = Listing {
-    need: Need { topics: true, kafka_names: true, ..NOTHING },
+    need: Need { topics: true, kafka_names: true, rates: true, ..NOTHING },
     rows: |inventory, _| {
         let names = inventory.topic_names().iter().flat_map(|(environment, names)| {
             names.iter().map(|name| crate::model::key::KafkaKey::new(environment.clone(), name.clone()))
@@ -268,7 +276,7 @@ pub struct GroupRow {
 
 /// `get groups`.
 pub static GROUPS: Listing<GroupRow> = Listing {
-    need: Need { groups: true, kafka_names: true, all_groups: true, ..NOTHING },
+    need: Need { groups: true, kafka_names: true, all_groups: true, rates: true, ..NOTHING },
     rows: |inventory, _| {
         let names = inventory.group_names().iter().flat_map(|(environment, names)| {
             names.iter().map(|(name, _)| crate::model::key::KafkaKey::new(environment.clone(), name.clone()))
@@ -318,7 +326,7 @@ pub struct EnvironmentRow {
 
 /// `get environments`.
 pub static ENVIRONMENTS: Listing<EnvironmentRow> = Listing {
-    need: Need { kafka_names: true, ..NOTHING },
+    need: Need { jobs: Some(Depth::Summary), kafka_names: true, ..NOTHING },
     rows: |inventory, _| {
         inventory
             .environments()
