@@ -208,6 +208,8 @@ pub struct Definition {
     pub hint: Option<&'static str>,
     /// Whether the palette offers it.
     pub command: bool,
+    /// Other names that the palette takes for it.
+    pub aliases: &'static [&'static str],
     /// Heading in the help.
     pub group: Group,
     /// Where it works.
@@ -226,7 +228,7 @@ impl Definition {
             Move | List => LISTS,
             Here | Go | Program => SCREENS,
         };
-        Self { action, name, keys, help, hint: None, command: !matches!(group, Move), group, places }
+        Self { action, name, keys, help, hint: None, command: !matches!(group, Move), aliases: &[], group, places }
     }
 
     const fn hint(mut self, word: &'static str) -> Self {
@@ -236,6 +238,11 @@ impl Definition {
 
     const fn at(mut self, places: &'static [Place]) -> Self {
         self.places = places;
+        self
+    }
+
+    const fn also(mut self, aliases: &'static [&'static str]) -> Self {
+        self.aliases = aliases;
         self
     }
 
@@ -325,13 +332,15 @@ pub const ACTIONS: &[Definition] = &[
         .key_only(),
     Definition::new(Here, A::Job, "job", &["J"], "the Flink job of the selected processor")
         .hint("job")
-        .at(&[Place::Pipeline, Place::Pod]),
+        .also(&["jobs", "flink"])
+        .at(&[Place::Pipelines, Place::Pipeline, Place::Pod]),
     Definition::new(Here, A::Log, "log", &["l"], "last log lines of the selected pod")
         .hint("log")
-        .at(&[Place::Pipeline, Place::Pod]),
+        .also(&["logs"])
+        .at(&[Place::Pipelines, Place::Pipeline, Place::Pod]),
     Definition::new(Here, A::PreviousLog, "previous-log", &["p"], "log of the run before the last restart")
         .hint("previous log")
-        .at(&[Place::Pipeline, Place::Pod, Place::Document]),
+        .at(&[Place::Pipelines, Place::Pipeline, Place::Pod, Place::Document]),
     Definition::new(Here, A::NextPart, "next-log", &["tab"], "the log of the next container")
         .hint("container")
         .at(&[Place::Document])
@@ -371,14 +380,17 @@ pub const ACTIONS: &[Definition] = &[
         .hint("filter")
         .at(FILTERED)
         .key_only(),
-    Definition::new(List, A::SortNext, "sort-next", &[">"], "sort by the next column"),
+    Definition::new(List, A::SortNext, "sort-next", &[">"], "sort by the next column, then worst first again")
+        .hint("sort"),
     Definition::new(List, A::SortPrevious, "sort-previous", &["<"], "sort by the previous column"),
     Definition::new(List, A::SortReverse, "reverse", &["-"], "turn the order round"),
-    Definition::new(Go, A::Pipelines, "pipelines", &["H"], "all pipelines"),
-    Definition::new(Go, A::Topics, "topics", &["T"], "topics of all environments"),
-    Definition::new(Go, A::Groups, "groups", &["K"], "consumer groups of all environments"),
-    Definition::new(Go, A::Events, "events", &["V"], "Kubernetes events"),
-    Definition::new(Go, A::Environments, "environments", &["L"], "environments, links and permissions"),
+    Definition::new(Go, A::Pipelines, "pipelines", &["H"], "all pipelines").also(&["pods", "po", "pl"]),
+    Definition::new(Go, A::Topics, "topics", &["T"], "topics of all environments").also(&["topic"]),
+    Definition::new(Go, A::Groups, "groups", &["K"], "consumer groups of all environments")
+        .also(&["group", "consumers"]),
+    Definition::new(Go, A::Events, "events", &["V"], "Kubernetes events").also(&["ev"]),
+    Definition::new(Go, A::Environments, "environments", &["L"], "environments, links and permissions")
+        .also(&["env", "links"]),
     Definition::new(Program, A::Palette, "palette", &[":"], "type a command").hint("command").key_only(),
     Definition::new(Program, A::Help, "help", &["?", "f1"], "the keys of this screen")
         .hint("help")
@@ -390,7 +402,7 @@ pub const ACTIONS: &[Definition] = &[
         .at(SCREENS_AND_HELP)
         .key_only(),
     Definition::new(Program, A::Suspend, "suspend", &["ctrl-z"], "to the shell; fg comes back").at(EVERYWHERE),
-    Definition::new(Program, A::Quit, "quit", &["q"], "leave flowdeck"),
+    Definition::new(Program, A::Quit, "quit", &["q"], "leave flowdeck").also(&["q", "exit"]),
     Definition::new(Program, A::Quit, "quit-at-once", &["ctrl-c"], "leave flowdeck, also while typing")
         .at(EVERYWHERE)
         .key_only(),

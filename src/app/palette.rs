@@ -1,4 +1,7 @@
-//! The palette: a command or a pipeline, found by a few of its letters.
+//! The palette: a command or a pipeline, found by the beginning of one of its words.
+//!
+//! Letters that are only scattered over a name list it below, but never choose it: Enter must not open something
+//! that nobody named.
 
 use super::input::Input;
 use super::screen::World;
@@ -27,6 +30,7 @@ pub struct Offer {
     pub help: String,
     /// What it does.
     pub target: Target,
+    aliases: &'static [&'static str],
 }
 
 /// What is typed, and what fits it, best first.
@@ -36,8 +40,8 @@ pub struct Palette {
     pub input: Input,
     /// What fits.
     pub offers: Vec<Offer>,
-    /// Number of the chosen offer.
-    pub cursor: usize,
+    /// Number of the chosen offer; `None` when no name begins like the line and none was chosen by hand.
+    pub cursor: Option<usize>,
 }
 
 impl Palette {
@@ -52,22 +56,37 @@ impl Palette {
     /// Looks again after the line changed.
     pub fn search(&mut self, world: &World<'_>, place: Place) {
         let typed = self.input.text().trim().to_lowercase();
-        let mut found: Vec<(u32, Offer)> = offers(world, place)
+        let mut found: Vec<(Fit, Offer)> = offers(world, place)
             .into_iter()
-            .filter_map(|offer| Some((score(&typed, &offer.name.to_lowercase())?, offer)))
+            .filter_map(|offer| {
+                let alias = offer.aliases.iter().filter_map(|alias| fit(&typed, alias)).max();
+                let alias = alias.filter(|fit| *fit >= Fit::Word);
+                Some((fit(&typed, &offer.name.to_lowercase()).max(alias)?, offer))
+            })
             .collect();
         // Among equals, those first that come first in the table.
-        found.sort_by_key(|(score, _)| std::cmp::Reverse(*score));
+        found.sort_by_key(|(fit, _)| std::cmp::Reverse(*fit));
+        let named = found.first().is_some_and(|(fit, _)| *fit >= Fit::Word);
         self.offers = found.into_iter().map(|(_, offer)| offer).take(MOST).collect();
-        self.cursor = 0;
+        self.cursor = named.then_some(0);
     }
 
     /// Moves the choice.
     pub const fn choose(&mut self, action: Action) {
         let last = self.offers.len().saturating_sub(1);
         match action {
-            Action::Up => self.cursor = if self.cursor == 0 { last } else { self.cursor - 1 },
-            Action::Down => self.cursor = if self.cursor >= last { 0 } else { self.cursor + 1 },
+            Action::Up => {
+                self.cursor = match self.cursor {
+                    None | Some(0) => Some(last),
+                    Some(cursor) => Some(cursor - 1),
+                }
+            }
+            Action::Down => {
+                self.cursor = match self.cursor {
+                    Some(cursor) if cursor < last => Some(cursor + 1),
+                    _ => Some(0),
+                }
+            }
             _ => {}
         }
     }
@@ -75,12 +94,12 @@ impl Palette {
     /// The chosen offer.
     #[must_use]
     pub fn chosen(&self) -> Option<&Offer> {
-        self.offers.get(self.cursor)
+        self.offers.get(self.cursor?)
     }
 
-    /// Writes the chosen offer's name into the line.
+    /// Writes the name of the chosen offer, or of the nearest one, into the line.
     pub fn complete(&mut self) {
-        if let Some(name) = self.chosen().map(|offer| offer.name.clone()) {
+        if let Some(name) = self.chosen().or_else(|| self.offers.first()).map(|offer| offer.name.clone()) {
             self.input = Input::new(&name);
         }
     }
@@ -99,6 +118,7 @@ fn offers(world: &World<'_>, place: Place) -> Vec<Offer> {
         name: definition.name.to_owned(),
         help: definition.help.to_owned(),
         target: Target::Act(definition.action),
+        aliases: definition.aliases,
     });
     let mut rows: Vec<_> = world.overview.rows().collect();
     rows.sort_by(|left, right| left.worst_first(right));
@@ -108,20 +128,53 @@ fn offers(world: &World<'_>, place: Place) -> Vec<Offer> {
             name: format!("{}/{}", view.key.environment, view.key.name),
             help: format!("pipeline, {}", view.verdict.condition.word()),
             target: Target::Pipeline(view.key.clone()),
+            aliases: &[],
         }
     });
     commands.chain(pipelines).collect()
 }
 
-/// How well letters fit a name, in which they must appear in order; beginnings of words count more.
+/// How well a line fits a name, the worst first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Fit {
+    /// Its letters appear in order; beginnings of words count more.
+    Letters(u32),
+    /// It stands in the middle of a word.
+    Inside,
+    /// A word begins with it, after a `/` or `-`.
+    Word,
+    /// It is one of the words.
+    WholeWord,
+    /// The name begins with it.
+    Beginning,
+    /// It is the name.
+    Whole,
+}
+
+/// How well a line fits a name.
 #[must_use]
-pub fn score(typed: &str, name: &str) -> Option<u32> {
+pub fn fit(typed: &str, name: &str) -> Option<Fit> {
+    if typed == name {
+        return Some(Fit::Whole);
+    }
     if name.starts_with(typed) {
-        return Some(1_000);
+        return Some(Fit::Beginning);
     }
-    if name.contains(typed) {
-        return Some(500);
+    let mut best = None;
+    for (place, _) in name.match_indices(typed) {
+        let (before, after) = (name.get(..place), name.get(place + typed.len()..));
+        let begins = before.is_some_and(|before| !before.ends_with(char::is_alphanumeric));
+        let ends = after.is_some_and(|after| !after.starts_with(char::is_alphanumeric));
+        best = best.max(Some(match (begins, ends) {
+            (true, true) => Fit::WholeWord,
+            (true, false) => Fit::Word,
+            (false, _) => Fit::Inside,
+        }));
     }
+    best.or_else(|| letters(typed, name))
+}
+
+fn letters(typed: &str, name: &str) -> Option<Fit> {
     let mut score = 0;
     let mut letters = name.chars();
     let mut before = '/';
@@ -136,18 +189,28 @@ pub fn score(typed: &str, name: &str) -> Option<u32> {
             }
         }
     }
-    Some(score)
+    Some(Fit::Letters(score))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::score;
+    use super::{Fit, fit};
 
     #[test]
     fn beginnings_fit_better_than_letters_in_between() {
-        assert!(score("pip", "pipelines") > score("pip", "prd/incident-pipeline"));
-        assert!(score("pem", "prd/expert-matching") > score("pem", "prd/xpxexm"));
-        assert_eq!(score("zz", "pipelines"), None);
-        assert!(score("", "anything").is_some());
+        assert!(fit("pip", "pipelines") > fit("pip", "prd/incident-pipeline"));
+        assert!(fit("pem", "prd/expert-matching") > fit("pem", "prd/xpxexm"));
+        assert_eq!(fit("zz", "pipelines"), None);
+        assert!(fit("", "anything").is_some());
+    }
+
+    #[test]
+    fn only_the_beginning_of_a_word_names_something() {
+        assert_eq!(fit("golden", "prd/golden-signals"), Some(Fit::WholeWord));
+        assert_eq!(fit("sig", "prd/golden-signals"), Some(Fit::Word));
+        assert_eq!(fit("golden-signals", "prd/golden-signals"), Some(Fit::WholeWord));
+        for typed in ["pods", "ns", "ol"] {
+            assert!(fit(typed, "prd/golden-signals") < Some(Fit::Word), "{typed}");
+        }
     }
 }

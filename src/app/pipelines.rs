@@ -61,9 +61,9 @@ impl Row for Arc<PipelineRow> {
     const COLUMNS: &'static [Column<PipelineColumn>] = &[
         Column::text(PipelineColumn::Environment, "ENV", 3).up_to(14),
         Column::text(PipelineColumn::Name, "PIPELINE", 14).up_to(40).first(),
-        Column::text(PipelineColumn::Namespace, "NAMESPACE", 14).up_to(32).rank(4),
+        Column::text(PipelineColumn::Namespace, "NAMESPACE", 14).up_to(32).rank(4).whole(),
         Column::text(PipelineColumn::State, "STATE", 11),
-        Column::number(PipelineColumn::Processors, "PROC", 4).rank(3),
+        Column::number(PipelineColumn::Processors, "PROC", 4).rank(5),
         Column::number(PipelineColumn::Pods, "PODS", 6),
         Column::number(PipelineColumn::Restarts, "RST", 3),
         Column::text(PipelineColumn::Job, "JOB", 10),
@@ -72,7 +72,7 @@ impl Row for Arc<PipelineRow> {
         Column::number(PipelineColumn::Checkpoint, "CKPT", 5),
         Column::number(PipelineColumn::Revision, "REV", 3).up_to(8),
         Column::number(PipelineColumn::Age, "AGE", 5).rank(2),
-        Column::text(PipelineColumn::Team, "TEAM", 8).up_to(20).rank(3),
+        Column::text(PipelineColumn::Team, "TEAM", 8).up_to(20).rank(6).whole(),
     ];
 
     fn key(&self) -> PipelineKey {
@@ -192,12 +192,19 @@ impl Part for Pipelines {
             Action::Copy => {
                 self.table.selected().map_or(Outcome::Ignored, |row| Outcome::Copy(row.view.key.name.to_string()))
             }
+            Action::Log | Action::PreviousLog | Action::Job => {
+                Outcome::Say("Open a pipeline first (Enter), then a pod.")
+            }
             other => Outcome::moved(self.table.act(other)),
         }
     }
 
     fn offers(&self, action: Action, _world: &World<'_>) -> bool {
-        !matches!(action, Action::Open | Action::Copy) || self.table.selected().is_some()
+        match action {
+            Action::Log | Action::PreviousLog | Action::Job => false,
+            Action::Open | Action::Copy => self.table.selected().is_some(),
+            _ => true,
+        }
     }
 
     fn interest(&self, world: &World<'_>, interest: &mut Interest) {

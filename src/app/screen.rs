@@ -89,6 +89,8 @@ pub enum Outcome {
     Open(Box<Screen>),
     /// A text goes to the clipboard.
     Copy(String),
+    /// It cannot be done now, and why.
+    Say(&'static str),
     /// Something has to be done outside.
     Effect(Effect),
 }

@@ -177,7 +177,7 @@ fn palette_accepted(state: &mut State, palette: &Palette) -> Vec<Effect> {
         None => {
             let typed = palette.input.text();
             state.say(Notice::Failed(
-                format!("no command or pipeline fits “{typed}”; : and tab show what there is").into(),
+                format!("no command or pipeline begins with “{typed}”; : shows what there is, ↓ chooses").into(),
             ));
             Vec::new()
         }
@@ -221,7 +221,7 @@ fn perform(state: &mut State, action: Action) -> Vec<Effect> {
     match action {
         Action::Filter => {
             let before = state.screen().part().filter().to_owned();
-            state.layer = Some(Layer::Filter(Input::new(&before), before));
+            state.layer = Some(Layer::Filter(Input::selected(&before), before));
         }
         Action::Palette => {
             state.layer = Some(Layer::Palette(Palette::new(&state.world(), state.screen().part().place())));
@@ -283,6 +283,7 @@ fn concluded(state: &mut State, outcome: Outcome) -> Vec<Effect> {
             state.say(Notice::Done(words.into()));
             return vec![Effect::Copy(text)];
         }
+        Outcome::Say(words) => state.say(Notice::Failed(words.into())),
         Outcome::Effect(effect) => {
             state.dirty = true;
             return vec![effect];

@@ -23,10 +23,10 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect, palette: &Palette) {
         return;
     }
     let rows = usize::from(height.saturating_sub(1)).max(1);
-    let first = (palette.cursor + 1).saturating_sub(rows);
+    let first = palette.cursor.map_or(0, |cursor| cursor + 1).saturating_sub(rows);
     for (line, (index, offer)) in (1..height).zip(palette.offers.iter().enumerate().skip(first)) {
         let mut pen = canvas.line(over, line);
-        if index == palette.cursor {
+        if Some(index) == palette.cursor {
             pen.over(Theme::selected).put(theme.sign(Sign::Selected), theme.accent());
         } else {
             pen.skip(1);
