@@ -13,6 +13,9 @@ use crate::model::pod::Pod;
 /// Cells that one step to the side is wide.
 const SIDE_STEP: usize = 16;
 
+/// Said when somebody asks for the log of a run that there never was.
+pub const NEVER_RESTARTED: &str = "This container has not restarted.";
+
 /// How far a text has come.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Arrival {
@@ -37,10 +40,13 @@ pub struct DocumentScreen {
     pub column: usize,
     key: Option<DocumentKey>,
     containers: Vec<Arc<str>>,
+    restarted: bool,
     text: Arc<str>,
     lines: Vec<(usize, usize)>,
     filter: String,
     offset: usize,
+    /// Cells of a line.
+    width: usize,
     height: usize,
     follows_end: bool,
 }
@@ -67,6 +73,7 @@ impl DocumentScreen {
         };
         let mut screen = Self::empty(title(&key), Some(key));
         screen.containers.clone_from(&pod.containers);
+        screen.restarted = pod.restarts > 0;
         Some(Screen::Document(Box::new(screen)))
     }
 
@@ -75,14 +82,16 @@ impl DocumentScreen {
         Self {
             title,
             arrival: Arrival::Pending,
-            wrap: follows_end,
+            wrap: true,
             column: 0,
             key,
             containers: Vec::new(),
+            restarted: false,
             text: "".into(),
             lines: Vec::new(),
             filter: String::new(),
             offset: 0,
+            width: 78,
             height: 1,
             follows_end,
         }
@@ -129,8 +138,8 @@ impl DocumentScreen {
 
     /// Whether the end is on screen.
     #[must_use]
-    pub const fn is_at_end(&self) -> bool {
-        self.offset + self.height >= self.lines.len()
+    pub fn is_at_end(&self) -> bool {
+        self.offset >= self.most()
     }
 
     /// Number of the first line on screen from 1, of the last, and of all.
@@ -163,8 +172,19 @@ impl DocumentScreen {
         self.offset = self.offset.min(self.most());
     }
 
-    const fn most(&self) -> usize {
-        self.lines.len().saturating_sub(self.height)
+    /// The furthest that can be scrolled: from there on, all of the rest is on screen.
+    fn most(&self) -> usize {
+        if !self.wrap {
+            return self.lines.len().saturating_sub(self.height);
+        }
+        let mut rows = 0;
+        for (index, (from, to)) in self.lines.iter().enumerate().rev() {
+            rows += self.text.get(*from..*to).map_or(1, |line| rows_of(line, self.width));
+            if rows > self.height {
+                return (index + 1).min(self.lines.len() - 1);
+            }
+        }
+        0
     }
 
     fn scroll(&mut self, action: Action) -> bool {
@@ -198,12 +218,29 @@ impl DocumentScreen {
     fn other_log(&mut self, action: Action) -> Outcome {
         let Some(DocumentKey::LogTail(pod, container, previous)) = self.key.clone() else { return Outcome::Ignored };
         if action == Action::PreviousLog {
+            if !previous && !self.restarted {
+                return Outcome::Say(NEVER_RESTARTED);
+            }
             return self.ask(DocumentKey::LogTail(pod, container, !previous));
         }
         let now = self.containers.iter().position(|name| *name == container).unwrap_or(0);
         let next = self.containers.iter().cycle().nth(now + 1).filter(|next| **next != container).cloned();
         next.map_or(Outcome::Ignored, |next| self.ask(DocumentKey::LogTail(pod, next, previous)))
     }
+}
+
+/// Rows that a line takes when it is broken as it is drawn: after a space in the second half, else where it must.
+fn rows_of(line: &str, width: usize) -> usize {
+    let width = width.max(1);
+    let letters: Vec<char> = line.replace('\t', "    ").chars().collect();
+    let mut rest = letters.as_slice();
+    let mut rows = 1;
+    while rest.len() > width {
+        let space = rest.iter().take(width).rposition(|letter| *letter == ' ').filter(|space| *space > width / 2);
+        rest = rest.get(space.map_or(width, |space| space + 1)..).unwrap_or_default();
+        rows += 1;
+    }
+    rows
 }
 
 /// The container that runs Flink.
@@ -230,13 +267,17 @@ impl Part for DocumentScreen {
             return false;
         }
         self.height = usize::from(Self::layout(world.size).body).max(1);
+        self.width = usize::from(world.size.0.saturating_sub(2));
         self.offset = if self.follows_end { self.most() } else { self.offset.min(self.most()) };
         true
     }
 
     fn act(&mut self, action: Action, _world: &World<'_>) -> Outcome {
         match action {
-            Action::Wrap => self.wrap = !self.wrap,
+            Action::Wrap => {
+                self.wrap = !self.wrap;
+                self.offset = if self.follows_end { self.most() } else { self.offset.min(self.most()) };
+            }
             Action::Left => self.column = self.column.saturating_sub(SIDE_STEP),
             Action::Right => self.column = (self.column + SIDE_STEP).min(4_096),
             Action::Retry => return self.key.clone().map_or(Outcome::Ignored, |key| self.ask(key)),
@@ -254,7 +295,7 @@ impl Part for DocumentScreen {
         let log = matches!(self.key, Some(DocumentKey::LogTail(..)));
         match action {
             Action::Retry => self.key.is_some(),
-            Action::PreviousLog => log,
+            Action::PreviousLog => log && self.restarted,
             Action::NextPart => log && self.containers.len() > 1,
             Action::Copy => !self.lines.is_empty(),
             _ => true,

@@ -126,7 +126,7 @@ impl Row for FailureRow {
     type Key = (Time, Option<Arc<str>>);
     type Column = FailureColumn;
     const COLUMNS: &'static [Column<FailureColumn>] = &[
-        Column::text(FailureColumn::At, "AT", 8),
+        Column::text(FailureColumn::At, "AT (UTC)", 8),
         Column::number(FailureColumn::Age, "AGE", 5),
         Column::text(FailureColumn::Task, "TASK", 14).up_to(40),
         Column::text(FailureColumn::Root, "ROOT CAUSE", 20).up_to(200).first(),
@@ -278,6 +278,12 @@ impl JobScreen {
     }
 }
 
+/// A trace with its deepest cause on top, where it is seen first.
+fn with_root(trace: &Arc<str>) -> Arc<str> {
+    let root = trace.lines().filter_map(|line| line.trim_start().strip_prefix("Caused by: ")).last();
+    root.map_or_else(|| trace.clone(), |root| format!("root cause: {root}\n\n{trace}").into())
+}
+
 impl Part for JobScreen {
     fn place(&self) -> Place {
         Place::Job
@@ -306,7 +312,7 @@ impl Part for JobScreen {
             Action::Open => {
                 let Some(FailureRow(failure)) = self.failures.selected() else { return Outcome::Ignored };
                 let title = format!("{} › {}", self.key.name, failure.root.short_class());
-                Outcome::open(DocumentScreen::given(title, failure.trace.clone()))
+                Outcome::open(DocumentScreen::given(title, with_root(&failure.trace)))
             }
             Action::Copy => {
                 let id = self.view.as_ref().and_then(|view| view.job_id.clone());

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::document::DocumentScreen;
+use super::document::{DocumentScreen, NEVER_RESTARTED};
 use super::flow::{self, FlowLine, Piece};
 use super::layout::Layout;
 use super::pods::{self, PodRow};
@@ -216,6 +216,9 @@ impl Part for PipelineScreen {
             Action::Job => self.chosen.clone().map_or(Outcome::Ignored, |key| Outcome::open(Screen::job(key))),
             Action::Log | Action::PreviousLog | Action::Yaml => {
                 let pod = self.pods.selected().map(|row| &row.view.pod);
+                if action == Action::PreviousLog && pod.is_some_and(|pod| pod.restarts == 0) {
+                    return Outcome::Say(NEVER_RESTARTED);
+                }
                 pod.and_then(|pod| DocumentScreen::of_pod(action, pod, None)).map_or(Outcome::Ignored, Outcome::open)
             }
             Action::ShowLink(number) => self.show_link(usize::from(number).saturating_sub(1)),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::document::DocumentScreen;
+use super::document::{DocumentScreen, NEVER_RESTARTED};
 use super::events::{self, EventRow};
 use super::layout::Layout;
 use super::screen::{Cause, Outcome, Part, Screen, World};
@@ -110,6 +110,7 @@ impl Part for PodScreen {
         match action {
             Action::NextPart if count > 1 => self.container = (self.container + 1) % count,
             Action::PreviousPart if count > 1 => self.container = (self.container + count - 1) % count,
+            Action::PreviousLog if view.pod.restarts == 0 => return Outcome::Say(NEVER_RESTARTED),
             Action::Log | Action::PreviousLog | Action::Yaml => {
                 let screen = DocumentScreen::of_pod(action, &view.pod, self.container());
                 return screen.map_or(Outcome::Ignored, Outcome::open);

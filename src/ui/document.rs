@@ -22,7 +22,9 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect, state: &State, screen: &Documen
     if screen.column > 0 && !screen.wrap {
         facts.push(format!("from column {}", screen.column + 1));
     }
-    let title = Title { crumbs: vec![&screen.title], facts, ..Title::default() };
+    let room = usize::from(area.width).saturating_sub(facts.first().map_or(0, |fact| fact.len() + 3) + CLOCK);
+    let crumb = fitting(&screen.title, room, theme);
+    let title = Title { crumbs: vec![&crumb], facts, ..Title::default() };
     title::draw(canvas, area, state, &title);
     let body = Rect { y: area.y + layout.head, height: layout.body, ..area };
     let message = match &screen.arrival {
@@ -31,7 +33,8 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect, state: &State, screen: &Documen
             Some((format!("It could not be fetched: {why}. r tries again, esc goes back."), theme.tone(Tone::Bad)))
         }
         Arrival::Here if all == 0 && !screen_filter(state).is_empty() => {
-            Some(("No line has this text. esc clears the filter.".to_owned(), theme.dim()))
+            let filter = screen_filter(state);
+            Some((format!("No line has “{filter}”. esc clears the filter."), theme.dim()))
         }
         Arrival::Here if all == 0 => Some(("It is empty.".to_owned(), theme.dim())),
         Arrival::Pending | Arrival::Here => None,
@@ -44,6 +47,22 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect, state: &State, screen: &Documen
         return;
     }
     lines(canvas, body, screen);
+}
+
+/// Cells for the clock and the gaps around it.
+const CLOCK: usize = 13;
+
+/// The title, with the front of the name at its beginning cut: what the text is must be seen.
+fn fitting(title: &str, room: usize, theme: Theme) -> String {
+    let clean = text::clean_in(title, theme.charset());
+    let crumb = text::clean_in(" › ", theme.charset());
+    match clean.split_once(&*crumb) {
+        Some((name, rest)) if text::width(&clean) > room => {
+            let cells = room.saturating_sub(text::width(rest) + text::width(&crumb)).max(8);
+            format!("{}{crumb}{rest}", text::cut_front(name, cells, theme.charset()))
+        }
+        _ => clean.into_owned(),
+    }
 }
 
 fn screen_filter(state: &State) -> &str {
@@ -115,7 +134,11 @@ fn break_at(text: &str, width: usize) -> (&str, &str) {
 /// Lines that matter stand out; their words say the same.
 fn looks(line: &str, theme: Theme) -> Style {
     let start = line.trim_start();
-    if start.starts_with("Caused by:") || line.contains(" ERROR ") || line.contains(" FATAL ") {
+    if start.starts_with("Caused by:")
+        || start.starts_with("root cause:")
+        || line.contains(" ERROR ")
+        || line.contains(" FATAL ")
+    {
         theme.tone(Tone::Bad)
     } else if line.contains(" WARN ") {
         theme.tone(Tone::Warn)

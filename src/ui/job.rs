@@ -94,6 +94,7 @@ pub fn hot_line(canvas: &mut Canvas<'_>, area: Rect, line: u16, (state, view): (
     let mut pen = canvas.line(area, line);
     pen.skip(1).field("hot", WORD, theme.dim());
     match job.map(|job| (job::offender(&job.vertices), job.vertices.is_empty())) {
+        Some((_, false)) if job.is_some_and(|job| job.tasks.0 == 0) => pen.put("no vertex runs", theme.dim()),
         Some((Some(offender), _)) => pen.put(&offending(&offender), theme.tone(Tone::Warn)),
         Some((None, false)) => pen.put("no vertex stands out", theme.text()),
         _ => pen.put(theme.sign(Sign::Unknown), theme.dim()),
@@ -205,7 +206,9 @@ fn vertices(canvas: &mut Canvas<'_>, area: Rect, state: &State, screen: &JobScre
         return;
     }
     let words = match &screen.trouble {
-        _ if !screen.vertices.filter().is_empty() => "no vertex has this text; esc clears the filter".to_owned(),
+        _ if !screen.vertices.filter().is_empty() => {
+            format!("no vertex has “{}”; esc clears the filter", screen.vertices.filter())
+        }
         None if screen.job.is_some() => "vertices are on their way…".to_owned(),
         None => "asking Flink for its vertices…".to_owned(),
         Some(missing) => format!("{}; r asks again now", trouble(missing, state.now())),
@@ -219,10 +222,11 @@ fn failures(canvas: &mut Canvas<'_>, area: Rect, state: &State, screen: &JobScre
         let cells = JobCells { theme, now: state.now(), focused: screen.focus == Focus::Failures };
         table::draw(canvas, area, &screen.failures, &cells);
     } else if screen.job.as_ref().is_some() {
-        let filtered = !screen.failures.filter().is_empty();
-        let words =
-            if filtered { "no exception has this text; esc clears the filter" } else { "no exceptions in its history" };
-        canvas.line(area, 0).skip(2).put(words, theme.dim());
+        let words = match screen.failures.filter() {
+            "" => "no exceptions in its history".to_owned(),
+            filter => format!("no exception has “{filter}”; esc clears the filter"),
+        };
+        canvas.line(area, 0).skip(2).put(&words, theme.dim());
     }
 }
 
