@@ -10,6 +10,7 @@ const LONGEST: usize = 256;
 pub struct Input {
     letters: Vec<char>,
     cursor: usize,
+    selected: bool,
 }
 
 impl Input {
@@ -17,7 +18,20 @@ impl Input {
     #[must_use]
     pub fn new(text: &str) -> Self {
         let letters: Vec<char> = text.chars().take(LONGEST).collect();
-        Self { cursor: letters.len(), letters }
+        Self { cursor: letters.len(), letters, selected: false }
+    }
+
+    /// A line that holds a text which the next letter replaces.
+    #[must_use]
+    pub fn selected(text: &str) -> Self {
+        let line = Self::new(text);
+        Self { selected: !line.is_empty(), ..line }
+    }
+
+    /// Whether the next letter replaces all of it.
+    #[must_use]
+    pub const fn is_selected(&self) -> bool {
+        self.selected
     }
 
     /// The text.
@@ -41,6 +55,10 @@ impl Input {
 
     /// Puts a text in at the cursor; control characters stay out.
     pub fn insert(&mut self, text: &str) {
+        if std::mem::take(&mut self.selected) {
+            self.letters.clear();
+            self.cursor = 0;
+        }
         for letter in text.chars().filter(|letter| !letter.is_control()) {
             if self.letters.len() >= LONGEST {
                 return;
@@ -79,6 +97,7 @@ impl Input {
             (KeyCode::Right, _) => self.cursor = (self.cursor + 1).min(self.letters.len()),
             _ => return false,
         }
+        self.selected = false;
         true
     }
 
@@ -116,6 +135,22 @@ mod tests {
         assert_eq!(input.parts(), ("P".into(), "rd".into()));
         press(&mut input, KeyCode::Char('u'), KeyModifiers::CONTROL);
         assert_eq!(input.text(), "rd");
+    }
+
+    #[test]
+    fn a_selected_text_is_replaced_or_edited() {
+        let mut input = Input::selected("golden");
+        press(&mut input, KeyCode::Char('p'), KeyModifiers::NONE);
+        press(&mut input, KeyCode::Char('r'), KeyModifiers::NONE);
+        assert_eq!(input.text(), "pr");
+        let mut input = Input::selected("golden");
+        press(&mut input, KeyCode::Backspace, KeyModifiers::NONE);
+        press(&mut input, KeyCode::Char('x'), KeyModifiers::NONE);
+        assert_eq!(input.text(), "goldex");
+        let mut input = Input::selected("golden");
+        press(&mut input, KeyCode::Home, KeyModifiers::NONE);
+        press(&mut input, KeyCode::Char('x'), KeyModifiers::NONE);
+        assert_eq!(input.text(), "xgolden");
     }
 
     #[test]

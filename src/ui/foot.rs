@@ -30,7 +30,7 @@ fn typed(canvas: &mut Canvas<'_>, area: Rect, prompt: &str, input: &crate::app::
         .line(area, 0)
         .skip(1)
         .put(prompt, theme.accent())
-        .put(&before, theme.strong())
+        .put(&before, if input.is_selected() { theme.selected(theme.strong()) } else { theme.strong() })
         .put(theme.sign(Sign::Cursor), theme.accent())
         .put(&after, theme.strong());
 }
@@ -48,27 +48,38 @@ fn said(canvas: &mut Canvas<'_>, area: Rect, notice: &Notice) {
     canvas.line(area, 0).skip(1).put(&words, style);
 }
 
-/// What works here now, as far as there is room; the way to the help always is.
+/// A hint: the key, its word, and how much it matters: 0 is always shown.
+type Hint = (String, &'static str, u8);
+
+/// What works here now, as far as there is room; the ways to the help and back always are.
 fn hints(canvas: &mut Canvas<'_>, area: Rect, state: &State) {
     let theme = *canvas.theme;
-    let offered: Vec<(String, &str, bool)> = action::definitions(state.place())
+    let offered: Vec<Hint> = action::definitions(state.place())
         .filter(|definition| state.offers(definition.action))
         .filter_map(|definition| {
-            let key = key_name(definition.keys.first()?, theme);
-            Some((key, definition.hint?, definition.action == Action::Help))
+            let (key, rank) = match definition.action {
+                Action::Help | Action::Back => (key_name(definition.keys.first()?, theme), 0),
+                Action::SortNext => ("< >".to_owned(), 2),
+                _ => (key_name(definition.keys.first()?, theme), 1),
+            };
+            Some((key, definition.hint?, rank))
         })
         .collect();
-    let width = |(key, hint, _): &(String, &str, bool)| text::width(key) + 1 + text::width(hint) + 2;
-    let mut kept: usize = offered.iter().filter(|hint| hint.2).map(width).sum();
     let mut pen = canvas.line(area, 0);
     pen.skip(1);
-    let room = usize::from(pen.left()) + 1;
-    for hint in &offered {
-        let (key, word, always) = hint;
-        if !always && kept + width(hint) > room {
-            continue;
+    // The gap after the last one may hang over the end.
+    let mut room = usize::from(pen.left()) + 2;
+    let mut kept = vec![false; offered.len()];
+    for rank in 0..=2 {
+        for (hint, keep) in offered.iter().zip(&mut kept).filter(|(hint, _)| hint.2 == rank) {
+            let width = text::width(&hint.0) + 1 + text::width(hint.1) + 2;
+            if width <= room {
+                *keep = true;
+                room -= width;
+            }
         }
-        kept += if *always { 0 } else { width(hint) };
+    }
+    for ((key, word, _), _) in offered.iter().zip(kept).filter(|(_, keep)| *keep) {
         pen.put(key, theme.accent()).skip(1).put(word, theme.dim()).skip(2);
     }
 }

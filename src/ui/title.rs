@@ -39,7 +39,8 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect, state: &State, title: &Title<'_
         let style = theme.tone(theme::condition_tone(verdict.condition));
         pen.skip(3).put(&format!("{} {}", theme.condition_glyph(verdict.condition), verdict.condition.word()), style);
         if let Some(since) = verdict.since {
-            pen.skip(1).put(&format!("since {} ({})", since.format("%H:%M"), human::age(since, state.now())), style);
+            pen.skip(1)
+                .put(&format!("since {} ({})", since.format("%H:%M:%SZ"), human::age(since, state.now())), style);
         }
     }
     if let Some(warning) = &title.warning {
@@ -48,7 +49,8 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect, state: &State, title: &Title<'_
     if let Some((filter, rows)) = state.filtered() {
         pen.skip(3).put_whole(&format!("/{filter}: {rows} shown"), theme.accent());
     }
-    let reserved = trouble.as_ref().map_or(0, |(words, _)| words.len() + 2);
+    let clock = head::clock(state.now());
+    let reserved = trouble.as_ref().map_or(clock.len(), |(words, _)| words.len()) + 2;
     for fact in &title.facts {
         if !fact.is_empty() && usize::from(pen.left()) > fact.len() + 3 + reserved {
             pen.skip(3).put(fact, theme.dim());
@@ -60,6 +62,6 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect, state: &State, title: &Title<'_
         let words = super::text::cut(&clean, room, theme.charset());
         pen.at_end(&format!("{words} "), theme.tone(tone));
     } else {
-        pen.at_end(&head::clock(state.now()), theme.dim());
+        pen.at_end(&clock, theme.dim());
     }
 }
