@@ -38,13 +38,13 @@ impl Row for EventRow {
     type Key = ObjectKey;
     type Column = EventColumn;
     const COLUMNS: &'static [Column<EventColumn>] = &[
-        Column::number(EventColumn::Age, "AGE", 5),
-        Column::text(EventColumn::Environment, "ENV", 3).up_to(14),
+        Column::number(EventColumn::Age, "AGE", 4),
+        Column::text(EventColumn::Environment, "ENV", 3).up_to(14).rank(1),
         Column::text(EventColumn::Namespace, "NAMESPACE", 12).up_to(32).rank(4),
-        Column::text(EventColumn::Reason, "REASON", 14).up_to(24),
-        Column::text(EventColumn::Object, "OBJECT", 20).up_to(48).first(),
-        Column::number(EventColumn::Count, "COUNT", 5),
-        Column::text(EventColumn::Message, "MESSAGE", 20).up_to(240).first(),
+        Column::text(EventColumn::Reason, "REASON", 14).up_to(28).whole(),
+        Column::text(EventColumn::Object, "OBJECT", 18).up_to(48).first(),
+        Column::number(EventColumn::Count, "COUNT", 5).rank(2),
+        Column::text(EventColumn::Message, "MESSAGE", 30).up_to(240).first(),
     ];
 
     fn key(&self) -> ObjectKey {
@@ -105,7 +105,7 @@ impl Events {
     /// Lines of the parts.
     #[must_use]
     pub const fn layout(size: (u16, u16)) -> Layout {
-        Layout::new(size, 1, 3)
+        Layout::new(size, 1, 5)
     }
 
     fn look(&mut self, world: &World<'_>) -> bool {

@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 use std::sync::Arc;
 
-use super::groups::ask;
+use super::groups::{ask, is_stopped};
 use super::layout::Layout;
 use super::screen::{Cause, Outcome, Part, World};
 use super::table::{Column, Row, Table};
@@ -83,6 +83,8 @@ pub struct GroupScreen {
     pub processor: Option<ProcessorKey>,
     /// What is known of it; `None` until it was asked for.
     pub group: Option<Group>,
+    /// Whether its processor is stopped on purpose.
+    pub stopped: bool,
     /// Its partitions, the furthest behind first.
     pub table: Table<LagRow>,
 }
@@ -91,7 +93,7 @@ impl GroupScreen {
     /// Opens it.
     #[must_use]
     pub fn new(key: KafkaKey, processor: Option<ProcessorKey>) -> Self {
-        Self { key, processor, group: None, table: Table::default() }
+        Self { key, processor, group: None, stopped: false, table: Table::default() }
     }
 
     /// Lines of the parts.
@@ -122,6 +124,7 @@ impl Part for GroupScreen {
                 let partitions = group.iter().flat_map(|group| &group.partitions).cloned();
                 let rows = partitions.map(LagRow).collect();
                 self.group = group;
+                self.stopped = self.processor.as_ref().is_some_and(|key| is_stopped(world, key));
                 self.table.set_rows(rows) || changed
             }
         }

@@ -14,6 +14,8 @@ use crate::model::interest::{self, GroupInterest, Interest};
 use crate::model::inventory::Inventory;
 use crate::model::kafka::Group;
 use crate::model::key::{KafkaKey, ProcessorKey};
+use crate::model::verdict::Condition;
+use crate::model::view;
 
 /// Columns of the list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,6 +70,8 @@ pub struct GroupRow {
     pub facts: Option<GroupFacts>,
     /// The processor whose group it is.
     pub processor: Option<ProcessorKey>,
+    /// Whether that is stopped on purpose.
+    pub stopped: bool,
 }
 
 impl GroupRow {
@@ -85,14 +89,14 @@ impl Row for GroupRow {
     type Column = GroupColumn;
     const COLUMNS: &'static [Column<GroupColumn>] = &[
         Column::text(GroupColumn::Environment, "ENV", 3).up_to(14),
-        Column::text(GroupColumn::Name, "GROUP", 18).up_to(70).first(),
+        Column::text(GroupColumn::Name, "GROUP", 26).up_to(70).first(),
         Column::text(GroupColumn::State, "STATE", 8).up_to(20),
         Column::number(GroupColumn::Members, "MEMB", 4),
         Column::number(GroupColumn::Lag, "LAG", 5),
         Column::number(GroupColumn::Behind, "BEHIND", 6),
         Column::number(GroupColumn::Growth, "GROWS/s", 7).rank(3),
         Column::number(GroupColumn::Drain, "DRAIN", 6),
-        Column::text(GroupColumn::Worst, "WORST", 14).up_to(40),
+        Column::text(GroupColumn::Worst, "WORST", 14).up_to(40).rank(4),
         Column::text(GroupColumn::Processor, "PROCESSOR", 16).up_to(40).rank(2),
     ];
 
@@ -173,26 +177,35 @@ fn owners(inventory: &Inventory) -> BTreeMap<KafkaKey, ProcessorKey> {
     inventory.processors().filter_map(|(key, _)| Some((inventory.group_key(key)?, key.clone()))).collect()
 }
 
-fn rows(inventory: &Inventory) -> Vec<GroupRow> {
+fn rows(world: &World<'_>) -> Vec<GroupRow> {
+    let inventory = world.inventory;
     let mut owners = owners(inventory);
     let mut seen: BTreeSet<KafkaKey> = BTreeSet::new();
     let mut rows = Vec::new();
     for (environment, names) in inventory.group_names() {
         for (name, state) in names {
             let key = KafkaKey::new(environment.clone(), name.clone());
-            rows.push(row(inventory, key.clone(), state, owners.remove(&key)));
+            rows.push(row(world, key.clone(), state, owners.remove(&key)));
             seen.insert(key);
         }
     }
     let unlisted = owners.into_iter().filter(|(key, _)| !seen.contains(key));
-    rows.extend(unlisted.map(|(key, owner)| row(inventory, key, &"".into(), Some(owner))));
+    rows.extend(unlisted.map(|(key, owner)| row(world, key, &"".into(), Some(owner))));
     rows
 }
 
-fn row(inventory: &Inventory, key: KafkaKey, state: &Arc<str>, processor: Option<ProcessorKey>) -> GroupRow {
-    let group = inventory.group(&key);
+fn row(world: &World<'_>, key: KafkaKey, state: &Arc<str>, processor: Option<ProcessorKey>) -> GroupRow {
+    let group = world.inventory.group(&key);
     let state = group.map(|group| &group.state).filter(|state| !state.is_empty()).unwrap_or(state).clone();
-    GroupRow { facts: group.map(facts), key, state, processor }
+    let stopped = processor.as_ref().is_some_and(|processor| is_stopped(world, processor));
+    GroupRow { facts: group.map(facts), key, state, processor, stopped }
+}
+
+/// Whether a processor is stopped on purpose.
+#[must_use]
+pub fn is_stopped(world: &World<'_>, processor: &ProcessorKey) -> bool {
+    view::processor(world.inventory, processor, world.now)
+        .is_some_and(|view| view.verdict.condition == Condition::Stopped)
 }
 
 fn facts(group: &Group) -> GroupFacts {
@@ -228,7 +241,7 @@ impl Part for Groups {
                 let standings = kafka::standings(world.inventory, world.inventory.group_names());
                 let changed = standings != self.standings;
                 self.standings = standings;
-                self.table.set_rows(rows(world.inventory)) || changed
+                self.table.set_rows(rows(world)) || changed
             }
         }
     }

@@ -8,7 +8,7 @@ use super::table::{Column, Row};
 use crate::model::Time;
 use crate::model::inventory::Inventory;
 use crate::model::key::{PodKey, ProcessorKey};
-use crate::model::pod::PodHealth;
+use crate::model::pod::{Pod, PodHealth};
 use crate::model::view::{self, PodView};
 
 /// Columns of the list.
@@ -73,11 +73,11 @@ impl Row for PodRow {
     type Column = PodColumn;
     const COLUMNS: &'static [Column<PodColumn>] = &[
         Column::text(PodColumn::Role, "", 2),
-        Column::text(PodColumn::Name, "POD", 22).up_to(60).first(),
-        Column::text(PodColumn::Status, "STATUS", 11).up_to(24),
+        Column::text(PodColumn::Name, "POD", 21).up_to(60).first(),
+        Column::text(PodColumn::Status, "STATUS", 11).up_to(24).whole(),
         Column::number(PodColumn::Ready, "READY", 5).rank(3),
         Column::number(PodColumn::Restarts, "RST", 3),
-        Column::text(PodColumn::Last, "LAST END", 13).up_to(22),
+        Column::text(PodColumn::Last, "LAST END", 13).up_to(22).rank(1),
         Column::text(PodColumn::Cpu, "CPU", 8),
         Column::text(PodColumn::Memory, "MEM", 8),
         Column::number(PodColumn::Age, "AGE", 4).up_to(6),
@@ -134,13 +134,25 @@ impl Row for PodRow {
         let pod = &self.view.pod;
         match column {
             PodColumn::Name => pod.key.name.len(),
-            PodColumn::Status => pod.status.len() + 2,
+            PodColumn::Status => word(pod).len() + 2,
             PodColumn::Last => pod.last_termination.as_ref().map_or(0, |end| end.reason.len() + 7),
             PodColumn::Age => 6,
             PodColumn::Node => pod.node.as_ref().map_or(0, |node| node.len()),
             _ => 0,
         }
     }
+}
+
+/// The status in a word; a pod that came up again after an end is not simply running.
+#[must_use]
+pub fn word(pod: &Pod) -> &str {
+    if is_unready(pod) { "NotReady" } else { &pod.status }
+}
+
+/// Whether it runs without being ready, after a container ended.
+#[must_use]
+pub fn is_unready(pod: &Pod) -> bool {
+    pod.health == PodHealth::Moving && &*pod.status == "Running" && pod.last_termination.is_some()
 }
 
 /// The pods of a processor; marks are carried over from the rows before.

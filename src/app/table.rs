@@ -39,19 +39,41 @@ pub struct Column<C> {
     pub grows_first: bool,
     /// Whether the first sort by it puts the largest on top.
     pub largest_first: bool,
+    /// Whether it gets all that it wants before columns of a higher rank get anything.
+    pub whole: bool,
 }
 
 impl<C> Column<C> {
     /// A column of words.
     #[must_use]
     pub const fn text(id: C, title: &'static str, width: u16) -> Self {
-        Self { id, title, width, widest: width, align: Align::Left, rank: 0, grows_first: false, largest_first: false }
+        Self {
+            id,
+            title,
+            width,
+            widest: width,
+            align: Align::Left,
+            rank: 0,
+            grows_first: false,
+            largest_first: false,
+            whole: false,
+        }
     }
 
     /// A column of numbers.
     #[must_use]
     pub const fn number(id: C, title: &'static str, width: u16) -> Self {
-        Self { id, title, width, widest: width, align: Align::Right, rank: 0, grows_first: false, largest_first: true }
+        Self {
+            id,
+            title,
+            width,
+            widest: width,
+            align: Align::Right,
+            rank: 0,
+            grows_first: false,
+            largest_first: true,
+            whole: false,
+        }
     }
 
     /// Lets it grow up to a width.
@@ -65,6 +87,13 @@ impl<C> Column<C> {
     #[must_use]
     pub const fn first(mut self) -> Self {
         self.grows_first = true;
+        self
+    }
+
+    /// Lets columns of a higher rank be left out before it is cut.
+    #[must_use]
+    pub const fn whole(mut self) -> Self {
+        self.whole = true;
         self
     }
 
@@ -271,14 +300,14 @@ impl<R: Row> Table<R> {
     pub fn columns(&self) -> Vec<(Column<R::Column>, u16)> {
         let width = self.width.saturating_sub(2);
         let chosen = self.chosen(width);
-        let mut room = usize::from(width).saturating_sub(total(R::COLUMNS, &chosen));
-        let mut sizes: Vec<u16> = R::COLUMNS.iter().map(|column| column.width).collect();
+        let mut sizes = self.least();
+        let mut room = usize::from(width).saturating_sub(total(&sizes, &chosen));
         for first in [true, false] {
             for (index, column) in R::COLUMNS.iter().enumerate() {
                 let (Some(true), Some(size)) = (chosen.get(index), sizes.get_mut(index)) else { continue };
                 if column.grows_first == first {
                     let wanted = self.wanted.get(index).copied().unwrap_or(column.width);
-                    let grown = usize::from(wanted.saturating_sub(column.width)).min(room);
+                    let grown = usize::from(wanted.saturating_sub(*size)).min(room);
                     room -= grown;
                     *size += u16::try_from(grown).unwrap_or(0);
                 }
@@ -288,16 +317,28 @@ impl<R: Row> Table<R> {
         shown.map(|((column, size), _)| (*column, size)).collect()
     }
 
+    /// Cells that each column needs at least; the one that is sorted by has room for the arrow after its heading.
+    fn least(&self) -> Vec<u16> {
+        let wanted = R::COLUMNS.iter().enumerate().map(|(index, column)| {
+            let wanted = self.wanted.get(index).copied().unwrap_or(column.width);
+            let least = if column.whole { wanted.max(column.width) } else { column.width };
+            let heading = u16::try_from(column.title.len()).unwrap_or(u16::MAX).saturating_add(1);
+            if self.sort.column == Some(column.id) { least.max(heading) } else { least }
+        });
+        wanted.collect()
+    }
+
     /// Which columns there is room for: those of the highest rank go first.
     fn chosen(&self, width: u16) -> Vec<bool> {
+        let least = self.least();
         let mut chosen: Vec<bool> = vec![true; R::COLUMNS.len()];
         let mut ranks: Vec<u8> = R::COLUMNS.iter().map(|column| column.rank).collect();
         ranks.sort_unstable();
         while let Some(rank) = ranks.pop()
             && rank > 0
         {
-            let wishes = if rank >= LUXURY { self.wishes(&chosen) } else { 0 };
-            if total(R::COLUMNS, &chosen) + wishes <= usize::from(width) {
+            let wishes = if rank >= LUXURY { self.wishes(&least, &chosen) } else { 0 };
+            if total(&least, &chosen) + wishes <= usize::from(width) {
                 break;
             }
             for (column, keep) in R::COLUMNS.iter().zip(&mut chosen) {
@@ -308,11 +349,11 @@ impl<R: Row> Table<R> {
     }
 
     /// Cells that the columns that grow first want on top of the least that they need.
-    fn wishes(&self, chosen: &[bool]) -> usize {
-        let columns = R::COLUMNS.iter().zip(chosen).zip(&self.wanted);
+    fn wishes(&self, least: &[u16], chosen: &[bool]) -> usize {
+        let columns = R::COLUMNS.iter().zip(least).zip(chosen).zip(&self.wanted);
         columns
-            .filter(|((column, keep), _)| **keep && column.grows_first)
-            .map(|((column, _), wanted)| usize::from(wanted.saturating_sub(column.width)))
+            .filter(|(((column, _), keep), _)| **keep && column.grows_first)
+            .map(|(((_, least), _), wanted)| usize::from(wanted.saturating_sub(*least)))
             .sum()
     }
 
@@ -385,8 +426,8 @@ impl<R: Row> Table<R> {
     }
 }
 
-fn total<C>(columns: &[Column<C>], chosen: &[bool]) -> usize {
-    columns.iter().zip(chosen).filter(|(_, keep)| **keep).map(|(column, _)| usize::from(column.width) + 1).sum()
+fn total(sizes: &[u16], chosen: &[bool]) -> usize {
+    sizes.iter().zip(chosen).filter(|(_, keep)| **keep).map(|(size, _)| usize::from(*size) + 1).sum()
 }
 
 fn compare<R: Row>(left: &R, right: &R, sort: Sort<R::Column>) -> Ordering {

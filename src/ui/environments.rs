@@ -13,7 +13,8 @@ use super::title::{self, Title};
 use super::why;
 use crate::app::State;
 use crate::app::environments::{self, Environments, LinkColumn, LinkRow, Subject};
-use crate::model::change::ScopeState;
+use crate::model::change::{Kind, ScopeState};
+use crate::model::declaration::Declarer;
 use crate::model::environment::{Backend, Link};
 use crate::model::{Time, human};
 
@@ -66,17 +67,35 @@ fn tell(row: &LinkRow, state: &State) -> (&'static str, String) {
         (environments::State::Link(Link::Idle), Subject::Link(Backend::Objects)) => {
             format!("Not used: environments.{}.objects is for checkpoints in S3.", row.environment)
         }
-        (environments::State::Link(_), Subject::Link(Backend::Kubernetes)) => {
+        (_, Subject::Link(Backend::Kubernetes)) => {
             let context = state.inventory().environment(&row.environment).map(|it| (&it.context, it.protection));
             context
                 .map_or_else(String::new, |(context, protection)| format!("Context {context}, {}.", protection.word()))
         }
-        (environments::State::Link(_), Subject::Link(Backend::Flink)) => {
+        (_, Subject::Link(Backend::Flink)) => {
             "Flink's REST API, through the API server's proxy unless a URL is set.".to_owned()
         }
-        _ => String::new(),
+        (_, Subject::Link(Backend::Kafka)) => "Lists topics and groups, and reads offsets for lag.".to_owned(),
+        (_, Subject::Link(Backend::Objects)) => "Checkpoints in S3.".to_owned(),
+        (_, Subject::Watch(kind)) => format!(
+            "Watch of {} in {}: {}.",
+            kind.word(),
+            row.namespace.as_deref().unwrap_or("all namespaces"),
+            purpose(kind)
+        ),
     };
     ("what", words)
+}
+
+/// What is made of a watched kind.
+const fn purpose(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Pods => "which JobManagers and TaskManagers run, and how they are",
+        Kind::Declared(Declarer::FlinkDeployment) => "what the Flink operator is told to run, and what it answers",
+        Kind::Declared(Declarer::FlinkSessionJob) => "jobs that the Flink operator runs on session clusters",
+        Kind::Declared(Declarer::Deployment | Declarer::StatefulSet) => "how many pods of each processor are wanted",
+        Kind::Events => "what the cluster says about pods, for V and for the screen of a pod",
+    }
 }
 
 struct LinkCells {

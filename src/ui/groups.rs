@@ -42,19 +42,25 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect, state: &State, screen: &Groups)
         return;
     }
     table::draw(canvas, list, &screen.table, &GroupCells { theme });
-    if let Some(facts) = screen.table.selected().and_then(|row| row.facts.as_ref()).filter(|_| layout.detail > 0) {
+    if let Some((row, facts)) =
+        screen.table.selected().and_then(|row| Some((row, row.facts.as_ref()?))).filter(|_| layout.detail > 0)
+    {
         let detail = Rect { y: list.y + list.height + 1, height: layout.detail, ..area };
-        why::paragraph(canvas, detail, "lag", &progress(facts));
+        why::paragraph(canvas, detail, "lag", &progress(facts, row.stopped));
     }
 }
 
 /// How a group gets on, in words.
-fn progress(facts: &GroupFacts) -> String {
+fn progress(facts: &GroupFacts, stopped: bool) -> String {
     let Some(lag) = facts.lag else { return "it has committed nothing yet".to_owned() };
     if lag == 0 {
         return "it has caught up".to_owned();
     }
     let behind = facts.behind_ms.map_or_else(String::new, |ms| format!(" ({} behind)", human::milliseconds(ms)));
+    if stopped {
+        let lag = human::count(lag);
+        return format!("{lag} records{behind}; its reader is stopped on purpose; lag grows until it runs again");
+    }
     let trend = match (facts.growth, facts.drain_seconds) {
         (_, Some(seconds)) => format!("gone in {} at the present rates", drain(seconds)),
         (Some(growth), None) if growth > 0.0 => {
@@ -75,19 +81,21 @@ impl Cells<GroupRow> for GroupCells {
         let theme = self.theme;
         let facts = row.facts.as_ref();
         let known = |text: Option<String>| Cell::known(text, theme);
+        let quiet = |cell: Cell| if row.stopped { Cell { style: theme.dim(), ..cell } } else { cell };
         match column {
             GroupColumn::Environment => Cell::new(&*row.key.environment, theme.dim()),
-            GroupColumn::Name => Cell::keep_end(&*row.key.name, theme.text()),
+            GroupColumn::Name => Cell::new(&*row.key.name, theme.text()),
             GroupColumn::State => state_cell(theme, &row.state),
             GroupColumn::Members => known(facts.map(|it| it.members.to_string())),
-            GroupColumn::Lag => known(facts.and_then(|it| it.lag).map(human::count)),
-            GroupColumn::Behind => behind_cell(theme, facts.and_then(|it| it.behind_ms)),
+            GroupColumn::Lag => quiet(known(facts.and_then(|it| it.lag).map(human::count))),
+            GroupColumn::Behind => quiet(behind_cell(theme, facts.and_then(|it| it.behind_ms))),
             GroupColumn::Growth => known(facts.and_then(|it| it.growth).map(human::rate)),
             GroupColumn::Drain => match facts.map(|it| (it.lag, it.drain_seconds, it.growth)) {
                 Some((Some(0), ..)) => Cell::new("0s", theme.dim()),
                 Some((_, Some(seconds), _)) => Cell::new(drain(seconds), theme.text()),
                 Some((Some(_), None, Some(growth))) if growth > 0.0 => {
-                    let late = facts.and_then(|it| it.behind_ms).is_some_and(|behind| behind >= LATE_MS);
+                    let late =
+                        !row.stopped && facts.and_then(|it| it.behind_ms).is_some_and(|behind| behind >= LATE_MS);
                     Cell::new("grows", if late { theme.tone(Tone::Warn) } else { theme.dim() })
                 }
                 _ => Cell::unknown(theme),
@@ -162,7 +170,7 @@ fn summary(canvas: &mut Canvas<'_>, area: Rect, screen: &GroupScreen, group: &Gr
         &format!("reads {}, written {}", rate(group.consumed_per_second), rate(group.produced_per_second)),
         theme.dim(),
     );
-    canvas.line(area, 2).skip(1).put("lag ", theme.dim()).put(&progress(&facts), theme.text());
+    canvas.line(area, 2).skip(1).put("lag ", theme.dim()).put(&progress(&facts, screen.stopped), theme.text());
 }
 
 struct LagCells {

@@ -14,6 +14,7 @@ use crate::app::pipelines::{PipelineColumn, Pipelines};
 use crate::app::standing::Standing;
 use crate::app::table::Row;
 use crate::model::job::JobState;
+use crate::model::verdict::Condition;
 use crate::model::{Time, human};
 use std::sync::Arc;
 
@@ -67,6 +68,12 @@ impl PipelineCells<'_> {
         self.overview.standing(&row.view.key.environment).is_some_and(Standing::is_stale)
     }
 
+    /// What waits while nobody is meant to read it is no trouble.
+    fn quiet_if_stopped(&self, row: &PipelineRow, cell: Cell) -> Cell {
+        let stopped = row.view.verdict.condition == Condition::Stopped;
+        if stopped { Cell { style: self.theme.dim(), ..cell } } else { cell }
+    }
+
     fn plain_cell(&self, row: &Arc<PipelineRow>, column: PipelineColumn) -> Cell {
         let (theme, view) = (self.theme, &row.view);
         let attention = if row.marks.is_worse() { theme.strong() } else { theme.text() };
@@ -83,8 +90,8 @@ impl PipelineCells<'_> {
             }
             PipelineColumn::Restarts => count_cell(theme, u64::from(view.restarts)),
             PipelineColumn::Job => view.job.map_or_else(|| Cell::unknown(theme), |job| job_cell(theme, job)),
-            PipelineColumn::Lag => Cell::known(view.lag_records.map(human::count), theme),
-            PipelineColumn::Behind => behind_cell(theme, view.behind_ms),
+            PipelineColumn::Lag => self.quiet_if_stopped(row, Cell::known(view.lag_records.map(human::count), theme)),
+            PipelineColumn::Behind => self.quiet_if_stopped(row, behind_cell(theme, view.behind_ms)),
             PipelineColumn::Checkpoint => Cell::known(view.checkpoint_at.map(|at| human::age(at, self.now)), theme),
             PipelineColumn::Revision => Cell::known(view.revision.as_ref().map(ToString::to_string), theme),
             PipelineColumn::Age => Cell::known(view.created_at.map(|at| human::age(at, self.now)), theme),
@@ -95,7 +102,7 @@ impl PipelineCells<'_> {
 
 /// A condition with its glyph.
 #[must_use]
-pub fn condition_cell(theme: Theme, condition: crate::model::verdict::Condition) -> Cell {
+pub fn condition_cell(theme: Theme, condition: Condition) -> Cell {
     Cell::new(
         format!("{} {}", theme.condition_glyph(condition), condition.word()),
         theme.tone(theme::condition_tone(condition)),

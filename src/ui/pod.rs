@@ -4,12 +4,13 @@ use ratatui::layout::Rect;
 
 use super::canvas::Canvas;
 use super::events::{self, EventCells};
-use super::pods::{ended, share_cell};
+use super::pods::{ended, glyph, share_cell};
 use super::theme::{self, Theme, Tone};
 use super::title::{self, Title};
 use super::{table, why};
 use crate::app::State;
 use crate::app::pod::PodScreen;
+use crate::app::pods;
 use crate::model::view::PodView;
 use crate::model::{Time, human};
 
@@ -69,8 +70,8 @@ fn status(view: &PodView, theme: Theme, now: Time) -> Vec<Fact> {
     let pod = &view.pod;
     let mut words = format!(
         "{} {}, {}/{} ready, {}",
-        theme.health_glyph(pod.health),
-        pod.status,
+        glyph(theme, pod),
+        pods::word(pod),
         pod.ready,
         pod.containers.len(),
         match pod.restarts {

@@ -5,8 +5,8 @@ use ratatui::style::Style;
 use super::pipelines::count_cell;
 use super::table::{Cell, Cells};
 use super::theme::{self, Sign, Theme, Tone};
-use crate::app::pods::{PodColumn, PodRow};
-use crate::model::pod::Termination;
+use crate::app::pods::{self, PodColumn, PodRow};
+use crate::model::pod::{Pod, Termination};
 use crate::model::{Time, human};
 
 /// From this share of a limit on, usage is worth a look.
@@ -48,7 +48,7 @@ impl PodCells {
             PodColumn::Role => Cell::new(pod.role.short(), theme.dim()),
             PodColumn::Name => Cell::keep_end(&*pod.key.name, plain),
             PodColumn::Status => Cell::new(
-                format!("{} {}", theme.health_glyph(pod.health), pod.status),
+                format!("{} {}", glyph(theme, pod), pods::word(pod)),
                 theme.tone(theme::health_tone(pod.health)),
             ),
             PodColumn::Ready => Cell::new(format!("{}/{}", pod.ready, pod.containers.len()), plain),
@@ -85,6 +85,12 @@ impl PodCells {
             (None, None) => Cell::unknown(self.theme),
         }
     }
+}
+
+/// Glyph of a pod's status.
+#[must_use]
+pub fn glyph(theme: Theme, pod: &Pod) -> &'static str {
+    if pods::is_unready(pod) { theme.sign(Sign::Attention) } else { theme.health_glyph(pod.health) }
 }
 
 /// A share as a bar of so many cells and a percentage.

@@ -80,13 +80,13 @@ fn headings<R: Row>(canvas: &mut Canvas<'_>, area: Rect, table: &Table<R>, colum
     for (column, width) in columns {
         let sorted = sort.column == Some(column.id);
         let style = if sorted { theme.accent() } else { theme.dim() };
-        match column.align {
-            Align::Left => pen.field(column.title, *width, style),
-            Align::Right => pen.field_right(column.title, *width, style),
-        };
-        // The arrow stands in the gap, so that no heading moves.
         let arrow = theme.sign(if sort.reversed { Sign::Descending } else { Sign::Ascending });
-        pen.field(if sorted { arrow } else { "" }, 1, style);
+        let heading = format!("{}{}", column.title, if sorted { arrow } else { "" });
+        match column.align {
+            Align::Left => pen.field(&heading, *width, style),
+            Align::Right => pen.field_right(&heading, *width, style),
+        }
+        .skip(1);
     }
 }
 
