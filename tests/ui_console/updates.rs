@@ -51,6 +51,13 @@ fn keys_open_and_close_screens() {
         (": t o p enter", Place::Topics),
         (": h e l p enter", Place::Help),
         (": j tab esc", Place::Pipelines),
+        ("T : p o enter", Place::Pipelines),
+        ("T : p o d s enter", Place::Pipelines),
+        (": n s enter", Place::Pipelines),
+        (": g o l d enter", Place::Pipeline),
+        ("l", Place::Pipelines),
+        (": j o b s enter", Place::Pipelines),
+        ("enter tab p", Place::Pipeline),
     ] {
         assert_eq!(healthy().apply(world::kafka()).press(keys).state.place(), place, "{keys}");
     }
@@ -157,6 +164,14 @@ fn a_filter_is_live_and_can_be_taken_back() {
     assert_eq!(bench.press("esc").state.filtered(), None);
     let bench = healthy().press("/").send(Event::Paste("golden\u{1b}[31m\n".into()));
     assert_eq!(bench.state.filtered(), Some(("golden[31m", 0)));
+}
+
+#[test]
+fn a_kept_filter_is_replaced_by_typing_and_edited_after_an_arrow() {
+    let kept = || healthy().press("/").typed("golden").press("enter /");
+    assert_eq!(kept().typed("sess").state.filtered().map(|it| it.0), Some("sess"));
+    assert_eq!(kept().press("left").typed("x").state.filtered().map(|it| it.0), Some("goldexn"));
+    assert_eq!(kept().press("enter").state.filtered().map(|it| it.0), Some("golden"));
 }
 
 #[test]
