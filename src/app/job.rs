@@ -280,7 +280,7 @@ impl JobScreen {
 
 /// A trace with its deepest cause on top, where it is seen first.
 fn with_root(trace: &Arc<str>) -> Arc<str> {
-    let root = trace.lines().filter_map(|line| line.trim_start().strip_prefix("Caused by: ")).last();
+    let root = trace.lines().filter_map(|line| line.trim_start().strip_prefix("Caused by: ")).next_back();
     root.map_or_else(|| trace.clone(), |root| format!("root cause: {root}\n\n{trace}").into())
 }
 

@@ -50,7 +50,7 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect, state: &State, screen: &Documen
 }
 
 /// Cells for the clock and the gaps around it.
-const CLOCK: usize = 13;
+const CLOCK: usize = 15;
 
 /// The title, with the front of the name at its beginning cut: what the text is must be seen.
 fn fitting(title: &str, room: usize, theme: Theme) -> String {
