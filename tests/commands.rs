@@ -91,6 +91,14 @@ fn the_demo_has_twelve_pipelines_in_three_environments() {
 }
 
 #[test]
+fn flags_of_a_command_inside_the_demo_hold() {
+    let output = flowdeck(&["demo", "--", "get", "pipelines", "-e", "prd", "-o", "name"]);
+    let names = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert_eq!(names.lines().count(), 4, "{names}");
+    assert!(names.lines().all(|name| name.starts_with("prd/")), "{names}");
+}
+
+#[test]
 fn a_name_that_is_not_there_is_not_found() {
     let (code, words) = code_and_words(&flowdeck(&["demo", "--", "get", "pipelines", "no-such-thing"]));
     assert_eq!(code, Some(3), "{words}");

@@ -32,7 +32,9 @@ pub fn run(demo: &Demo, shared: &Shared) -> Result<u8, Failure> {
     // The platform has a runtime of its own, so that it is as foreign to the console as a real one.
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let platform = runtime.block_on(Platform::start(Options { seed: demo.seed, pace: demo.pace }))?;
-    let shared = Shared { settings: Some(platform.settings().to_owned()), ..shared.clone() };
+    // Flags behind the `--` belong to the inner command; it has them instead of ours.
+    let given = inner.as_ref().map_or(shared, |inner| &inner.shared);
+    let shared = Shared { settings: Some(platform.settings().to_owned()), ..given.clone() };
     let code = if demo.headless {
         runtime.block_on(wait(&platform))
     } else {
