@@ -1,22 +1,19 @@
 //! `flowdeck signals`: the golden-signals engine without a screen.
 //!
-//! `replay` runs a script of events through it, so that what the engine makes of them can be compared with what
-//! Apache Beam makes of them, and a spec can be tried on recorded events. It must not connect to anything.
+//! One file for each of its commands; what they share is here.
+
+mod replay;
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, BufWriter, Write};
-use std::path::{Path, PathBuf};
+use std::io::{self, BufRead, BufReader, Write};
+use std::path::Path;
 
 use anyhow::Context;
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{Args, Subcommand};
 use serde::Serialize;
 
 use super::{Failure, exit, output};
 use crate::engine::Spec;
-use crate::engine::replay::{PaneLine, Replay};
-
-/// Records that are no events and are complained of one by one; the last line counts them all.
-const COMPLAINTS: u64 = 10;
 
 /// Arguments of `flowdeck signals`.
 #[derive(Clone, Debug, Args)]
@@ -28,35 +25,14 @@ pub struct Signals {
 #[derive(Clone, Debug, Subcommand)]
 enum Command {
     /// Run a file of events and watermarks through the engine and print every pane
-    Replay(ReplayArguments),
-}
-
-/// Arguments of `flowdeck signals replay`.
-#[derive(Clone, Debug, Args)]
-struct ReplayArguments {
-    /// Lines {"e":RECORD} and {"wm":MILLISECONDS} in order of arrival; - is standard input
-    file: PathBuf,
-    /// Signals spec
-    #[arg(long, value_name = "FILE")]
-    spec: PathBuf,
-    /// Form of the output
-    #[arg(short, long, value_enum, default_value_t = Format::Jsonl)]
-    output: Format,
-}
-
-/// Form of the panes on standard output.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Format {
-    /// One JSON object a line
-    Jsonl,
+    Replay(replay::Arguments),
 }
 
 /// Runs one of the commands.
 pub fn run(signals: &Signals) -> Result<u8, Failure> {
-    let Command::Replay(arguments) = &signals.command;
-    let spec = read_spec(&arguments.spec)?;
-    let Format::Jsonl = arguments.output;
-    replay(&spec, &arguments.file)
+    match &signals.command {
+        Command::Replay(arguments) => replay::run(arguments),
+    }
 }
 
 fn read_spec(path: &Path) -> Result<Spec, Failure> {
@@ -72,40 +48,6 @@ fn open(path: &Path) -> Result<Box<dyn BufRead>, Failure> {
     }
     let file = File::open(path).with_context(|| format!("cannot read {}", path.display())).map_err(Failure::usage)?;
     Ok(Box::new(BufReader::with_capacity(1 << 16, file)))
-}
-
-fn replay(spec: &Spec, path: &Path) -> Result<u8, Failure> {
-    let mut input = open(path)?;
-    let mut output = BufWriter::new(io::stdout().lock());
-    let mut replay = Replay::new(spec).map_err(Failure::usage)?;
-    let (mut line, mut number, mut poison) = (String::new(), 0_u64, 0_u64);
-    loop {
-        line.clear();
-        number += 1;
-        let read = input.read_line(&mut line).with_context(|| format!("{}: line {number}", path.display()))?;
-        if read == 0 {
-            break;
-        }
-        if let Some(problem) = replay.line(&line).with_context(|| path.display().to_string())? {
-            poison += 1;
-            if poison <= COMPLAINTS {
-                output::complain(&output::clean(&format!("{}: {problem}", path.display())));
-            }
-        }
-        print(&mut output, &mut replay)?;
-    }
-    replay.finish();
-    print(&mut output, &mut replay)?;
-    write_line(&mut output, &replay.summary())?;
-    output.flush()?;
-    Ok(exit::OK)
-}
-
-fn print(output: &mut impl Write, replay: &mut Replay) -> Result<(), Failure> {
-    for pane in &replay.take_panes() {
-        write_line(output, &PaneLine::from(pane))?;
-    }
-    Ok(())
 }
 
 fn write_line(output: &mut impl Write, value: &impl Serialize) -> Result<(), Failure> {
