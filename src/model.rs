@@ -16,6 +16,7 @@ pub mod job;
 pub mod kafka;
 pub mod key;
 pub mod pod;
+pub mod signal;
 pub mod verdict;
 pub mod view;
 

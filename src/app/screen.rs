@@ -48,6 +48,8 @@ pub struct Touched {
     pub events: bool,
     /// CPU and memory of pods, or IAM roles.
     pub usage: bool,
+    /// Golden signals.
+    pub signals: bool,
 }
 
 impl Touched {
@@ -62,6 +64,7 @@ impl Touched {
             | Change::GroupNames(..) => self.kafka = true,
             Change::ClusterEvent(_) | Change::ClusterEventGone(_) | Change::Retain(..) => self.events = true,
             Change::Usage(..) | Change::IamRole(..) => self.usage = true,
+            Change::Signals(..) => self.signals = true,
             Change::Pod(_) | Change::PodGone(_) | Change::Declared(_) | Change::Undeclared(..) | Change::Job(..) => {}
         }
     }

@@ -11,6 +11,7 @@ use super::job::Job;
 use super::kafka::{Group, Topic};
 use super::key::{KafkaKey, ObjectKey, PodKey, ProcessorKey};
 use super::pod::{Pod, Usage};
+use super::signal::Signals;
 
 /// What a watch lists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -127,4 +128,6 @@ pub enum Change {
     TopicNames(Arc<str>, Vec<Arc<str>>),
     /// All group names of an environment with their state word.
     GroupNames(Arc<str>, Vec<(Arc<str>, Arc<str>)>),
+    /// The golden signals of an environment; replaces what was known.
+    Signals(Arc<str>, Arc<Signals>),
 }

@@ -10,6 +10,7 @@ use super::declaration::Declaration;
 use super::inventory::{Inventory, Processor};
 use super::key::{KafkaKey, ObjectKey, ProcessorKey};
 use super::pod::Role;
+use super::signal::Focus;
 
 /// How much of a job is wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -63,6 +64,8 @@ pub struct Interest {
     pub events: BTreeSet<Arc<str>>,
     /// Service accounts whose IAM role is wanted.
     pub accounts: BTreeSet<ObjectKey>,
+    /// Environments whose golden signals are looked at, and what of them beyond the table.
+    pub signals: BTreeMap<Arc<str>, Focus>,
     /// Environments whose next try should come now instead of later; set for one moment.
     pub retry: BTreeSet<Arc<str>>,
 }

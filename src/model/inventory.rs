@@ -17,6 +17,7 @@ use super::job::Job;
 use super::kafka::{Group, Topic};
 use super::key::{KafkaKey, ObjectKey, PipelineKey, PodKey, ProcessorKey};
 use super::pod::{Pod, Role, Usage};
+use super::signal::Signals;
 
 /// One processor and what is known of it.
 #[derive(Debug, Default)]
@@ -93,6 +94,7 @@ pub struct Inventory {
     groups: HashMap<KafkaKey, Group>,
     topic_names: BTreeMap<Arc<str>, Vec<Arc<str>>>,
     group_names: BTreeMap<Arc<str>, Vec<(Arc<str>, Arc<str>)>>,
+    signals: BTreeMap<Arc<str>, Arc<Signals>>,
     dirty: HashSet<PipelineKey>,
 }
 
@@ -142,6 +144,9 @@ impl Inventory {
             Change::GroupNames(environment, mut names) => {
                 names.sort_unstable();
                 self.group_names.insert(environment, names);
+            }
+            Change::Signals(environment, signals) => {
+                self.signals.insert(environment, signals);
             }
         }
     }
@@ -292,6 +297,12 @@ impl Inventory {
     #[must_use]
     pub const fn group_names(&self) -> &BTreeMap<Arc<str>, Vec<(Arc<str>, Arc<str>)>> {
         &self.group_names
+    }
+
+    /// Golden signals by environment.
+    #[must_use]
+    pub const fn signals(&self) -> &BTreeMap<Arc<str>, Arc<Signals>> {
+        &self.signals
     }
 
     fn put_pod(&mut self, pod: Pod) {
