@@ -10,7 +10,6 @@
 //! It must not do IO, read a clock or wait: time is an argument, in milliseconds since 1970. Nothing that arrives may
 //! end it, or make it hold more than the spec's limits.
 
-pub mod batch;
 pub mod decode;
 pub mod json;
 pub mod rejects;
@@ -22,7 +21,7 @@ pub mod totals;
 pub mod watermark;
 pub mod window;
 
-pub use batch::Batch;
+pub use crate::model::batch::Batch;
 pub use spec::Spec;
 pub use window::Pane;
 
@@ -92,8 +91,8 @@ impl Engine {
         self.settle(now);
     }
 
-    /// Counts a batch of one partition, then moves the watermark.
-    pub fn ingest(&mut self, partition: u32, batch: &Batch, now: i64) {
+    /// Counts a batch of one partition, then moves the watermark. Gives the greatest event time that was counted.
+    pub fn ingest(&mut self, partition: u32, batch: &Batch, now: i64) -> Option<i64> {
         let mut greatest = None;
         for record in batch.records() {
             let time = match record {
@@ -110,6 +109,7 @@ impl Engine {
             self.watermarks.observe(partition, greatest, now);
         }
         self.settle(now);
+        greatest
     }
 
     /// Counts one record without moving the watermark; its event time when it is to be believed.

@@ -1,12 +1,15 @@
 //! Records of one partition, side by side in one buffer.
 //!
-//! Why: UTF-8 is checked once for all of them, and what a client lent (a Kafka message) is given back at once.
+//! Why: UTF-8 is checked once for all of them, and what a client lent (a Kafka message) is given back at once. It is
+//! how a source hands records to the engine, so both know it.
 //!
 //! It must not hold more than its caller puts in: the caller bounds batches.
 
 /// Records in order of arrival.
 #[derive(Clone, Debug, Default)]
 pub struct Batch {
+    /// Offset of the first record in its partition; the others follow one by one.
+    pub first_offset: i64,
     bytes: Vec<u8>,
     ends: Vec<usize>,
 }
@@ -40,7 +43,7 @@ impl Batch {
     }
 
     /// The records: text, or bytes where they are none. Bytes that are text only together with the next record's are not.
-    pub(super) fn records(&self) -> impl Iterator<Item = Result<&str, &[u8]>> {
+    pub fn records(&self) -> impl Iterator<Item = Result<&str, &[u8]>> {
         let whole = std::str::from_utf8(&self.bytes).ok();
         let starts = std::iter::once(0).chain(self.ends.iter().copied());
         starts.zip(&self.ends).map(move |(start, end)| {
