@@ -45,6 +45,7 @@ use crate::model::Time;
 use crate::model::environment::{Backend, Link};
 use crate::model::interest::Interest;
 use crate::model::inventory::Inventory;
+use crate::model::signal::AlertOrder;
 
 /// Something to be done outside.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,6 +60,8 @@ pub enum Effect {
     Fetch(DocumentKey),
     /// Ring the terminal's bell: a pipeline has started to fail.
     RingBell,
+    /// Tell the golden signals of an environment what somebody does about an alert.
+    Answer(Arc<str>, AlertOrder),
 }
 
 /// How the console starts.

@@ -241,6 +241,28 @@ pub struct Alert {
     pub snoozed_until: Option<Time>,
 }
 
+/// What a person does about an alert.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// Somebody, by name, looks after it: no more bell and no more messages until it is resolved.
+    Acknowledge(Arc<str>),
+    /// No bell and no message before then.
+    Snooze(Time),
+    /// Neither holds any more.
+    Wake,
+}
+
+/// An answer to one alert.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AlertOrder {
+    /// Name of the rule.
+    pub rule: Arc<str>,
+    /// Service.
+    pub service: Arc<str>,
+    /// What is to be done.
+    pub answer: Answer,
+}
+
 /// Events that were not counted, by reason.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Reject {

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{broadcast, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::event::{DocumentKey, Event, Notice};
@@ -16,6 +16,7 @@ use crate::model::change::Change;
 use crate::model::environment::{Backend, Environment, Link};
 use crate::model::interest::Interest;
 use crate::model::key::ObjectKey;
+use crate::model::signal::AlertOrder;
 use crate::settings::{EnvironmentSettings, Settings};
 use crate::source;
 
@@ -23,6 +24,8 @@ use crate::source;
 const EVENTS: usize = 64;
 /// Documents that may wait to be fetched, for each environment.
 const FETCHES: usize = 16;
+/// Answers to alerts that may wait to be taken in.
+const ORDERS: usize = 64;
 /// Lines of a log that one look shows.
 const LOG_LINES: i64 = 500;
 /// Between two tries to make sense of a kubeconfig.
@@ -33,6 +36,7 @@ const CONNECT_AGAIN: Duration = Duration::from_secs(10);
 pub struct Backends {
     interest: watch::Sender<Arc<Interest>>,
     fetches: HashMap<Arc<str>, mpsc::Sender<DocumentKey>>,
+    orders: broadcast::Sender<(Arc<str>, AlertOrder)>,
     events: mpsc::Sender<Event>,
     cancel: CancellationToken,
 }
@@ -44,6 +48,7 @@ impl Backends {
         let (events, received) = mpsc::channel(EVENTS);
         let interest = watch::Sender::new(Arc::new(Interest::default()));
         let cancel = CancellationToken::new();
+        let (orders, _) = broadcast::channel(ORDERS);
         let mut fetches = HashMap::new();
         for environment in &settings.environments {
             let (fetch, wanted) = mpsc::channel(FETCHES);
@@ -56,7 +61,7 @@ impl Backends {
             fetches.insert(Arc::from(environment.name.as_str()), fetch);
             tokio::spawn(task.run(wanted));
         }
-        (Self { interest, fetches, events, cancel }, received)
+        (Self { interest, fetches, orders, events, cancel }, received)
     }
 
     /// Says what is looked at now. Sources are woken only when it differs from before.
@@ -68,6 +73,13 @@ impl Backends {
             }
             differs
         });
+    }
+
+    /// Tells the golden signals of an environment what somebody does about an alert.
+    pub fn answer(&self, environment: &Arc<str>, order: AlertOrder) {
+        if self.orders.send((environment.clone(), order)).is_err() {
+            tracing::warn!(%environment, "nobody watches the golden signals of this environment");
+        }
     }
 
     /// Has a document fetched; the answer comes as an event.

@@ -285,6 +285,7 @@ impl<C: Canvas> Desk<'_, C> {
             Effect::Copy(text) => self.canvas.copy(&text)?,
             Effect::RingBell => self.canvas.ring()?,
             Effect::Fetch(document) => self.backends.fetch(document),
+            Effect::Answer(environment, order) => self.backends.answer(&environment, order),
         }
         Ok(None)
     }

@@ -1,0 +1,174 @@
+//! From panes to what people look at: services with their health, their history, silence and alerts.
+//!
+//! Why: the engine tells windows and forgets them; a screen, a command and an alert want to know how a service is now,
+//! how it was, and since when it says nothing.
+//!
+//! How: [`Monitor::ingest`] and [`Monitor::tick`] drive the engine and file each pane in the [`track`] of its service.
+//! [`Monitor::view`] makes a value of it all ([`Signals`]) for whoever looks.
+//!
+//! It must not do IO or read a clock, nor hold more than so many points of so many services.
+
+mod health;
+mod track;
+mod view;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use super::spec::{Accumulation, SpecError};
+use super::{Batch, Engine, Pane, Spec};
+use crate::model::signal::{Focus, OverridesState, Reading, Signals};
+use health::HealthRule;
+use track::Track;
+
+/// The rate of reading is taken over so many milliseconds.
+const RATE_MS: i64 = 5_000;
+/// Samples of the count of records: one a tick, and ticks may come often.
+const RATE_SAMPLES: usize = 64;
+/// A service is silent after so many windows without events…
+const SILENT_WINDOWS: i64 = 3;
+/// …but never before so many milliseconds.
+const SILENT_MS: i64 = 30_000;
+/// A service without events for so long is forgotten.
+const FORGET_MS: i64 = 25 * 3_600_000;
+
+/// What reading the source is up to, as the task that reads says.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Progress {
+    /// How it stands.
+    pub reading: Reading,
+    /// Records still to be read; `None` while the ends are not known.
+    pub backlog: Option<u64>,
+}
+
+/// Watches over the services of a spec.
+#[derive(Clone, Debug)]
+pub struct Monitor {
+    name: Arc<str>,
+    window_ms: i64,
+    delay_ms: i64,
+    mode: Accumulation,
+    objective_percent: Option<f64>,
+    engine: Engine,
+    rule: HealthRule,
+    tracks: BTreeMap<Arc<str>, Track>,
+    /// By partition, the name that places of records are told with.
+    partitions: BTreeMap<u32, Arc<str>>,
+    progress: Progress,
+    overrides: OverridesState,
+    /// When how many records had been read.
+    read: VecDeque<(i64, u64)>,
+}
+
+impl Monitor {
+    /// A monitor of a spec.
+    ///
+    /// # Errors
+    ///
+    /// When the spec's fields contradict each other.
+    pub fn new(spec: &Spec) -> Result<Self, SpecError> {
+        let objective_percent = spec.slo.as_ref().map(|slo| slo.availability);
+        Ok(Self {
+            name: spec.name.as_str().into(),
+            window_ms: spec.window.size.millis(),
+            delay_ms: spec.watermark.delay.millis(),
+            mode: spec.window.mode,
+            objective_percent,
+            engine: Engine::new(spec)?,
+            rule: HealthRule::by_availability(objective_percent),
+            tracks: BTreeMap::new(),
+            partitions: BTreeMap::new(),
+            progress: Progress { reading: Reading::Starting, backlog: None },
+            overrides: OverridesState::default(),
+            read: VecDeque::new(),
+        })
+    }
+
+    /// A partition that will be read from `now` on; its name is what places of records begin with.
+    pub fn assign(&mut self, partition: u32, name: &str, now: i64) {
+        self.partitions.insert(partition, name.into());
+        self.engine.assign(partition, now);
+    }
+
+    /// A partition that is no longer read.
+    pub fn revoke(&mut self, partition: u32, now: i64) {
+        self.engine.revoke(partition, now);
+        self.file(now);
+    }
+
+    /// Counts a batch of one partition.
+    pub fn ingest(&mut self, partition: u32, batch: &Batch, now: i64) {
+        self.engine.ingest(partition, batch, now);
+        self.file(now);
+    }
+
+    /// Lets time pass. Not to be called while the source does not answer: silence would be claimed of services that
+    /// merely cannot be heard.
+    pub fn tick(&mut self, now: i64) {
+        self.engine.settle(now);
+        self.file(now);
+        self.note_rate(now);
+        let forgotten = self.engine.watermark().saturating_sub(FORGET_MS);
+        self.tracks.retain(|_, track| track.last_end(self.window_ms) >= forgotten);
+    }
+
+    /// Takes in how reading stands.
+    pub fn set_progress(&mut self, progress: Progress) {
+        self.progress = progress;
+    }
+
+    /// Takes in how the side input stands.
+    pub fn set_overrides_state(&mut self, overrides: OverridesState) {
+        self.overrides = overrides;
+    }
+
+    /// The engine, for what it counts.
+    pub const fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// All that there is to say now, and the charts that `focus` asks for.
+    pub fn view(&self, focus: &Focus, now: i64) -> Signals {
+        view::signals(self, focus, now)
+    }
+
+    /// Files the panes that the engine told.
+    fn file(&mut self, _now: i64) {
+        for pane in self.engine.take_panes() {
+            self.put(pane);
+        }
+    }
+
+    fn put(&mut self, pane: Pane) {
+        let track = self.tracks.entry(pane.service.clone()).or_default();
+        track.put(pane, self.mode, &self.rule);
+    }
+
+    fn note_rate(&mut self, now: i64) {
+        self.read.push_back((now, self.engine.counts().records));
+        while self.read.len() > RATE_SAMPLES
+            || self.read.get(1).is_some_and(|(at, _)| now.saturating_sub(*at) >= RATE_MS)
+        {
+            self.read.pop_front();
+        }
+    }
+
+    /// Records a second, lately.
+    #[expect(clippy::cast_precision_loss, reason = "records and milliseconds of some seconds")]
+    fn records_per_second(&self) -> f64 {
+        match (self.read.front(), self.read.back()) {
+            (Some((from, before)), Some((to, after))) if to > from => {
+                after.saturating_sub(*before) as f64 * 1_000.0 / (to - from) as f64
+            }
+            _ => 0.0,
+        }
+    }
+
+    /// For how long a service must say nothing to be silent.
+    fn silent_after(&self) -> i64 {
+        (self.window_ms * SILENT_WINDOWS).max(SILENT_MS)
+    }
+}
+
+#[cfg(test)]
+mod tests;

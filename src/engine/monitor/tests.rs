@@ -1,0 +1,124 @@
+use super::*;
+use crate::model::signal::{Health, Range};
+
+const SPEC: &str = r#"
+name = "test"
+[source]
+format = "json"
+time = { field = "ts", unit = "ms" }
+latency = { field = "us", unit = "us" }
+[key]
+service = "svc"
+[slo]
+availability = 99.0
+[window]
+size = "10s"
+[watermark]
+delay = "0s"
+"#;
+
+fn monitor() -> Monitor {
+    Monitor::new(&Spec::parse(SPEC).unwrap()).unwrap()
+}
+
+/// So many requests of a service at a time, so many of them failed.
+fn put(monitor: &mut Monitor, service: &str, at: i64, (requests, errors): (u32, u32)) {
+    let mut batch = Batch::default();
+    for number in 0..requests {
+        let status = if number < errors { 500 } else { 200 };
+        batch.push(format!(r#"{{"ts":{at},"svc":"{service}","status":{status},"us":1000}}"#).as_bytes());
+    }
+    monitor.ingest(0, &batch, at);
+}
+
+fn focus(service: &str) -> Focus {
+    Focus { service: Some(service.into()), range: Range::QuarterHour, ..Focus::default() }
+}
+
+#[test]
+fn a_closed_window_is_how_a_service_is_now() {
+    let mut monitor = monitor();
+    put(&mut monitor, "a", 100_000, (100, 3));
+    assert!(monitor.view(&Focus::default(), 101_000).services.is_empty(), "the window is open");
+    put(&mut monitor, "b", 110_000, (1, 0));
+    let view = monitor.view(&focus("a"), 111_000);
+    let [service] = &*view.services else { panic!("{:?}", view.services) };
+    let point = service.point.as_ref().unwrap();
+    assert_eq!((point.requests, point.errors, point.health.level()), (100, 3, 1));
+    assert_eq!(service.requests_per_second, Some(10.0));
+    // 100 requests may fail once; 3 did.
+    assert_eq!(service.budget_left_percent, Some(-200.0));
+    assert_eq!((view.behind_ms, view.records), (Some(1_000), 101));
+    let history = view.history.unwrap();
+    assert_eq!((history.points.len(), history.points.iter().flatten().count()), (90, 1));
+    let place = history.points.iter().position(Option::is_some).unwrap();
+    assert_eq!(history.start.timestamp_millis() + i64::try_from(place).unwrap() * history.step_ms, 100_000);
+}
+
+#[test]
+fn a_service_that_stops_is_silent_and_a_gap_is_a_gap() {
+    let mut monitor = monitor();
+    for second in 0..12 {
+        let at = second * 10_000;
+        put(&mut monitor, "steady", at, (5, 0));
+        if second < 4 || second == 11 {
+            put(&mut monitor, "stops", at, (5, 0));
+        }
+        let view = monitor.view(&focus("stops"), at);
+        let now = view.services.iter().find(|it| &*it.service == "stops");
+        // Its last window ends at 40 s; from 70 s on it is silent.
+        let silent = now.and_then(|it| it.silence).map(|it| it.since.timestamp_millis());
+        assert_eq!(silent, (at >= 70_000).then_some(40_000), "at {at}");
+        assert_eq!(now.is_some_and(|it| it.point.is_some()), (10_000..70_000).contains(&at), "at {at}");
+    }
+    put(&mut monitor, "steady", 120_000, (5, 0));
+    let view = monitor.view(&focus("stops"), 120_000);
+    let shown: String =
+        view.history.unwrap().points.iter().map(|point| if point.is_some() { '#' } else { '.' }).collect();
+    assert!(shown.ends_with("####.......#."), "{shown}");
+}
+
+#[test]
+fn late_events_revise_a_window() {
+    let mut monitor = monitor();
+    put(&mut monitor, "a", 100_000, (10, 0));
+    put(&mut monitor, "b", 115_000, (1, 0));
+    put(&mut monitor, "a", 101_000, (10, 10));
+    let view = monitor.view(&Focus::default(), 116_000);
+    let point = view.services.first().and_then(|it| it.point.clone()).unwrap();
+    assert_eq!((point.requests, point.errors, point.health), (20, 10, Health::DOWN));
+    assert_eq!(view.late, 10);
+}
+
+#[test]
+fn health_follows_the_promise() {
+    let rule = HealthRule::by_availability(Some(99.9));
+    assert_eq!(
+        &*rule.rule.text,
+        "requestCount < 10 ? 0 : availability >= 99.9 ? 0 : availability >= 99.6 ? 1 : availability >= 98.56 ? 2 : 3"
+    );
+}
+
+#[test]
+fn what_was_not_counted_is_told_with_its_place() {
+    let mut monitor = monitor();
+    monitor.assign(0, "service-events/0", 0);
+    let mut batch = Batch::default();
+    batch.push(b"\x1b[2J{");
+    monitor.ingest(0, &batch, 1_000);
+    let view = monitor.view(&Focus::default(), 1_000);
+    assert_eq!(view.rejects.iter().map(|it| (&*it.reason, it.count)).collect::<Vec<_>>(), [("not JSON", 1)]);
+    let sample = view.samples.first().unwrap();
+    assert_eq!((&*sample.place, &*sample.record), ("service-events/0", "\\u{1b}[2J{"));
+}
+
+#[test]
+fn what_is_kept_is_bounded() {
+    let mut monitor = monitor();
+    for window in 0..2_000_i64 {
+        put(&mut monitor, "a", window * 10_000, (1, 0));
+    }
+    assert_eq!(monitor.tracks.values().next().unwrap().since(i64::MIN).count(), 360);
+    monitor.tick(2_000 * 10_000 + FORGET_MS + 100_000);
+    assert!(monitor.view(&Focus::default(), 0).services.is_empty());
+}

@@ -1,0 +1,109 @@
+//! The recent windows of one service.
+
+use std::collections::VecDeque;
+
+use super::health::HealthRule;
+use crate::engine::Pane;
+use crate::engine::spec::Accumulation;
+use crate::engine::totals::Totals;
+use crate::model::Time;
+use crate::model::signal::{Health, Latency, Point};
+
+/// Windows kept: an hour of 10 seconds each.
+const WINDOWS: usize = 360;
+
+/// What is kept of one window.
+#[derive(Clone, Debug)]
+pub(super) struct Kept {
+    /// Start, milliseconds since 1970.
+    pub(super) start: i64,
+    totals: Totals,
+    point: Point,
+}
+
+/// Windows of a service in order of start; windows without events are not there.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Track {
+    windows: VecDeque<Kept>,
+}
+
+impl Track {
+    /// Takes a pane in: a new window, a revision of one, or an addition to one.
+    pub(super) fn put(&mut self, pane: Pane, mode: Accumulation, rule: &HealthRule) {
+        let place = self.windows.partition_point(|kept| kept.start < pane.start);
+        let known = self.windows.get_mut(place).filter(|kept| kept.start == pane.start);
+        if let Some(kept) = known {
+            match mode {
+                Accumulation::Accumulating => kept.totals = pane.totals,
+                Accumulation::Discarding => kept.totals.merge(&pane.totals),
+            }
+            kept.point = point(pane.start, &kept.totals, rule);
+            return;
+        }
+        if place == 0 && self.windows.len() >= WINDOWS {
+            return;
+        }
+        let point = point(pane.start, &pane.totals, rule);
+        self.windows.insert(place, Kept { start: pane.start, totals: pane.totals, point });
+        if self.windows.len() > WINDOWS {
+            self.windows.pop_front();
+        }
+    }
+
+    /// End of the last window with events, milliseconds since 1970.
+    pub(super) fn last_end(&self, window_ms: i64) -> i64 {
+        self.windows.back().map_or(i64::MIN, |kept| kept.start.saturating_add(window_ms))
+    }
+
+    /// The last window with events.
+    pub(super) fn last(&self) -> Option<&Point> {
+        self.windows.back().map(|kept| &kept.point)
+    }
+
+    /// The windows that start at or after a time, in order.
+    pub(super) fn since(&self, start: i64) -> impl Iterator<Item = (i64, &Point)> {
+        let from = self.windows.partition_point(|kept| kept.start < start);
+        self.windows.range(from..).map(|kept| (kept.start, &kept.point))
+    }
+
+    /// Distribution of latency in the windows that start at or after a time.
+    pub(super) fn totals_since(&self, start: i64) -> impl Iterator<Item = (i64, &Totals)> {
+        let from = self.windows.partition_point(|kept| kept.start < start);
+        self.windows.range(from..).map(|kept| (kept.start, &kept.totals))
+    }
+
+    /// Requests and errors of all that is kept.
+    pub(super) fn sums(&self) -> (u64, u64) {
+        self.windows
+            .iter()
+            .fold((0, 0), |(requests, errors), kept| (requests + kept.totals.requests, errors + kept.totals.errors))
+    }
+}
+
+/// What a window's sums say.
+#[expect(clippy::cast_precision_loss, reason = "an hour in microseconds is exact in an f64")]
+fn point(start: i64, totals: &Totals, rule: &HealthRule) -> Point {
+    let quantile = |quantile| totals.quantile_us(quantile).unwrap_or(0.0);
+    let mut point = Point {
+        start: time(start),
+        requests: totals.requests,
+        errors: totals.errors,
+        latency: Latency {
+            p50_us: quantile(0.5),
+            p90_us: quantile(0.9),
+            p95_us: quantile(0.95),
+            p99_us: quantile(0.99),
+            max_us: totals.max_us as f64,
+        },
+        health: Health::WELL,
+        saturation: None,
+        is_closed: true,
+    };
+    point.health = rule.health(&point);
+    point
+}
+
+/// Milliseconds since 1970 as a time of the calendar; what lies outside it is at its end.
+pub(super) fn time(millis: i64) -> Time {
+    Time::from_timestamp_millis(millis).unwrap_or(if millis < 0 { Time::MIN_UTC } else { Time::MAX_UTC })
+}
