@@ -12,6 +12,7 @@
 //! end it, or make it hold more than the spec's limits.
 
 pub mod decode;
+pub mod expression;
 pub mod json;
 pub mod monitor;
 pub mod rejects;
