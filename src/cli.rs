@@ -185,7 +185,7 @@ fn run(arguments: Arguments) -> Result<u8, Failure> {
         Some(Command::Doctor(doctor)) => doctor::run(&doctor, &shared.load()?),
         Some(Command::Exceptions(exceptions)) => exceptions::run(&exceptions),
         Some(Command::Demo(demo)) => demo::run(&demo, &shared),
-        Some(Command::Signals(signals)) => signals::run(&signals),
+        Some(Command::Signals(signals)) => signals::run(&signals, &shared),
         Some(Command::Completions(completions)) => completions::run(&completions),
         Some(Command::Man) => completions::manual(),
     }

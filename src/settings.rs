@@ -103,6 +103,8 @@ pub struct EnvironmentSettings {
     pub flink: FlinkSettings,
     /// Object store.
     pub objects: Option<ObjectSettings>,
+    /// Golden signals.
+    pub signals: Option<SignalsSettings>,
     /// Links to other tools: name and URL template, in the order of the file.
     #[serde(deserialize_with = "in_order")]
     pub links: Vec<(String, String)>,
@@ -175,4 +177,12 @@ pub struct ObjectSettings {
     pub bucket: String,
     /// Region.
     pub region: Option<String>,
+}
+
+/// Golden signals of an environment.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct SignalsSettings {
+    /// File of the signals spec; its topics are on the environment's Kafka cluster.
+    pub spec: PathBuf,
 }

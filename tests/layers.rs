@@ -21,7 +21,10 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("demo", &["model"]),
     ("term", &[]),
     ("telemetry", &["settings"]),
-    ("runtime", &["model", "event", "action", "keymap", "app", "ui", "source", "settings", "term", "telemetry"]),
+    (
+        "runtime",
+        &["model", "engine", "event", "action", "keymap", "app", "ui", "source", "settings", "term", "telemetry"],
+    ),
     (
         "cli",
         &[
@@ -50,7 +53,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("k8s_openapi", &["source", "demo"]),
     ("rdkafka", &["source", "router", "demo"]),
     ("reqwest", &["source"]),
-    ("hyper", &["demo"]),
+    // The command line serves metrics to scrapers.
+    ("hyper", &["demo", "cli"]),
     ("kafka_protocol", &["source", "demo"]),
     ("tokio", &["source", "runtime", "cli", "demo", "router", "engine"]),
 ];

@@ -1,7 +1,7 @@
 //! `flowdeck` without a command: the console.
 
 use crate::app::{Options, State};
-use crate::runtime::backends::Backends;
+use crate::runtime::backends::{Backends, Counting};
 use crate::runtime::console::{self, Ending};
 use crate::settings::{ColourSettings, Settings};
 use crate::telemetry;
@@ -26,7 +26,7 @@ pub async fn open(settings: &Settings) -> Result<u8, Failure> {
     let size = guard.size()?;
     let theme = Theme::new(colours(settings.screen.colours), settings.screen.ascii || !speaks_utf8());
     let mut state = State::new(Options { now: chrono::Utc::now(), size });
-    let (backends, mut events) = Backends::start(settings);
+    let (backends, mut events) = Backends::start(settings, Counting::Always);
     let ending = console::run(&mut guard, &mut state, &theme, &backends, &mut events).await?;
     drop(guard);
     drop(log);

@@ -14,7 +14,7 @@ use crate::model::interest::{self, Depth, GroupInterest, Interest, JobInterest};
 use crate::model::inventory::Inventory;
 use crate::model::key::{KafkaKey, ObjectKey, ProcessorKey};
 use crate::model::view;
-use crate::runtime::backends::Backends;
+use crate::runtime::backends::{Backends, Counting};
 use crate::settings::Settings;
 
 /// For so long a second look is waited for, after everything has answered once.
@@ -57,7 +57,7 @@ pub struct World {
 impl World {
     /// Starts the sources of all environments.
     pub fn open(settings: &Settings, need: Need) -> Self {
-        let (backends, events) = Backends::start(settings);
+        let (backends, events) = Backends::start(settings, Counting::WhenWanted);
         Self { inventory: Inventory::default(), need, backends, events, environments: settings.environments.len() }
     }
 

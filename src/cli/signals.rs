@@ -3,6 +3,7 @@
 //! One file for each of its commands; what they share is here.
 
 mod replay;
+mod run;
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Write};
@@ -12,7 +13,7 @@ use anyhow::Context;
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
-use super::{Failure, exit, output};
+use super::{Failure, Shared, exit, output};
 use crate::engine::Spec;
 
 /// Arguments of `flowdeck signals`.
@@ -26,12 +27,15 @@ pub struct Signals {
 enum Command {
     /// Run a file of events and watermarks through the engine and print every pane
     Replay(replay::Arguments),
+    /// Read a spec's topics and print what each window of each service comes to
+    Run(run::Arguments),
 }
 
 /// Runs one of the commands.
-pub fn run(signals: &Signals) -> Result<u8, Failure> {
+pub fn run(signals: &Signals, shared: &Shared) -> Result<u8, Failure> {
     match &signals.command {
         Command::Replay(arguments) => replay::run(arguments),
+        Command::Run(arguments) => run::run(arguments, shared),
     }
 }
 

@@ -20,6 +20,35 @@ pub(super) struct Place {
     pub(super) protection: &'static str,
 }
 
+/// What golden signals are made of: the access log that [`super::traffic`] writes.
+const SIGNALS: &str = r#"name = "service-events"
+
+[source]
+topics = ["service.events"]
+format = "json"
+time = { field = "ts", unit = "rfc3339" }
+latency = { field = "duration_ms", unit = "ms" }
+
+[key]
+service = "service"
+
+[error]
+field = "status"
+op = ">="
+value = 500
+
+[window]
+size = "10s"
+allowed_lateness = "30s"
+
+[watermark]
+delay = "1s"
+idle_after = "10s"
+
+[slo]
+availability = 99.0
+"#;
+
 #[derive(Debug)]
 pub(super) struct Directory {
     path: PathBuf,
@@ -50,9 +79,14 @@ impl Directory {
         self.path.join("flowdeck.toml")
     }
 
+    fn signals(&self) -> PathBuf {
+        self.path.join("golden-signals.toml")
+    }
+
     pub(super) fn write(&self, places: &[Place]) -> io::Result<()> {
         write_private(&self.kubeconfig(), &kubeconfig(places))?;
-        write_private(&self.settings(), &settings(&self.kubeconfig(), places))
+        write_private(&self.signals(), SIGNALS)?;
+        write_private(&self.settings(), &settings(self, places))
     }
 }
 
@@ -107,10 +141,10 @@ fn kubeconfig(places: &[Place]) -> String {
 }
 
 /// The console's own settings.
-fn settings(kubeconfig: &Path, places: &[Place]) -> String {
+fn settings(directory: &Directory, places: &[Place]) -> String {
     let mut text = String::new();
     for place in places {
-        let written = write_environment(&mut text, kubeconfig, place);
+        let written = write_environment(&mut text, directory, place);
         if written.is_err() {
             tracing::debug!("text cannot be written to memory");
         }
@@ -118,8 +152,9 @@ fn settings(kubeconfig: &Path, places: &[Place]) -> String {
     text
 }
 
-fn write_environment(text: &mut String, kubeconfig: &Path, place: &Place) -> std::fmt::Result {
+fn write_environment(text: &mut String, directory: &Directory, place: &Place) -> std::fmt::Result {
     let quoted = |value: &str| serde_json::Value::String(value.to_owned()).to_string();
+    let kubeconfig = directory.kubeconfig();
     writeln!(text, "[[environment]]")?;
     writeln!(text, "name = {}", quoted(&place.name))?;
     writeln!(text, "kubeconfig = {}", quoted(&kubeconfig.to_string_lossy()))?;
@@ -127,6 +162,7 @@ fn write_environment(text: &mut String, kubeconfig: &Path, place: &Place) -> std
     writeln!(text, "protection = {}", quoted(place.protection))?;
     if let Some(kafka) = &place.kafka {
         writeln!(text, "[environment.kafka]\nbootstrap = {}", quoted(kafka))?;
+        writeln!(text, "[environment.signals]\nspec = {}", quoted(&directory.signals().to_string_lossy()))?;
     }
     if let Some(objects) = &place.objects {
         writeln!(text, "[environment.objects]\nendpoint = {}", quoted(objects))?;

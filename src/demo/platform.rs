@@ -192,6 +192,7 @@ fn warm(running: &Running) -> Traffic {
     let now = Utc::now();
     environment.tick(now);
     let mut traffic = Traffic::new(environment, running.broker.clone());
+    traffic.remember(now - chrono::Duration::seconds(WARM_SECONDS));
     for ago in (0..WARM_SECONDS).rev() {
         traffic.step(environment, 1.0, now - chrono::Duration::seconds(ago));
     }

@@ -22,7 +22,14 @@ use self::records::Author;
 pub(crate) use self::retention::{Cuts, sweep};
 
 /// Topics that come from outside, with records a second in production.
-const SOURCES: [(&str, f64); 3] = [("clickstream", 300.0), ("service.events", 240.0), ("ledger", 4.0)];
+const SOURCES: [(&str, f64); 3] = [("clickstream", 300.0), (EVENTS, EVENTS_RATE), ("ledger", 4.0)];
+
+/// Access logs of services, of which golden signals are made.
+const EVENTS: &str = "service.events";
+/// How many of them a second in production.
+const EVENTS_RATE: f64 = 240.0;
+/// Seconds of them that are there from the first moment.
+const PAST_SECONDS: i64 = 300;
 
 /// Records a second that arrive for a processor whose sink fails: upstream replays.
 const BURST: f64 = 5_000.0;
@@ -75,7 +82,7 @@ impl Traffic {
                 }
             }
         }
-        for topic in ["service.events", "golden.signals"] {
+        for topic in [EVENTS, "golden.signals"] {
             topics.insert(topic.to_owned(), partitions(topic));
         }
         for (topic, partitions) in &topics {
@@ -95,6 +102,13 @@ impl Traffic {
             read: BTreeMap::new(),
             announced: BTreeMap::new(),
             scale,
+        }
+    }
+
+    /// Writes what services logged before anybody looked, so that charts have a past.
+    pub(crate) fn remember(&mut self, now: DateTime<Utc>) {
+        for ago in (0..PAST_SECONDS).rev() {
+            self.produce(EVENTS, EVENTS_RATE * self.scale, now - chrono::Duration::seconds(ago));
         }
     }
 

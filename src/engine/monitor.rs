@@ -96,10 +96,16 @@ impl Monitor {
         self.file(now);
     }
 
-    /// Counts a batch of one partition.
-    pub fn ingest(&mut self, partition: u32, batch: &Batch, now: i64) {
-        self.engine.ingest(partition, batch, now);
+    /// Says when a partition last had something to say, where the caller knows better than by its events.
+    pub fn touch(&mut self, partition: u32, active_at: i64) {
+        self.engine.touch(partition, active_at);
+    }
+
+    /// Counts a batch of one partition. Gives the greatest event time that was counted.
+    pub fn ingest(&mut self, partition: u32, batch: &Batch, now: i64) -> Option<i64> {
+        let greatest = self.engine.ingest(partition, batch, now);
         self.file(now);
+        greatest
     }
 
     /// Lets time pass. Not to be called while the source does not answer: silence would be claimed of services that

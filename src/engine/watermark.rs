@@ -44,6 +44,14 @@ impl Watermarks {
         self.partitions.entry(partition).or_insert(Partition { watermark: BEGINNING, active_at: now });
     }
 
+    /// Sets when a partition last had something to say, for a caller that knows better than by its events: one with a
+    /// backlog is not idle, and one without is while others work theirs off.
+    pub fn touch(&mut self, partition: u32, active_at: i64) {
+        if let Some(known) = self.partitions.get_mut(&partition) {
+            known.active_at = active_at;
+        }
+    }
+
     /// A partition that is no longer read.
     pub fn revoke(&mut self, partition: u32) {
         self.partitions.remove(&partition);
@@ -125,6 +133,18 @@ mod tests {
         watermarks.observe(0, 1_000, 1_000);
         assert_eq!(watermarks.advance(1_099), 995);
         assert_eq!(watermarks.advance(1_200), 1_095);
+    }
+
+    #[test]
+    fn a_caller_may_know_better_who_is_idle() {
+        let mut watermarks = Watermarks::new(0, 100);
+        watermarks.observe(0, 10, 0);
+        watermarks.observe(1, 40, 0);
+        watermarks.touch(0, i64::MIN);
+        assert_eq!(watermarks.advance(0), 40);
+        watermarks.observe(1, 50, 1_000);
+        watermarks.touch(0, 1_000);
+        assert_eq!((watermarks.advance(1_000), watermarks.idle(1_000)), (40, 0));
     }
 
     #[test]

@@ -11,6 +11,7 @@ use std::time::Duration;
 use tokio::sync::{broadcast, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
+use super::signals;
 use crate::event::{DocumentKey, Event, Notice};
 use crate::model::change::Change;
 use crate::model::environment::{Backend, Environment, Link};
@@ -41,10 +42,19 @@ pub struct Backends {
     cancel: CancellationToken,
 }
 
+/// When golden signals are counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Counting {
+    /// From the start, for alerts.
+    Always,
+    /// Once somebody looks.
+    WhenWanted,
+}
+
 impl Backends {
     /// Starts all environments of `settings`; returns at once with the channel of what happens.
     #[must_use]
-    pub fn start(settings: &Settings) -> (Self, mpsc::Receiver<Event>) {
+    pub fn start(settings: &Settings, counting: Counting) -> (Self, mpsc::Receiver<Event>) {
         let (events, received) = mpsc::channel(EVENTS);
         let interest = watch::Sender::new(Arc::new(Interest::default()));
         let cancel = CancellationToken::new();
@@ -54,6 +64,7 @@ impl Backends {
             let (fetch, wanted) = mpsc::channel(FETCHES);
             let task = EnvironmentTask {
                 settings: environment.clone(),
+                counting,
                 interest: interest.subscribe(),
                 events: events.clone(),
                 cancel: cancel.clone(),
@@ -104,6 +115,7 @@ impl Drop for Backends {
 
 struct EnvironmentTask {
     settings: EnvironmentSettings,
+    counting: Counting,
     interest: watch::Receiver<Arc<Interest>>,
     events: mpsc::Sender<Event>,
     cancel: CancellationToken,
@@ -111,6 +123,7 @@ struct EnvironmentTask {
 
 impl EnvironmentTask {
     async fn run(self, mut fetches: mpsc::Receiver<DocumentKey>) {
+        self.spawn_signals();
         let Some(cluster) = self.connect().await else { return };
         self.report(vec![Change::Environment(Box::new(cluster.environment.clone()))]).await;
         self.spawn_sources(&cluster);
@@ -168,6 +181,27 @@ impl EnvironmentTask {
         if let Some(kafka) = self.settings.kafka.clone() {
             tokio::spawn(run_kafka(name, kafka, interest.clone(), events.clone(), cancel.clone()));
         }
+    }
+
+    /// Golden signals need no Kubernetes cluster: they go on while it is away.
+    fn spawn_signals(&self) {
+        let Some(signals) = &self.settings.signals else { return };
+        let task = signals::watch::Task {
+            environment: unconnected(&self.settings).name,
+            spec: signals.spec.clone(),
+            kafka: self.settings.kafka.clone(),
+            interest: self.interest.clone(),
+            events: self.events.clone(),
+            cancel: self.cancel.clone(),
+        };
+        let (mut interest, counting) = (self.interest.clone(), self.counting);
+        tokio::spawn(async move {
+            let environment = task.environment.clone();
+            let wanted = |interest: &Arc<Interest>| interest.signals.contains_key(&environment);
+            if counting == Counting::Always || interest.wait_for(wanted).await.is_ok() {
+                signals::watch::run(task).await;
+            }
+        });
     }
 
     async fn report(&self, changes: Vec<Change>) {

@@ -187,6 +187,7 @@ mod tests {
         let settings = parse(&uncommented).unwrap();
         let environment = &settings.environments[0];
         assert!(environment.kafka.is_some() && environment.objects.is_some() && !environment.links.is_empty());
+        assert!(environment.signals.is_some());
     }
 
     #[test]

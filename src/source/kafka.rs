@@ -5,11 +5,13 @@
 //! five threads per group, and its list of groups describes all of them and fails with one dead broker. So
 //! everything here is async and bounded in time, and nothing blocks a thread.
 //!
-//! It never writes: no commit, no membership, no topic made by asking for it.
+//! It never writes: no commit, no membership, no topic made by asking for it. [`publish`] alone does, for a command
+//! that was asked to.
 
 mod age;
 mod arrivals;
 mod cluster;
+pub mod consume;
 mod groups;
 mod java;
 mod login;
@@ -17,6 +19,7 @@ mod names;
 mod password;
 mod poll;
 mod properties;
+pub mod publish;
 mod records;
 mod scram;
 mod series;

@@ -15,6 +15,8 @@ use crate::demo::kafka::Broker;
 
 /// Records of each partition that stay, read or not.
 const KEEP: u64 = 1_500;
+/// The same of the access logs of services: some minutes of them, for charts.
+const KEEP_EVENTS: u64 = 24_000;
 /// Records of each partition that stay at most, however far behind its readers are.
 const KEEP_UNREAD: u64 = 400_000;
 
@@ -28,10 +30,11 @@ pub(crate) type Cuts = BTreeMap<String, Vec<(u32, u64)>>;
 pub(super) fn cuts(broker: &Broker, topics: &BTreeMap<String, u32>, read: &BTreeMap<(String, u32), u64>) -> Cuts {
     let mut cuts = Cuts::new();
     for (topic, partitions) in topics {
+        let keep = if topic == super::EVENTS { KEEP_EVENTS } else { KEEP };
         for partition in 0..*partitions {
             let Some(end) = broker.end_offset(topic, partition) else { continue };
             let read = read.get(&(topic.clone(), partition)).copied().unwrap_or(end);
-            let cut = end.saturating_sub(KEEP).min(read).max(end.saturating_sub(KEEP_UNREAD));
+            let cut = end.saturating_sub(keep).min(read).max(end.saturating_sub(KEEP_UNREAD));
             if cut > 0 {
                 cuts.entry(topic.clone()).or_default().push((partition, cut));
             }

@@ -18,8 +18,8 @@ use super::trouble::Trouble;
 use super::wire::{Access, Address, Connection};
 use crate::source::link::backoff;
 
-/// Metadata up to this version names topics, not their ids alone.
-const METADATA_NEWEST: i16 = 9;
+/// Metadata up to this version names topics, not their ids alone; from 10 on it has both.
+const METADATA_NEWEST: i16 = 11;
 /// Connections that are tried before a cluster counts as not answering.
 const TRIES: usize = 4;
 /// The place of the connection to a bootstrap address that is no broker's own.
@@ -79,6 +79,11 @@ impl Cluster {
     /// Numbers of the brokers that the cluster last named.
     pub(super) fn brokers(&self) -> Vec<i32> {
         self.brokers.keys().copied().collect()
+    }
+
+    /// Where the brokers listen that the cluster last named.
+    pub(super) const fn addresses(&self) -> &BTreeMap<i32, Address> {
+        &self.brokers
     }
 
     /// Whether every broker that the cluster names failed when it was last asked.
@@ -186,7 +191,8 @@ impl Cluster {
         }
     }
 
-    async fn access(&mut self) -> Result<Arc<Access>, Trouble> {
+    /// How brokers are reached; read anew after a failure.
+    pub(super) async fn access(&mut self) -> Result<Arc<Access>, Trouble> {
         if let Some(access) = &self.access {
             return Ok(access.clone());
         }

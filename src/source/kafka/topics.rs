@@ -31,10 +31,10 @@ const LOW_AGE: Duration = Duration::from_secs(10);
 /// How long a topic is remembered after the last look.
 const MEMORY: Duration = Duration::from_mins(5);
 /// Kafka's special times: the end and the beginning of the log.
-const LATEST: i64 = -1;
-const EARLIEST: i64 = -2;
+pub(super) const LATEST: i64 = -1;
+pub(super) const EARLIEST: i64 = -2;
 /// No leader.
-const NOBODY: i32 = -1;
+pub(super) const NOBODY: i32 = -1;
 
 /// The topics.
 #[derive(Default)]
@@ -62,7 +62,7 @@ enum Layout {
 }
 
 /// A broker's share of a question: topic and partitions.
-type Share = BTreeMap<Arc<str>, Vec<i32>>;
+pub(super) type Share = BTreeMap<Arc<str>, Vec<i32>>;
 
 impl Topics {
     /// Learns the partitions of topics that are new or were not looked at for a while. Says whether it asked.
@@ -289,7 +289,8 @@ pub(super) fn topic_name(name: &str) -> TopicName {
     TopicName(StrBytes::from_string(name.to_owned()))
 }
 
-fn ends_request(share: &Share, time: i64) -> ListOffsetsRequest {
+/// A request for the offsets of partitions at a time, or at one of Kafka's special times.
+pub(super) fn ends_request(share: &Share, time: i64) -> ListOffsetsRequest {
     let topics = share
         .iter()
         .map(|(name, partitions)| {

@@ -5,6 +5,8 @@
 //! their codecs, so a connection here is a socket, a counter and the table of versions that the broker knows.
 //! Requests go one at a time. A connection that failed in any way is dropped by its owner, never repaired.
 
+mod stream;
+
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -100,6 +102,8 @@ impl Access {
         Ok(Self { tls, login: login.map(Arc::new), client: StrBytes::from_string(client), family, patience })
     }
 }
+
+pub(super) use self::stream::Asked;
 
 trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
@@ -224,11 +228,19 @@ impl Connection {
     }
 
     async fn exchange(&mut self, frame: &[u8]) -> Result<Bytes, Trouble> {
-        let socket = |error: std::io::Error, address: &Arc<str>| Trouble::of_socket(&error, address);
-        self.stream.write_all(frame).await.map_err(|error| socket(error, &self.address))?;
-        self.stream.flush().await.map_err(|error| socket(error, &self.address))?;
+        self.write_frame(frame).await?;
+        self.read_frame(&mut BytesMut::new()).await
+    }
+
+    async fn write_frame(&mut self, frame: &[u8]) -> Result<(), Trouble> {
+        self.stream.write_all(frame).await.map_err(|error| self.lost(&error))?;
+        self.stream.flush().await.map_err(|error| self.lost(&error))
+    }
+
+    /// Reads an answer into `room`, which grows as bytes come and not as the other side claims.
+    async fn read_frame(&mut self, room: &mut BytesMut) -> Result<Bytes, Trouble> {
         let mut prefix = [0; 4];
-        self.stream.read_exact(&mut prefix).await.map_err(|error| socket(error, &self.address))?;
+        self.stream.read_exact(&mut prefix).await.map_err(|error| self.lost(&error))?;
         if prefix.starts_with(&TLS_ALERT) {
             return Err(Trouble::ExpectsTls { address: self.address.clone() });
         }
@@ -236,15 +248,19 @@ impl Connection {
         if size > LARGEST_ANSWER {
             return Err(self.garbled(&format!("an answer of {size} bytes")));
         }
-        let mut body = BytesMut::with_capacity(size.min(LARGE_ANSWER));
-        while body.len() < size {
-            let missing = size.saturating_sub(body.len());
-            let read = (&mut self.stream).take(missing as u64).read_buf(&mut body).await;
-            if read.map_err(|error| socket(error, &self.address))? == 0 {
+        while room.len() < size {
+            let missing = size.saturating_sub(room.len());
+            room.reserve(missing.min(room.len().max(LARGE_ANSWER)));
+            let read = (&mut self.stream).take(missing as u64).read_buf(room).await;
+            if read.map_err(|error| self.lost(&error))? == 0 {
                 return Err(Trouble::Closed { address: self.address.clone() });
             }
         }
-        Ok(body.freeze())
+        Ok(room.split().freeze())
+    }
+
+    fn lost(&self, error: &std::io::Error) -> Trouble {
+        Trouble::of_socket(error, &self.address)
     }
 
     /// What a failure means at this stage.

@@ -1,0 +1,254 @@
+//! `flowdeck signals run`: golden signals of a topic without a screen, for a pipe, a scraper or another topic.
+//!
+//! What is told, by default, is the last word on each window, once ([`Finals`]). What was told is remembered in a state
+//! file, if one is given: the first window that was not told, and for each partition the offset from which reading
+//! has to go on so that all events of that window and later ones are read again. So a restart needs no copy of the
+//! engine's insides, survives a new version of it, and comes to the same numbers, because a final pane does not depend
+//! on the order of events. The state is written after the rows were: killed in between, a run tells the same rows again.
+//!
+//! It must not go on when its rows cannot be written: nothing would be lost, but nobody would know.
+
+mod exposition;
+mod rows;
+mod scrape;
+mod start;
+mod state;
+mod tally;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use anyhow::Context;
+use chrono::Utc;
+use clap::{Args, ValueEnum};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::time::{MissedTickBehavior, interval};
+
+use self::exposition::Exposition;
+use self::rows::Rows;
+use self::start::From;
+use self::state::State;
+use self::tally::Tally;
+use super::{Failure, Shared, exit, output};
+use crate::engine::Spec;
+use crate::runtime::signals::course::Course;
+use crate::source::kafka::consume::{News, Reader, Start, Subscription};
+
+/// Time passes for the engine this often.
+const TICK: Duration = Duration::from_millis(250);
+/// News that is worked off before the clock and signals are looked at again.
+const BURST: usize = 32;
+
+/// Arguments of `flowdeck signals run`.
+#[derive(Clone, Debug, Args)]
+pub(super) struct Arguments {
+    /// Signals spec
+    #[arg(long, value_name = "FILE")]
+    spec: PathBuf,
+    /// Bootstrap servers, instead of those of the settings' environment
+    #[arg(long, value_name = "HOST:PORT,…")]
+    bootstrap: Option<String>,
+    /// Kafka client property, as librdkafka names it; may be given more than once
+    #[arg(short = 'X', value_name = "NAME=VALUE")]
+    properties: Vec<String>,
+    /// Where reading begins: now, earliest, a time as 2026-11-22T06:52:02Z, or so long ago as -15m
+    #[arg(long, value_name = "WHEN", default_value = "now", allow_hyphen_values = true)]
+    from: From,
+    /// Stop after what is there now
+    #[arg(long)]
+    until_end: bool,
+    /// Form of what is printed
+    #[arg(short, long, value_enum, default_value_t = Format::Jsonl)]
+    output: Format,
+    /// Which panes are told
+    #[arg(long, value_enum, default_value_t = Panes::Final)]
+    panes: Panes,
+    /// Serve metrics to scrapers at this address, under /metrics
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Option<SocketAddr>,
+    /// Write the panes to this topic instead of printing them
+    #[arg(long, value_name = "TOPIC")]
+    output_topic: Option<String>,
+    /// Remember here what was told, and go on from there
+    #[arg(long, value_name = "FILE")]
+    state: Option<PathBuf>,
+}
+
+/// Form of the panes on standard output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// One JSON object a line
+    Jsonl,
+    /// Prometheus' text form, whenever windows were told
+    Prometheus,
+}
+
+/// Which panes are told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Panes {
+    /// One for each service and window, when no later event can change it
+    Final,
+    /// On time, and again with late events
+    Every,
+}
+
+/// Runs until the end, or until it is stopped.
+pub(super) fn run(arguments: &Arguments, shared: &Shared) -> Result<u8, Failure> {
+    let text = std::fs::read_to_string(&arguments.spec)
+        .with_context(|| format!("cannot read the signals spec {}", arguments.spec.display()))
+        .map_err(Failure::usage)?;
+    let spec = Spec::parse(&text).with_context(|| arguments.spec.display().to_string()).map_err(Failure::usage)?;
+    if spec.source.topics.is_empty() {
+        return Err(Failure::usage(anyhow::anyhow!(
+            "{}: source.topics names no topic to read",
+            arguments.spec.display()
+        )));
+    }
+    let properties = start::properties(arguments, shared)?;
+    let sha = state::sha(&text);
+    let before = arguments.state.as_deref().map(|path| state::read(path, &sha)).transpose()?.flatten();
+    let rows = Rows::new(arguments, &properties, &sha)?;
+    let exposition = Arc::new(Mutex::new(Exposition::default()));
+    if let Some(address) = arguments.listen {
+        scrape::serve(address, exposition.clone())?;
+    }
+    let from = before.as_ref().map_or_else(|| arguments.from.start(Utc::now()), |state| Start::Resume(state.offsets()));
+    let topics = spec.source.topics.iter().map(|topic| topic.as_str().into()).collect();
+    let reader = Reader::start(properties, Subscription { topics, start: from.clone() })?;
+    let tally = Tally::new(&spec, before.as_ref(), arguments.panes == Panes::Every).map_err(Failure::usage)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let state = State::new(sha, before);
+    let job = Job { arguments, reader, tally, rows, exposition, state, course: Course::resumable(), from };
+    runtime.block_on(job.run())
+}
+
+/// A run on its way.
+struct Job<'a> {
+    arguments: &'a Arguments,
+    reader: Reader,
+    tally: Tally,
+    rows: Rows,
+    exposition: Arc<Mutex<Exposition>>,
+    state: State,
+    course: Course,
+    from: Start,
+}
+
+impl Job<'_> {
+    async fn run(mut self) -> Result<u8, Failure> {
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        let mut terminate = signal(SignalKind::terminate())?;
+        let mut ticks = interval(TICK);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        loop {
+            let now = || Utc::now().timestamp_millis();
+            tokio::select! {
+                biased;
+                number = either(&mut interrupt, &mut terminate) => {
+                    self.tell()?;
+                    self.remember()?;
+                    self.summarize();
+                    return Ok(exit::SIGNAL.saturating_add(number));
+                }
+                _ = ticks.tick() => {
+                    self.course.tick(&mut self.tally, now());
+                    self.stand();
+                }
+                news = self.reader.next() => {
+                    let Some(news) = news else { return Err(anyhow::anyhow!("the reader has ended").into()) };
+                    self.take(news, now());
+                    for _ in 0..BURST {
+                        let Some(news) = self.reader.ready() else { break };
+                        self.take(news, now());
+                    }
+                }
+            }
+            self.tell()?;
+            if self.arguments.until_end && self.course.has_caught_up() {
+                return self.end();
+            }
+        }
+    }
+
+    /// All is read. Windows that are open are told, unless another run will go on with them.
+    fn end(mut self) -> Result<u8, Failure> {
+        if self.arguments.state.is_none() {
+            self.tally.finish();
+        }
+        self.tell()?;
+        self.remember()?;
+        self.rows.end(&self.exposition)?;
+        self.summarize();
+        Ok(exit::OK)
+    }
+
+    fn take(&mut self, news: News, now: i64) {
+        match &news {
+            News::Stalled { why, .. } => output::complain(&output::clean(&format!("{why}; waiting"))),
+            News::Refused { why } => output::complain(&output::clean(&format!("{why}; trying again"))),
+            News::Flowing => output::complain("everything answers again"),
+            News::Lost { records, .. } => {
+                output::complain(&format!("{records} records were deleted before they were read"));
+            }
+            News::Unreadable { batches, offset, .. } => {
+                output::complain(&format!("{batches} batches cannot be read, the last at offset {offset}"));
+            }
+            News::Assigned(assignment) => {
+                if let Start::Resume(offsets) = &self.from
+                    && let Some(offset) = offsets.get(&(assignment.topic.clone(), assignment.partition))
+                    && assignment.position != *offset
+                {
+                    let (topic, partition, position) = (&assignment.topic, assignment.partition, assignment.position);
+                    output::complain(&format!(
+                        "{topic}/{partition} is read from {position} instead of {offset}: it was cut"
+                    ));
+                }
+            }
+            _ => {}
+        }
+        self.course.take(news, &mut self.tally, now);
+    }
+
+    /// Writes what the engine told, then remembers that.
+    fn tell(&mut self) -> Result<(), Failure> {
+        let told = self.tally.told();
+        if told.is_empty() {
+            return Ok(());
+        }
+        let mut exposition = self.exposition.lock().unwrap_or_else(PoisonError::into_inner);
+        told.iter().for_each(|row| exposition.count(row));
+        drop(exposition);
+        self.stand();
+        self.rows.write(&told, &self.exposition)?;
+        self.remember()
+    }
+
+    /// Tells scrapers how reading stands.
+    fn stand(&self) {
+        self.exposition.lock().unwrap_or_else(PoisonError::into_inner).stand(&self.tally, &self.course);
+    }
+
+    fn remember(&mut self) -> Result<(), Failure> {
+        let Some(path) = &self.arguments.state else { return Ok(()) };
+        let first_open = self.tally.first_open();
+        if self.state.advance(first_open, self.tally.next_revision(), &mut self.course) {
+            self.rows.confirm()?;
+            self.state.write(path)?;
+        }
+        Ok(())
+    }
+
+    fn summarize(&self) {
+        output::complain(&self.tally.summary(&self.course));
+    }
+}
+
+/// The number of the signal that came.
+async fn either(interrupt: &mut Signal, terminate: &mut Signal) -> u8 {
+    tokio::select! {
+        _ = interrupt.recv() => 2,
+        _ = terminate.recv() => 15,
+    }
+}

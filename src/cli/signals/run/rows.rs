@@ -1,0 +1,135 @@
+//! Where rows go: standard output or a topic.
+
+use std::io::{self, BufWriter, Stdout, Write};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use serde::Serialize;
+
+use super::exposition::Exposition;
+use super::tally::Row;
+use super::{Arguments, Format};
+use crate::cli::Failure;
+use crate::cli::signals::write_line;
+use crate::engine::replay::PaneLine;
+use crate::engine::sketch::GAMMA;
+use crate::source::kafka::ClientProperties;
+use crate::source::kafka::publish::Publisher;
+
+/// What becomes of events after the allowed lateness: the word of the contract for this engine.
+const LATE_POLICY: &str = "revise";
+/// Who writes the rows.
+const ENGINE: &str = concat!("flowdeck/", env!("CARGO_PKG_VERSION"));
+
+/// A row on standard output.
+#[derive(Serialize)]
+struct Line<'a> {
+    #[serde(flatten)]
+    pane: PaneLine<'a>,
+    #[serde(rename = "final")]
+    is_final: bool,
+}
+
+/// A row in a topic: the form of `assets/signals-row.schema.json`.
+#[derive(Serialize)]
+struct Value<'a> {
+    spec_sha: &'a str,
+    gamma: f64,
+    n: u64,
+    err: u64,
+    min: u64,
+    max: u64,
+    sum: u64,
+    bins: Vec<(u16, u32)>,
+    revision: u32,
+    #[serde(rename = "final")]
+    is_final: bool,
+    late_policy: &'static str,
+    engine: &'static str,
+}
+
+/// Takes rows.
+pub(super) struct Rows {
+    spec_sha: String,
+    place: Place,
+}
+
+enum Place {
+    Lines(BufWriter<Stdout>),
+    /// Prometheus' text form has the latest of everything, not rows.
+    Expositions(BufWriter<Stdout>),
+    Topic(Publisher),
+}
+
+impl Rows {
+    pub(super) fn new(arguments: &Arguments, properties: &ClientProperties, spec_sha: &str) -> Result<Self, Failure> {
+        let output = BufWriter::new(io::stdout());
+        let place = match (&arguments.output_topic, arguments.output) {
+            (Some(topic), _) => Place::Topic(Publisher::new(properties, topic).map_err(Failure::usage)?),
+            (None, Format::Jsonl) => Place::Lines(output),
+            (None, Format::Prometheus) => Place::Expositions(output),
+        };
+        Ok(Self { spec_sha: spec_sha.to_owned(), place })
+    }
+
+    /// Writes rows.
+    pub(super) fn write(&mut self, rows: &[Row], exposition: &Arc<Mutex<Exposition>>) -> Result<(), Failure> {
+        match &mut self.place {
+            Place::Lines(output) => {
+                for row in rows {
+                    let pane = PaneLine::from(&row.pane);
+                    write_line(output, &Line { pane, is_final: row.is_final })?;
+                }
+                output.flush()?;
+            }
+            Place::Expositions(_) if rows.is_empty() => {}
+            Place::Expositions(output) => {
+                let text = exposition.lock().unwrap_or_else(PoisonError::into_inner).text();
+                output.write_all(text.as_bytes())?;
+                output.write_all(b"\n")?;
+                output.flush()?;
+            }
+            Place::Topic(publisher) => {
+                for row in rows {
+                    publisher.send(&key(row), &serde_json::to_string(&value(&self.spec_sha, row))?)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits until rows are where they belong.
+    pub(super) fn confirm(&self) -> Result<(), Failure> {
+        if let Place::Topic(publisher) = &self.place {
+            publisher.confirm()?;
+        }
+        Ok(())
+    }
+
+    /// The last of it.
+    pub(super) fn end(&self, _exposition: &Arc<Mutex<Exposition>>) -> Result<(), Failure> {
+        self.confirm()
+    }
+}
+
+/// Service, swimlane and window start. A service's name may have any character but the last two fields cannot.
+fn key(row: &Row) -> String {
+    format!("{}|{}|{}", row.pane.service, "", row.pane.start)
+}
+
+fn value<'a>(spec_sha: &'a str, row: &Row) -> Value<'a> {
+    let totals = &row.pane.totals;
+    Value {
+        spec_sha,
+        gamma: GAMMA,
+        n: totals.requests,
+        err: totals.errors,
+        min: totals.min_us,
+        max: totals.max_us,
+        sum: totals.sum_us,
+        bins: totals.sketch.bins().collect(),
+        revision: row.revision,
+        is_final: row.is_final,
+        late_policy: LATE_POLICY,
+        engine: ENGINE,
+    }
+}

@@ -1,0 +1,180 @@
+//! The console's golden signals of one environment: a thread that reads and counts, and a view of it now and then.
+//!
+//! The thread owns reader and monitor. It publishes a view four times a second while somebody looks and every other
+//! second otherwise; a task takes the newest one to the console's channel, however long that takes.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{TimeDelta, Utc};
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
+use tokio_util::sync::CancellationToken;
+
+use super::course::Course;
+use crate::engine::Spec;
+use crate::engine::monitor::Monitor;
+use crate::event::Event;
+use crate::model::change::Change;
+use crate::model::interest::Interest;
+use crate::model::signal::{OverridesState, Reading, Signals};
+use crate::settings::KafkaSettings;
+use crate::source::kafka::consume::{Reader, Start, Subscription};
+
+/// Time passes for the engine this often, and a view is made for whoever looks.
+const TICK: Duration = Duration::from_millis(250);
+/// Between two views that nobody looks at: they are for alerts and the overview.
+const UNWATCHED: Duration = Duration::from_secs(2);
+/// How far back reading begins: as long as the shortest chart.
+const BACK_MINUTES: i64 = 15;
+/// Between two tries to make sense of spec and settings.
+const AGAIN: Duration = Duration::from_secs(5);
+/// News that is worked off before the clock is looked at again.
+const BURST: usize = 32;
+
+/// What the signals of an environment need.
+#[derive(Clone, Debug)]
+pub struct Task {
+    /// The environment.
+    pub environment: Arc<str>,
+    /// File of the signals spec.
+    pub spec: PathBuf,
+    /// Where its topics are.
+    pub kafka: Option<KafkaSettings>,
+    /// What is looked at.
+    pub interest: watch::Receiver<Arc<Interest>>,
+    /// Where views go.
+    pub events: mpsc::Sender<Event>,
+    /// Ends it.
+    pub cancel: CancellationToken,
+}
+
+/// Starts the thread, and takes views to the console until the environment ends.
+pub async fn run(task: Task) {
+    let (newest, mut views) = watch::channel(None);
+    let (environment, events, cancel) = (task.environment.clone(), task.events.clone(), task.cancel.clone());
+    let thread = std::thread::Builder::new().name(format!("signals-{environment}")).spawn(move || work(task, &newest));
+    if let Err(error) = thread {
+        tracing::error!(%environment, %error, "no thread for golden signals");
+        return;
+    }
+    loop {
+        let changed = tokio::select! {
+            () = cancel.cancelled() => return,
+            changed = views.changed() => changed,
+        };
+        let view: Option<Arc<Signals>> = views.borrow_and_update().clone();
+        if changed.is_err() {
+            return;
+        }
+        if let Some(view) = view
+            && events.send(Event::Changed(vec![Change::Signals(environment.clone(), view)])).await.is_err()
+        {
+            return;
+        }
+    }
+}
+
+type Newest = watch::Sender<Option<Arc<Signals>>>;
+
+fn work(task: Task, newest: &Newest) {
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            tracing::error!(environment = %task.environment, %error, "no runtime for golden signals");
+            return;
+        }
+    };
+    let cancel = task.cancel.clone();
+    runtime.block_on(async {
+        tokio::select! {
+            () = cancel.cancelled() => {}
+            () = keep(task, newest) => {}
+        }
+    });
+}
+
+/// Begins until it works: a person may be mending the spec.
+async fn keep(task: Task, newest: &Newest) {
+    loop {
+        match begin(&task) {
+            Ok((reader, monitor)) => return count(&task, reader, monitor, newest).await,
+            Err(why) => {
+                newest.send_replace(Some(Arc::new(failed(&task.spec, why))));
+                sleep(AGAIN).await;
+            }
+        }
+    }
+}
+
+fn begin(task: &Task) -> Result<(Reader, Monitor), String> {
+    let path = task.spec.display();
+    let text = std::fs::read_to_string(&task.spec).map_err(|error| format!("cannot read the spec {path}: {error}"))?;
+    let spec = Spec::parse(&text).map_err(|error| format!("{path}: {error}"))?;
+    let monitor = Monitor::new(&spec).map_err(|error| format!("{path}: {error}"))?;
+    if spec.source.topics.is_empty() {
+        return Err(format!("{path}: source.topics names no topic to read"));
+    }
+    let Some(kafka) = &task.kafka else {
+        return Err("the environment has signals but no kafka section: say where its topics are".to_owned());
+    };
+    let properties = crate::source::kafka::client_properties(kafka).map_err(|error| error.to_string())?;
+    let start = Start::At(Utc::now() - TimeDelta::minutes(BACK_MINUTES));
+    let topics = spec.source.topics.iter().map(|topic| topic.as_str().into()).collect();
+    let reader = Reader::start(properties, Subscription { topics, start }).map_err(|error| error.to_string())?;
+    Ok((reader, monitor))
+}
+
+async fn count(task: &Task, mut reader: Reader, mut monitor: Monitor, newest: &Newest) {
+    let mut course = Course::default();
+    let mut ticks = interval(TICK);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+    let mut shown = Instant::now() - UNWATCHED;
+    loop {
+        tokio::select! {
+            biased;
+            _ = ticks.tick() => {
+                let now = Utc::now().timestamp_millis();
+                course.tick(&mut monitor, now);
+                let focus = task.interest.borrow().signals.get(&task.environment).cloned();
+                if focus.is_some() || shown.elapsed() >= UNWATCHED {
+                    shown = Instant::now();
+                    newest.send_replace(Some(Arc::new(monitor.view(&focus.unwrap_or_default(), now))));
+                }
+            }
+            news = reader.next() => {
+                let Some(news) = news else { return };
+                let now = Utc::now().timestamp_millis();
+                course.take(news, &mut monitor, now);
+                for _ in 0..BURST {
+                    let Some(news) = reader.ready() else { break };
+                    course.take(news, &mut monitor, now);
+                }
+            }
+        }
+    }
+}
+
+/// What can be said when nothing can be read.
+fn failed(spec: &Path, why: String) -> Signals {
+    let name = spec.file_stem().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    Signals {
+        name: name.into(),
+        window_ms: 0,
+        reading: Reading::Failed(why.into()),
+        watermark: None,
+        behind_ms: None,
+        backlog: None,
+        records_per_second: 0.0,
+        records: 0,
+        late: 0,
+        rejects: Arc::default(),
+        samples: Arc::default(),
+        other: 0,
+        overrides: OverridesState::default(),
+        services: Arc::default(),
+        history: None,
+        alerts: Arc::default(),
+    }
+}
