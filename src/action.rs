@@ -77,6 +77,28 @@ pub enum Action {
     Events,
     /// Environments and their links.
     Environments,
+    /// Golden signals of services.
+    Signals,
+    /// Alerts.
+    Alerts,
+    /// Hold still what is shown, or let it go on.
+    Freeze,
+    /// The time cursor one step back.
+    TimeBack,
+    /// The time cursor one step on.
+    TimeForward,
+    /// The next length of time that charts show.
+    TimeRange,
+    /// Latency as a heat map, or as lines.
+    HeatMap,
+    /// The pipeline behind the selected service.
+    Owner,
+    /// What was not counted, by reason, with samples.
+    Rejects,
+    /// Look after the selected alert.
+    Acknowledge,
+    /// No bell and no message of the selected alert for a while.
+    Snooze,
     /// Leave for the shell, to come back with `fg`.
     Suspend,
     /// Leave.
@@ -112,6 +134,12 @@ pub enum Place {
     Events,
     /// Environments and links.
     Environments,
+    /// Golden signals of services.
+    Signals,
+    /// Golden signals of one service.
+    Service,
+    /// Alerts.
+    Alerts,
     /// Layer: the keys.
     Help,
     /// Layer: a filter is typed.
@@ -134,6 +162,9 @@ impl Place {
         Self::Group,
         Self::Events,
         Self::Environments,
+        Self::Signals,
+        Self::Service,
+        Self::Alerts,
         Self::Help,
         Self::Filter,
         Self::Palette,
@@ -154,6 +185,9 @@ impl Place {
             Self::Group => "group",
             Self::Events => "events",
             Self::Environments => "environments",
+            Self::Signals => "signals",
+            Self::Service => "service",
+            Self::Alerts => "alerts",
             Self::Help => "help",
             Self::Filter => "filter",
             Self::Palette => "palette",
@@ -264,6 +298,9 @@ const SCREENS: &[Place] = &[
     Place::Group,
     Place::Events,
     Place::Environments,
+    Place::Signals,
+    Place::Service,
+    Place::Alerts,
 ];
 const SCREENS_AND_HELP: &[Place] = &[
     Place::Pipelines,
@@ -277,6 +314,9 @@ const SCREENS_AND_HELP: &[Place] = &[
     Place::Group,
     Place::Events,
     Place::Environments,
+    Place::Signals,
+    Place::Service,
+    Place::Alerts,
     Place::Help,
 ];
 const LISTS: &[Place] = &[
@@ -290,9 +330,56 @@ const LISTS: &[Place] = &[
     Place::Group,
     Place::Events,
     Place::Environments,
+    Place::Signals,
+    Place::Service,
+    Place::Alerts,
 ];
 const FILTERED: &[Place] = SCREENS;
 const OPENING: &[Place] = &[Place::Pipelines, Place::Topics, Place::Groups];
+/// Where the space bar turns the page.
+const PAGED: &[Place] = &[
+    Place::Pipelines,
+    Place::Pipeline,
+    Place::Pod,
+    Place::Job,
+    Place::Document,
+    Place::Topics,
+    Place::Topic,
+    Place::Groups,
+    Place::Group,
+    Place::Events,
+    Place::Environments,
+    Place::Help,
+];
+/// Screens that hint at nothing but themselves.
+const ELSEWHERE: &[Place] = &[
+    Place::Pod,
+    Place::Job,
+    Place::Document,
+    Place::Topics,
+    Place::Topic,
+    Place::Groups,
+    Place::Group,
+    Place::Events,
+    Place::Environments,
+    Place::Service,
+    Place::Alerts,
+];
+const BEYOND_CHARTS: &[Place] = &[
+    Place::Pipelines,
+    Place::Pipeline,
+    Place::Pod,
+    Place::Job,
+    Place::Document,
+    Place::Topics,
+    Place::Topic,
+    Place::Groups,
+    Place::Group,
+    Place::Events,
+    Place::Environments,
+];
+const CHARTED: &[Place] = &[Place::Signals, Place::Service];
+const SERVICES: &[Place] = &[Place::Signals, Place::Service, Place::Alerts];
 const PARTS: &[Place] = &[Place::Pipeline, Place::Job, Place::Pod];
 const INPUTS: &[Place] = &[Place::Filter, Place::Palette];
 const EVERYWHERE: &[Place] = Place::ALL;
@@ -315,6 +402,42 @@ pub const ACTIONS: &[Definition] = &[
         .hint("trace")
         .at(&[Place::Job])
         .key_only(),
+    Definition::new(Here, A::Open, "open-service", &["enter"], "open the selected service")
+        .hint("service")
+        .at(&[Place::Signals, Place::Alerts])
+        .key_only(),
+    Definition::new(Here, A::Open, "open-slice", &["enter"], "charts of the selected slice alone, or of all again")
+        .hint("slice")
+        .at(&[Place::Service])
+        .key_only(),
+    Definition::new(Here, A::Owner, "owner", &["p"], "the pipeline behind the selected service")
+        .hint("pipeline")
+        .at(SERVICES),
+    Definition::new(Here, A::TimeBack, "time-back", &["left"], "time cursor back; values are read out there")
+        .hint("time")
+        .at(CHARTED)
+        .key_only(),
+    Definition::new(Here, A::TimeForward, "time-forward", &["right"], "time cursor forward, and back to now")
+        .at(CHARTED)
+        .key_only(),
+    Definition::new(Here, A::Freeze, "freeze", &["space"], "hold still what is shown; counting goes on")
+        .hint("freeze")
+        .at(CHARTED),
+    Definition::new(Here, A::TimeRange, "range", &["t"], "charts of 15 minutes, 1, 6 or 24 hours")
+        .hint("range")
+        .at(CHARTED),
+    Definition::new(Here, A::HeatMap, "heat-map", &["h"], "latency as a heat map, or as lines")
+        .hint("heat")
+        .at(CHARTED),
+    Definition::new(Here, A::Acknowledge, "acknowledge", &["A"], "you look after it: no more bell and messages")
+        .hint("acknowledge")
+        .at(&[Place::Alerts]),
+    Definition::new(Here, A::Snooze, "snooze", &["z"], "no bell and no message for an hour, or again")
+        .hint("snooze")
+        .at(&[Place::Alerts]),
+    Definition::new(Here, A::Rejects, "rejects", &["R"], "what was not counted and why, with the last samples")
+        .also(&["poison"])
+        .at(CHARTED),
     Definition::new(Here, A::NextPart, "next-processor", &["tab", "right"], "next processor")
         .hint("processor")
         .at(&[Place::Pipeline])
@@ -370,8 +493,8 @@ pub const ACTIONS: &[Definition] = &[
     Definition::new(Move, A::HalfUp, "half-page-up", &["ctrl-u"], "half a page up").at(SCREENS_AND_HELP),
     Definition::new(Move, A::HalfDown, "half-page-down", &["ctrl-d"], "half a page down").at(SCREENS_AND_HELP),
     Definition::new(Move, A::PageUp, "page-up", &["pageup", "ctrl-b"], "one page up").at(SCREENS_AND_HELP),
-    Definition::new(Move, A::PageDown, "page-down", &["pagedown", "ctrl-f", "space"], "one page down")
-        .at(SCREENS_AND_HELP),
+    Definition::new(Move, A::PageDown, "page-down", &["pagedown", "ctrl-f", "space"], "one page down").at(PAGED),
+    Definition::new(Move, A::PageDown, "page-on", &["pagedown", "ctrl-f"], "one page down").at(SERVICES),
     Definition::new(Move, A::Top, "top", &["g", "home"], "to the top").at(SCREENS_AND_HELP),
     Definition::new(Move, A::Bottom, "bottom", &["G", "end"], "to the end").at(SCREENS_AND_HELP),
     Definition::new(Move, A::Left, "left", &["left", "h"], "to the left").at(&[Place::Document]),
@@ -385,6 +508,16 @@ pub const ACTIONS: &[Definition] = &[
     Definition::new(List, A::SortPrevious, "sort-previous", &["<"], "sort by the previous column"),
     Definition::new(List, A::SortReverse, "reverse", &["-"], "turn the order round"),
     Definition::new(Go, A::Pipelines, "pipelines", &["H"], "all pipelines").also(&["pods", "po", "pl"]),
+    Definition::new(Go, A::Signals, "signals", &["s"], "golden signals of services")
+        .hint("signals")
+        .also(&["services"])
+        .at(&[Place::Pipelines, Place::Pipeline]),
+    Definition::new(Go, A::Signals, "go-signals", &["s"], "golden signals of services").at(ELSEWHERE),
+    Definition::new(Go, A::Alerts, "alerts", &["a"], "alerts of all environments")
+        .hint("alerts")
+        .also(&["alert"])
+        .at(CHARTED),
+    Definition::new(Go, A::Alerts, "go-alerts", &["a"], "alerts of all environments").at(BEYOND_CHARTS),
     Definition::new(Go, A::Topics, "topics", &["T"], "topics of all environments").also(&["topic"]),
     Definition::new(Go, A::Groups, "groups", &["K"], "consumer groups of all environments")
         .also(&["group", "consumers"]),

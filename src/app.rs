@@ -23,6 +23,7 @@ pub mod pipelines;
 pub mod pod;
 pub mod pods;
 pub mod screen;
+pub mod signals;
 pub mod standing;
 pub mod table;
 pub mod topic;

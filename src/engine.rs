@@ -32,7 +32,7 @@ pub use window::Pane;
 
 use decode::{Decoder, Event};
 use rejects::{Reason, Rejects};
-use services::Services;
+use services::{ServiceId, Services};
 use spec::SpecError;
 use watermark::Watermarks;
 use window::Windows;
@@ -52,6 +52,20 @@ pub struct Engine {
     longest_record: usize,
     counts: Counts,
     panes: Vec<Pane>,
+}
+
+/// Records that are decoded before any of them is counted.
+const BLOCK: usize = 128;
+
+/// An event whose window is not over.
+#[derive(Clone, Copy, Debug)]
+struct Admitted<'a> {
+    record: &'a str,
+    time: i64,
+    start: i64,
+    service: ServiceId,
+    failed: bool,
+    latency_us: u64,
 }
 
 /// How many events came.
@@ -109,18 +123,20 @@ impl Engine {
     /// Counts a batch of one partition, then moves the watermark. Gives the greatest event time that was counted.
     pub fn ingest(&mut self, partition: u32, batch: &Batch, now: i64) -> Option<i64> {
         let mut greatest = None;
+        let mut admitted = Vec::with_capacity(BLOCK);
         for record in batch.records() {
-            let time = match record {
-                Ok(text) => self.count(partition, text, now),
+            match record {
+                Ok(text) => admitted.extend(self.admit(partition, text, now)),
                 Err(bytes) => {
                     self.counts.records += 1;
                     self.rejects.add(Reason::NotUtf8, String::new(), partition, bytes);
-                    None
                 }
-            };
-            greatest = greatest.max(time);
+            }
+            if admitted.len() == BLOCK {
+                greatest = greatest.max(self.place_all(partition, &mut admitted));
+            }
         }
-        if let Some(greatest) = greatest {
+        if let Some(greatest) = greatest.max(self.place_all(partition, &mut admitted)) {
             self.watermarks.observe(partition, greatest, now);
         }
         self.settle(now);
@@ -129,6 +145,12 @@ impl Engine {
 
     /// Counts one record without moving the watermark; its event time when it is to be believed.
     pub fn count(&mut self, partition: u32, record: &str, now: i64) -> Option<i64> {
+        let admitted = self.admit(partition, record, now)?;
+        self.place(partition, &admitted)
+    }
+
+    /// Decodes a record and finds its window and service, or says why it is not counted.
+    fn admit<'a>(&mut self, partition: u32, record: &'a str, now: i64) -> Option<Admitted<'a>> {
         self.counts.records += 1;
         let (reason, detail) = if record.len() > self.longest_record {
             (Reason::TooLong, format!("{} bytes", record.len()))
@@ -138,9 +160,12 @@ impl Engine {
                 Ok(event) if event.time > now.saturating_add(self.future_limit) => {
                     (Reason::Future, format!("{} ms ahead", event.time.saturating_sub(now)))
                 }
-                Ok(event) => match self.place(&event) {
-                    Ok(()) => return Some(event.time),
-                    Err(reason) => (reason, format!("the watermark is {}", self.watermarks.whole())),
+                Ok(Event { time, service, failed, latency_us }) => match self.windows.start(time) {
+                    Ok(start) => {
+                        let service = self.services.intern(&service);
+                        return Some(Admitted { record, time, start, service, failed, latency_us });
+                    }
+                    Err(reason) => (reason, self.how_far()),
                 },
             }
         };
@@ -148,13 +173,30 @@ impl Engine {
         None
     }
 
-    fn place(&mut self, event: &Event<'_>) -> Result<(), Reason> {
-        let start = self.windows.start(event.time)?;
-        let service = self.services.intern(&event.service);
-        let late = self.windows.add(start, service, event.failed, event.latency_us)?;
-        self.counts.counted += 1;
-        self.counts.late += u64::from(late);
-        Ok(())
+    /// Counts what was admitted; the greatest event time.
+    ///
+    /// Why not at once: cells are far apart in memory, and one after the other their waits overlap.
+    fn place_all(&mut self, partition: u32, admitted: &mut Vec<Admitted<'_>>) -> Option<i64> {
+        admitted.drain(..).filter_map(|admitted| self.place(partition, &admitted)).max()
+    }
+
+    fn place(&mut self, partition: u32, admitted: &Admitted<'_>) -> Option<i64> {
+        let Admitted { record, time, start, service, failed, latency_us } = *admitted;
+        match self.windows.add(start, service, failed, latency_us) {
+            Ok(late) => {
+                self.counts.counted += 1;
+                self.counts.late += u64::from(late);
+                Some(time)
+            }
+            Err(reason) => {
+                self.rejects.add(reason, self.how_far(), partition, record.as_bytes());
+                None
+            }
+        }
+    }
+
+    fn how_far(&self) -> String {
+        format!("the watermark is {}", self.watermarks.whole())
     }
 
     /// Sets a partition's watermark, for a source that knows it.

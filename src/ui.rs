@@ -4,6 +4,7 @@
 //! [`theme::Theme`].
 
 pub mod canvas;
+pub mod chart;
 pub mod document;
 pub mod environments;
 pub mod events;
@@ -18,6 +19,7 @@ pub mod pipeline;
 pub mod pipelines;
 pub mod pod;
 pub mod pods;
+pub mod signals;
 pub mod standing;
 pub mod table;
 pub mod text;
@@ -71,6 +73,9 @@ fn screen(canvas: &mut Canvas<'_>, area: Rect, state: &State) {
         Screen::Group(screen) => groups::draw_one(canvas, area, state, screen),
         Screen::Events(screen) => events::draw(canvas, area, state, screen),
         Screen::Environments(screen) => environments::draw(canvas, area, state, screen),
+        Screen::Signals(screen) => signals::draw(canvas, area, state, screen),
+        Screen::Service(screen) => signals::service::draw(canvas, area, state, screen),
+        Screen::Alerts(screen) => signals::alerts::draw(canvas, area, state, screen),
     }
 }
 

@@ -10,6 +10,8 @@ mod pipelines;
 mod random;
 #[path = "ui_console/screens.rs"]
 mod screens;
+#[path = "ui_console/signals.rs"]
+mod signals;
 #[path = "ui_console/states.rs"]
 mod states;
 #[path = "ui_console/updates.rs"]

@@ -13,6 +13,9 @@ use super::overview::Overview;
 use super::pipeline::PipelineScreen;
 use super::pipelines::Pipelines;
 use super::pod::PodScreen;
+use super::signals::SignalsScreen;
+use super::signals::alerts::AlertsScreen;
+use super::signals::service::ServiceScreen;
 use super::topic::TopicScreen;
 use super::topics::Topics;
 use crate::action::{Action, Place};
@@ -157,6 +160,12 @@ pub enum Screen {
     Events(Events),
     /// Environments and their links.
     Environments(Environments),
+    /// Golden signals of services.
+    Signals(Box<SignalsScreen>),
+    /// Golden signals of one service.
+    Service(Box<ServiceScreen>),
+    /// Alerts.
+    Alerts(AlertsScreen),
 }
 
 impl Screen {
@@ -186,6 +195,8 @@ impl Screen {
             Action::Groups => Some(Self::Groups(Groups::default())),
             Action::Events => Some(Self::Events(Events::default())),
             Action::Environments => Some(Self::Environments(Environments::default())),
+            Action::Signals => Some(Self::Signals(Box::default())),
+            Action::Alerts => Some(Self::Alerts(AlertsScreen::default())),
             _ => None,
         }
     }
@@ -205,6 +216,9 @@ impl Screen {
             Self::Group(part) => part,
             Self::Events(part) => part,
             Self::Environments(part) => part,
+            Self::Signals(part) => &**part,
+            Self::Service(part) => &**part,
+            Self::Alerts(part) => part,
         }
     }
 
@@ -222,6 +236,9 @@ impl Screen {
             Self::Group(part) => part,
             Self::Events(part) => part,
             Self::Environments(part) => part,
+            Self::Signals(part) => &mut **part,
+            Self::Service(part) => &mut **part,
+            Self::Alerts(part) => part,
         }
     }
 }

@@ -84,7 +84,7 @@ impl Decoder {
     /// # Errors
     ///
     /// When it is not JSON, a field is missing or of a wrong type, or a value cannot be.
-    pub fn decode<'a>(&self, record: &'a str) -> Result<Event<'a>, Refusal> {
+    pub fn decode<'a>(&mut self, record: &'a str) -> Result<Event<'a>, Refusal> {
         let mut fields: [Field<'a>; 4] = [Field::Absent, Field::Absent, Field::Absent, Field::Absent];
         if let Err(error) = self.shape.extract(record, &mut fields) {
             return refuse(Reason::NotJson, error.to_string());
@@ -228,7 +228,7 @@ mod tests {
 
     #[test]
     fn bad_records_are_refused_by_reason() {
-        let decoder = decoder(TimeUnit::Ms, LatencyUnit::Us);
+        let mut decoder = decoder(TimeUnit::Ms, LatencyUnit::Us);
         let long = format!(r#"{{"ts":1,"svc":"{}","status":200,"lat_us":1}}"#, "x".repeat(257));
         for (record, reason, detail) in [
             ("nonsense", Reason::NotJson, "line 1"),

@@ -24,7 +24,7 @@ pub struct Services {
 }
 
 /// Seeded anew for each process, so that no one can choose names that collide.
-type Hashing = std::hash::RandomState;
+type Hashing = foldhash::quality::RandomState;
 
 impl Services {
     /// Tells apart at most so many services.

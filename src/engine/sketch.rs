@@ -115,6 +115,19 @@ impl Sketch {
         self.total += u64::from(count);
     }
 
+    /// Counts one value of each bin.
+    pub fn add_each(&mut self, bins: &[u16]) {
+        let (Some(least), Some(greatest)) = (bins.iter().min(), bins.iter().max()) else { return };
+        self.grow(*least);
+        self.grow(*greatest);
+        for bin in bins {
+            if let Some(counter) = self.counts.get_mut(usize::from(bin.wrapping_sub(self.first))) {
+                *counter = counter.saturating_add(1);
+            }
+        }
+        self.total += bins.len() as u64;
+    }
+
     /// Makes room for a bin outside the run.
     fn grow(&mut self, bin: u16) {
         if self.counts.is_empty() {

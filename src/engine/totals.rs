@@ -2,7 +2,7 @@
 //!
 //! It must not hold a rate, an average or a ratio: those do not merge. They are computed when shown.
 
-use super::sketch::Sketch;
+use super::sketch::{Sketch, bin};
 
 /// Mergeable sums.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -21,15 +21,68 @@ pub struct Totals {
     pub sketch: Sketch,
 }
 
+/// Totals that are being counted: latencies wait in a short row, so that the sketch, which is large, is touched seldom.
+#[derive(Clone, Debug, Default)]
+pub struct Tally {
+    totals: Totals,
+    waiting: [u16; WAITING],
+    /// How many of them.
+    count: u16,
+}
+
+/// Latencies that wait for the sketch.
+const WAITING: usize = 31;
+
+impl Tally {
+    /// Counts one request.
+    pub fn add(&mut self, failed: bool, latency_us: u64) {
+        self.totals.add_but_for_sketch(failed, latency_us);
+        if let Some(place) = self.waiting.get_mut(usize::from(self.count)) {
+            *place = bin(latency_us);
+            self.count += 1;
+        }
+        if usize::from(self.count) == WAITING {
+            self.settle();
+        }
+    }
+
+    fn settle(&mut self) {
+        let waiting = self.waiting.get(..usize::from(self.count)).unwrap_or_default();
+        self.totals.sketch.add_each(waiting);
+        self.count = 0;
+    }
+
+    /// All that was counted.
+    pub fn totals(&mut self) -> &Totals {
+        self.settle();
+        &self.totals
+    }
+
+    /// All that was counted since the last time.
+    pub fn take(&mut self) -> Totals {
+        self.settle();
+        std::mem::take(&mut self.totals)
+    }
+
+    /// Bytes held on the heap.
+    pub fn heap_bytes(&self) -> usize {
+        self.totals.sketch.heap_bytes()
+    }
+}
+
 impl Totals {
     /// Counts one request.
     pub fn add(&mut self, failed: bool, latency_us: u64) {
+        self.add_but_for_sketch(failed, latency_us);
+        self.sketch.insert(latency_us);
+    }
+
+    fn add_but_for_sketch(&mut self, failed: bool, latency_us: u64) {
         self.min_us = if self.requests == 0 { latency_us } else { self.min_us.min(latency_us) };
         self.max_us = self.max_us.max(latency_us);
         self.requests += 1;
         self.errors += u64::from(failed);
         self.sum_us = self.sum_us.saturating_add(latency_us);
-        self.sketch.insert(latency_us);
     }
 
     /// Adds all that another one counted.
@@ -84,6 +137,23 @@ mod tests {
         fn merging_is_associative_and_commutative(a in totals(), b in totals(), c in totals()) {
             prop_assert_eq!(merged(&a, &b), merged(&b, &a));
             prop_assert_eq!(merged(&merged(&a, &b), &c), merged(&a, &merged(&b, &c)));
+        }
+
+        #[test]
+        fn a_tally_counts_what_totals_count(
+            requests in prop::collection::vec((any::<bool>(), 1..10_000_000_u64, 0..100_u8), 0..200),
+        ) {
+            let (mut tally, mut totals) = (Tally::default(), Totals::default());
+            for (failed, latency, asked) in requests {
+                tally.add(failed, latency);
+                totals.add(failed, latency);
+                match asked {
+                    0..5 => prop_assert_eq!(tally.totals(), &totals),
+                    5 => prop_assert_eq!(tally.take(), std::mem::take(&mut totals)),
+                    _ => {}
+                }
+            }
+            prop_assert_eq!(tally.take(), totals);
         }
     }
 

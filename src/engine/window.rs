@@ -14,7 +14,7 @@ use std::sync::Arc;
 use super::rejects::Reason;
 use super::services::{ServiceId, Services};
 use super::spec::{Accumulation, Spec};
-use super::totals::Totals;
+use super::totals::{Tally, Totals};
 use super::watermark::BEGINNING;
 
 /// When a pane is told.
@@ -54,7 +54,7 @@ pub struct Pane {
 
 #[derive(Clone, Debug, Default)]
 struct Cell {
-    totals: Totals,
+    tally: Tally,
     panes: u32,
     /// Whether it is in the list of cells with late events.
     late: bool,
@@ -63,10 +63,37 @@ struct Cell {
 #[derive(Clone, Debug)]
 struct Window {
     start: i64,
-    /// By service.
-    cells: Vec<Option<Box<Cell>>>,
+    /// By service, the number of its cell; 0 for none.
+    places: Vec<u32>,
+    /// In order of their first event, from number 1.
+    cells: Vec<Cell>,
     /// Whether the watermark has reached its end.
     closed: bool,
+}
+
+impl Window {
+    /// The cell of a service, newly made if there is room for it.
+    fn cell(&mut self, service: ServiceId, room: bool) -> Option<&mut Cell> {
+        let index = service.0 as usize;
+        if index >= self.places.len() {
+            self.places.resize(index + 1, 0);
+        }
+        let place = self.places.get_mut(index)?;
+        if *place == 0 && room {
+            self.cells.push(Cell::default());
+            *place = u32::try_from(self.cells.len()).ok()?;
+        }
+        self.cells.get_mut((*place as usize).checked_sub(1)?)
+    }
+
+    /// The cells there are, in order of their services.
+    fn for_each(&mut self, mut what: impl FnMut(ServiceId, &mut Cell)) {
+        for (service, place) in (0..).map(ServiceId).zip(&self.places) {
+            if let Some(cell) = (*place as usize).checked_sub(1).and_then(|index| self.cells.get_mut(index)) {
+                what(service, cell);
+            }
+        }
+    }
 }
 
 /// The open windows.
@@ -83,6 +110,8 @@ pub struct Windows {
     /// Cells that got late events since they were last told.
     late: Vec<(i64, ServiceId)>,
     watermark: i64,
+    /// Where the last event's window is.
+    last: usize,
     /// Windows before this one were told by somebody else.
     first: i64,
 }
@@ -101,6 +130,7 @@ impl Windows {
             cells: 0,
             late: Vec::new(),
             watermark: BEGINNING,
+            last: 0,
             first: BEGINNING,
         }
     }
@@ -121,36 +151,35 @@ impl Windows {
         let closed = self.closes(start);
         let place = self.place(start, closed)?;
         let room = self.cells < self.cell_limit;
-        let Some(window) = self.open.get_mut(place) else { return Err(Reason::Overflow) };
-        let index = service.0 as usize;
-        if index >= window.cells.len() {
-            window.cells.resize_with(index + 1, || None);
-        }
-        let Some(slot) = window.cells.get_mut(index) else { return Err(Reason::Overflow) };
-        if slot.is_none() && !room {
-            return Err(Reason::Overflow);
-        }
-        self.cells += usize::from(slot.is_none());
-        let cell = slot.get_or_insert_default();
-        cell.totals.add(failed, latency_us);
+        let window = self.open.get_mut(place).ok_or(Reason::Overflow)?;
+        let before = window.cells.len();
+        let cell = window.cell(service, room).ok_or(Reason::Overflow)?;
+        cell.tally.add(failed, latency_us);
         if closed && !cell.late {
             cell.late = true;
             self.late.push((start, service));
         }
+        self.cells += window.cells.len() - before;
         Ok(closed)
     }
 
-    /// Where the window is, newly opened if need be. The last ones are asked for most.
+    /// Where the window is, newly opened if need be.
     fn place(&mut self, start: i64, closed: bool) -> Result<usize, Reason> {
+        if self.open.get(self.last).is_some_and(|window| window.start == start) {
+            return Ok(self.last);
+        }
         let place = self.open.partition_point(|window| window.start < start);
-        if self.open.get(place).is_some_and(|window| window.start == start) {
-            return Ok(place);
+        if self.open.get(place).is_none_or(|window| window.start != start) {
+            if self.open.len() >= self.window_limit || self.cells >= self.cell_limit {
+                return Err(Reason::Overflow);
+            }
+            // As many services as in the window before are to be expected.
+            let expected = self.open.last().map_or(0, |window| window.cells.len());
+            let places = Vec::with_capacity(self.open.last().map_or(0, |window| window.places.len()));
+            let cells = Vec::with_capacity(expected.min(self.cell_limit - self.cells));
+            self.open.insert(place, Window { start, places, cells, closed });
         }
-        if self.open.len() >= self.window_limit || self.cells >= self.cell_limit {
-            return Err(Reason::Overflow);
-        }
-        let cells = Vec::with_capacity(self.open.last().map_or(0, |window| window.cells.len()));
-        self.open.insert(place, Window { start, cells, closed });
+        self.last = place;
         Ok(place)
     }
 
@@ -169,8 +198,7 @@ impl Windows {
         for (start, service) in late {
             let place = self.open.partition_point(|window| window.start < start);
             let window = self.open.get_mut(place).filter(|window| window.start == start);
-            let cell = window.and_then(|window| window.cells.get_mut(service.0 as usize)).and_then(Option::as_mut);
-            if let Some(cell) = cell {
+            if let Some(cell) = window.and_then(|window| window.cell(service, false)) {
                 cell.late = false;
                 panes.push(cell.tell(start, services.name(service), Timing::Late, self.mode));
             }
@@ -189,15 +217,12 @@ impl Windows {
         let due = self.open.partition_point(|window| watermark >= window.start.saturating_add(self.size));
         for window in self.open.iter_mut().take(due).filter(|window| !window.closed) {
             window.closed = true;
-            for (id, cell) in (0..).map(ServiceId).zip(&mut window.cells) {
-                if let Some(cell) = cell {
-                    panes.push(cell.tell(window.start, services.name(id), Timing::OnTime, mode));
-                }
-            }
+            let start = window.start;
+            window.for_each(|service, cell| panes.push(cell.tell(start, services.name(service), Timing::OnTime, mode)));
         }
         let gone = self.size.saturating_add(self.lateness);
         let gone = self.open.partition_point(|window| watermark >= window.start.saturating_add(gone));
-        let freed = self.open.drain(..gone).map(|window| window.cells.iter().flatten().count()).sum::<usize>();
+        let freed = self.open.drain(..gone).map(|window| window.cells.len()).sum::<usize>();
         self.cells -= freed;
     }
 
@@ -213,9 +238,11 @@ impl Windows {
 
     /// Bytes held on the heap, to within small change.
     pub fn heap_bytes(&self) -> usize {
-        let slots = self.open.iter().map(|window| window.cells.capacity() * size_of::<usize>()).sum::<usize>();
-        let cells = self.open.iter().flat_map(|window| window.cells.iter().flatten());
-        slots + cells.map(|cell| size_of::<Cell>() + cell.totals.sketch.heap_bytes()).sum::<usize>()
+        let cells = |window: &Window| {
+            let held = window.cells.iter().map(|cell| cell.tally.heap_bytes()).sum::<usize>();
+            window.places.capacity() * size_of::<u32>() + window.cells.capacity() * size_of::<Cell>() + held
+        };
+        self.open.iter().map(cells).sum()
     }
 }
 
@@ -224,8 +251,8 @@ impl Cell {
         let index = self.panes;
         self.panes += 1;
         let totals = match mode {
-            Accumulation::Accumulating => self.totals.clone(),
-            Accumulation::Discarding => std::mem::take(&mut self.totals),
+            Accumulation::Accumulating => self.tally.totals().clone(),
+            Accumulation::Discarding => self.tally.take(),
         };
         Pane { start, service, timing, index, totals }
     }

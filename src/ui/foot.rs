@@ -60,6 +60,8 @@ fn hints(canvas: &mut Canvas<'_>, area: Rect, state: &State) {
             let (key, rank) = match definition.action {
                 Action::Help | Action::Back => (key_name(definition.keys.first()?, theme), 0),
                 Action::SortNext => ("< >".to_owned(), 2),
+                Action::TimeBack => (theme.sign(Sign::Sideways).to_owned(), 1),
+                Action::HeatMap => (key_name(definition.keys.first()?, theme), 2),
                 _ => (key_name(definition.keys.first()?, theme), 1),
             };
             Some((key, definition.hint?, rank))

@@ -6,6 +6,7 @@ use ratatui::style::Style;
 use super::canvas::{Canvas, Pen};
 use super::theme::{self, Theme, Tone};
 use crate::app::State;
+use crate::app::signals::tally;
 use crate::app::standing::Standing;
 use crate::model::environment::{Backend, Link, Protection};
 use crate::model::{Time, human};
@@ -104,6 +105,10 @@ fn links(canvas: &mut Canvas<'_>, area: Rect, state: &State) {
             pen.put(theme.link_glyph(link), theme.tone(theme::link_tone(link)));
         }
         pen.skip(2);
+    }
+    let firing = tally(state.inventory().signals()).firing;
+    if firing > 0 {
+        pen.skip(1).put(&plural(firing, "alert"), theme.tone(Tone::Bad)).skip(2);
     }
     trouble(pen, state, theme);
 }

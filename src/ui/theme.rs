@@ -1,6 +1,8 @@
-//! Colours, glyphs and words by meaning. Raw colours and non-ASCII glyphs appear in this file only.
+//! Colours, glyphs and words by meaning. Raw colours and non-ASCII glyphs appear only here and in `plot`.
 //!
 //! A state is always a glyph and a word too, so that nothing is said by colour alone.
+
+mod plot;
 
 use ratatui::style::{Color, Modifier, Style};
 
@@ -9,6 +11,7 @@ use crate::model::change::ScopeState;
 use crate::model::environment::Link;
 use crate::model::pod::PodHealth;
 use crate::model::verdict::Condition;
+pub use plot::{Lowest, alert_tone};
 
 /// What the terminal can show.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -70,6 +73,8 @@ pub enum Sign {
     Cursor,
     /// The enter key.
     Enter,
+    /// The keys to the left and to the right.
+    Sideways,
 }
 
 /// How everything looks.
@@ -173,6 +178,7 @@ impl Theme {
             Sign::Rule => ("─", "-"),
             Sign::Cursor => ("▏", "_"),
             Sign::Enter => ("↵", "ret"),
+            Sign::Sideways => ("←→", "left/right"),
         };
         self.pick(unicode, ascii)
     }

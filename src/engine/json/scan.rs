@@ -2,7 +2,9 @@
 
 use std::borrow::Cow;
 
-use super::{Field, Shape, Wanted};
+use super::chunk;
+use super::memory::{Memory, Step};
+use super::{Field, Node, Wanted};
 
 /// Nesting that the scanner follows; `serde_json` gives up at 128.
 const DEEPEST: u32 = 64;
@@ -13,33 +15,31 @@ const SAFE_DIGITS: usize = 18;
 /// Longer numbers may be out of the range of an `f64`.
 const LONGEST_NUMBER: usize = 300;
 
-const ONES: u64 = 0x0101_0101_0101_0101;
-const HIGHS: u64 = 0x8080_8080_8080_8080;
-
-/// Scans a whole text.
-pub(super) fn document<'a>(shape: &Shape, text: &'a str, fields: &mut [Field<'a>]) -> Option<()> {
-    let mut scan = Scan { text, bytes: text.as_bytes(), at: 0 };
+/// Scans a whole text into slots that hold nothing yet.
+pub(super) fn document<'a>(nodes: &[Node], memory: &mut Memory, text: &'a str, fields: &mut [Field<'a>]) -> Option<()> {
+    let mut scan = Scan { nodes, memory, text, bytes: text.as_bytes(), at: 0 };
     scan.space();
-    scan.wanted_object(shape, 0, 1, fields)?;
+    scan.wanted_object(0, 1, fields)?;
     scan.space();
     (scan.at == scan.bytes.len()).then_some(())
 }
 
-struct Scan<'a> {
+enum Number {
+    /// Surely a whole one that fits.
+    Integer(i64),
+    /// Any other.
+    Other,
+}
+
+struct Scan<'a, 's> {
+    nodes: &'s [Node],
+    memory: &'s mut Memory,
     text: &'a str,
     bytes: &'a [u8],
     at: usize,
 }
 
-/// A high bit for the first quote, backslash or control byte; bits above the lowest may be false.
-const fn stops(chunk: u64) -> u64 {
-    let quote = chunk ^ (ONES * 0x22);
-    let backslash = chunk ^ (ONES * 0x5c);
-    let zeros = (quote.wrapping_sub(ONES) & !quote) | (backslash.wrapping_sub(ONES) & !backslash);
-    (zeros | (chunk.wrapping_sub(ONES * 0x20) & !chunk)) & HIGHS
-}
-
-impl<'a> Scan<'a> {
+impl<'a> Scan<'a, '_> {
     fn peek(&self) -> Option<u8> {
         self.bytes.get(self.at).copied()
     }
@@ -88,14 +88,23 @@ impl<'a> Scan<'a> {
 
     /// Moves to the next quote, backslash or control byte.
     fn plain(&mut self) -> Option<()> {
-        while let Some(chunk) = self.bytes.get(self.at..)?.first_chunk::<8>() {
-            let found = stops(u64::from_le_bytes(*chunk));
-            if found != 0 {
-                self.at += (found.trailing_zeros() / 8) as usize;
+        while let Some(bytes) = self.bytes.get(self.at..)?.first_chunk() {
+            let stops = chunk::stops(bytes);
+            if stops != 0 {
+                self.at += stops.trailing_zeros() as usize;
                 return Some(());
             }
-            self.at += 8;
+            self.at += chunk::WIDTH;
         }
+        // The end of the text: the last whole chunk has it, and some bytes that are behind.
+        let Some(bytes) = self.bytes.last_chunk() else { return self.plain_by_bytes() };
+        let behind = self.at + chunk::WIDTH - self.bytes.len();
+        let stops = chunk::stops(bytes) >> behind;
+        self.at += stops.trailing_zeros() as usize;
+        (stops != 0).then_some(())
+    }
+
+    fn plain_by_bytes(&mut self) -> Option<()> {
         while !matches!(self.peek()?, b'"' | b'\\' | 0..0x20) {
             self.at += 1;
         }
@@ -124,31 +133,46 @@ impl<'a> Scan<'a> {
         (self.at > start).then_some(())
     }
 
-    /// A number: its text, and its value when that is surely an integer.
-    fn number(&mut self) -> Option<(&'a str, Option<i64>)> {
+    /// Digits and what they are together; how many.
+    fn whole(&mut self) -> (i64, usize) {
         let start = self.at;
-        let negative = self.peek() == Some(b'-');
-        self.at += usize::from(negative);
-        let first = self.at;
         let mut value = 0_i64;
+        while let Some(bytes) = self.bytes.get(self.at..).and_then(<[u8]>::first_chunk) {
+            let (digits, count) = chunk::digits(*bytes);
+            value = value.wrapping_mul(chunk::POWERS[count]).wrapping_add(digits);
+            self.at += count;
+            if count < 8 {
+                return (value, self.at - start);
+            }
+        }
         while let Some(digit @ b'0'..=b'9') = self.peek() {
             value = value.wrapping_mul(10).wrapping_add(i64::from(digit - b'0'));
             self.at += 1;
         }
-        let count = self.at - first;
-        if count == 0 || (count > 1 && self.bytes.get(first) == Some(&b'0')) {
+        (value, self.at - start)
+    }
+
+    /// A number.
+    fn number(&mut self) -> Option<Number> {
+        let start = self.at;
+        let negative = self.peek()? == b'-';
+        self.at += usize::from(negative);
+        let zero = self.peek()? == b'0';
+        let (value, count) = self.whole();
+        if count == 0 || (count > 1 && zero) {
             return None;
         }
-        let fraction = self.peek() == Some(b'.');
+        let after = self.peek();
+        let fraction = after == Some(b'.');
         if fraction {
             self.at += 1;
             self.digits()?;
         }
-        let whole = !fraction && count <= SAFE_DIGITS && !(negative && value == 0);
-        let unsure = matches!(self.peek(), Some(b'e' | b'E')) || self.at - start > LONGEST_NUMBER;
-        let text = self.text.get(start..self.at)?;
-        let value = if negative { value.wrapping_neg() } else { value };
-        (!unsure).then_some((text, whole.then_some(value)))
+        if matches!(self.peek(), Some(b'e' | b'E')) || self.at - start > LONGEST_NUMBER {
+            return None;
+        }
+        let whole = !fraction && count <= SAFE_DIGITS && !(negative && zero);
+        Some(if whole { Number::Integer(if negative { value.wrapping_neg() } else { value }) } else { Number::Other })
     }
 
     /// Passes over a value.
@@ -225,8 +249,8 @@ impl<'a> Scan<'a> {
         }
     }
 
-    fn wanted_object(&mut self, shape: &Shape, node: usize, depth: u32, fields: &mut [Field<'a>]) -> Option<()> {
-        let wanted = &shape.nodes.get(node)?.keys;
+    fn wanted_object(&mut self, node: usize, depth: u32, fields: &mut [Field<'a>]) -> Option<()> {
+        let wanted = &self.nodes.get(node)?.keys;
         if depth >= DEEPEST || wanted.len() > MOST_KEYS {
             return None;
         }
@@ -237,20 +261,19 @@ impl<'a> Scan<'a> {
             self.at += 1;
             return Some(());
         }
+        let mut before = self.memory.begin(node);
         loop {
-            let (key, escaped) = self.key()?;
-            if escaped {
-                return None;
-            }
-            match wanted.iter().position(|(name, _)| **name == *key) {
+            let position;
+            (before, position) = self.wanted_key(node, before)?;
+            match position.and_then(|position| wanted.get(position)) {
                 None => self.skip(depth + 1)?,
-                Some(position) => {
-                    let bit = 1 << position;
+                Some((_, what)) => {
+                    let bit = 1 << position.unwrap_or(0);
                     if seen & bit != 0 {
                         return None;
                     }
                     seen |= bit;
-                    self.wanted_value(shape, wanted.get(position)?.1, depth + 1, fields)?;
+                    self.wanted_value(*what, depth + 1, fields)?;
                 }
             }
             if self.ends(b'}')? {
@@ -259,45 +282,77 @@ impl<'a> Scan<'a> {
         }
     }
 
-    fn wanted_value(&mut self, shape: &Shape, wanted: Wanted, depth: u32, fields: &mut [Field<'a>]) -> Option<()> {
+    /// Takes a key and its colon: its step, and its position among the wanted keys.
+    fn wanted_key(&mut self, node: usize, before: Step) -> Option<(Step, Option<usize>)> {
+        let rest = self.bytes.get(self.at..)?;
+        if let Some((step, length, position)) = self.memory.guess(node, before, rest) {
+            self.at += length;
+            return Some((step, position));
+        }
+        let start = self.at;
+        let (key, escaped) = self.key()?;
+        if escaped {
+            return None;
+        }
+        let wanted = &self.nodes.get(node)?.keys;
+        let position = wanted.iter().position(|(name, _)| **name == *key);
+        let step = self.memory.learn(node, before, self.bytes.get(start..self.at)?, position);
+        Some((step, position))
+    }
+
+    fn wanted_value(&mut self, wanted: Wanted, depth: u32, fields: &mut [Field<'a>]) -> Option<()> {
         match wanted {
-            Wanted::Inside(node) if self.peek()? == b'{' => self.wanted_object(shape, node, depth, fields),
+            Wanted::Inside(node) if self.peek()? == b'{' => self.wanted_object(node, depth, fields),
             Wanted::Inside(_) => self.skip(depth),
-            Wanted::Field(slot) => {
-                let value = self.value(depth)?;
-                if let Some(field) = fields.get_mut(slot) {
-                    *field = value;
-                }
-                Some(())
-            }
+            Wanted::Field(slot) => match fields.get_mut(slot) {
+                Some(field) => self.value(depth, field),
+                None => self.skip(depth),
+            },
         }
     }
 
-    fn value(&mut self, depth: u32) -> Option<Field<'a>> {
+    /// Takes a value. It is written where it belongs at once: moving it there would cost more than finding it.
+    fn value(&mut self, depth: u32, field: &mut Field<'a>) -> Option<()> {
         let start = self.at;
-        Some(match self.peek()? {
+        match self.peek()? {
             b'"' => {
                 self.at += 1;
                 let (text, escaped) = self.string()?;
                 if escaped {
                     return None;
                 }
-                Field::Text(Cow::Borrowed(text))
+                *field = Field::Text(Cow::Borrowed(text));
             }
             b'{' | b'[' => {
                 self.skip(depth)?;
-                Field::Nested(Cow::Borrowed(self.text.get(start..self.at)?))
+                *field = Field::Nested(Cow::Borrowed(self.text.get(start..self.at)?));
             }
-            b't' => self.word(b"true").map(|()| Field::Bool(true))?,
-            b'f' => self.word(b"false").map(|()| Field::Bool(false))?,
-            b'n' => self.word(b"null").map(|()| Field::Null)?,
+            b't' => {
+                self.word(b"true")?;
+                *field = Field::Bool(true);
+            }
+            b'f' => {
+                self.word(b"false")?;
+                *field = Field::Bool(false);
+            }
+            b'n' => {
+                self.word(b"null")?;
+                *field = Field::Null;
+            }
             _ => match self.number()? {
-                (_, Some(integer)) => Field::Integer(integer),
-                (text, None) => match serde_json::from_str::<serde_json::Number>(text).ok()? {
-                    number if number.is_i64() => Field::Integer(number.as_i64()?),
-                    number => Field::Float(number.as_f64()?),
-                },
+                Number::Integer(integer) => *field = Field::Integer(integer),
+                Number::Other => *field = odd_number(self.text.get(start..self.at)?)?,
             },
-        })
+        }
+        Some(())
     }
+}
+
+/// A number that is no integer at first sight.
+fn odd_number(text: &str) -> Option<Field<'static>> {
+    let number = serde_json::from_str::<serde_json::Number>(text).ok()?;
+    Some(match number.as_i64() {
+        Some(integer) => Field::Integer(integer),
+        None => Field::Float(number.as_f64()?),
+    })
 }

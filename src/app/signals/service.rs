@@ -1,0 +1,281 @@
+//! One service: its charts, its slices compared, its promise, and what became of its rule.
+
+use std::cmp::Ordering;
+use std::sync::Arc;
+
+use super::lens::{Lens, Snapshot};
+use super::{history_of, open_owner, rejects};
+use crate::action::{Action, Place};
+use crate::app::layout::Layout;
+use crate::app::screen::{Cause, Outcome, Part, World};
+use crate::app::table::{Column, Row, Table};
+use crate::model::interest::Interest;
+use crate::model::signal::{Mark, Point, ServiceHistory, ServiceNow};
+use crate::model::view;
+
+/// Lines of the head: where, how it is, the promise, the rule.
+const HEAD: u16 = 4;
+/// Lines of the charts besides their plots.
+const CHART_FRAME: u16 = 2;
+/// Lines that the slices have at least, with their headings.
+const SLICES: u16 = 5;
+
+/// Columns of the slices.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SliceColumn {
+    /// Swimlane or dimension.
+    Dimension,
+    /// Its value.
+    Value,
+    /// Requests of the range.
+    Requests,
+    /// Failed share.
+    Errors,
+    /// Median latency.
+    P50,
+    /// 95th percentile.
+    P95,
+    /// 99th percentile.
+    P99,
+}
+
+/// One value of a swimlane or dimension over the range.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SliceRow {
+    /// Swimlane or dimension.
+    pub dimension: Arc<str>,
+    /// Its value.
+    pub value: Arc<str>,
+    /// Sums of the range.
+    pub point: Point,
+}
+
+impl SliceRow {
+    /// Failed share in percent.
+    #[must_use]
+    pub fn error_percent(&self) -> f64 {
+        self.point.availability_percent().map_or(0.0, |availability| 100.0 - availability)
+    }
+}
+
+impl Row for SliceRow {
+    type Key = (Arc<str>, Arc<str>);
+    type Column = SliceColumn;
+    const COLUMNS: &'static [Column<SliceColumn>] = &[
+        Column::text(SliceColumn::Dimension, "SLICE", 10).up_to(24),
+        Column::text(SliceColumn::Value, "VALUE", 16).up_to(48).first(),
+        Column::number(SliceColumn::Requests, "REQUESTS", 8),
+        Column::number(SliceColumn::Errors, "ERR%", 6),
+        Column::number(SliceColumn::P50, "p50", 5),
+        Column::number(SliceColumn::P95, "p95", 5),
+        Column::number(SliceColumn::P99, "p99", 5),
+    ];
+
+    fn key(&self) -> Self::Key {
+        (self.dimension.clone(), self.value.clone())
+    }
+
+    fn worst_first(&self, other: &Self) -> Ordering {
+        self.dimension
+            .cmp(&other.dimension)
+            .then_with(|| other.error_percent().total_cmp(&self.error_percent()))
+            .then_with(|| self.value.cmp(&other.value))
+    }
+
+    fn compare(&self, other: &Self, column: SliceColumn) -> Ordering {
+        let (left, right) = (&self.point.latency, &other.point.latency);
+        match column {
+            SliceColumn::Dimension => self.dimension.cmp(&other.dimension),
+            SliceColumn::Value => self.value.cmp(&other.value),
+            SliceColumn::Requests => self.point.requests.cmp(&other.point.requests),
+            SliceColumn::Errors => self.error_percent().total_cmp(&other.error_percent()),
+            SliceColumn::P50 => left.p50_us.total_cmp(&right.p50_us),
+            SliceColumn::P95 => left.p95_us.total_cmp(&right.p95_us),
+            SliceColumn::P99 => left.p99_us.total_cmp(&right.p99_us),
+        }
+    }
+
+    fn words(&self, text: &mut String) {
+        text.push_str(&self.dimension);
+        text.push(' ');
+        text.push_str(&self.value);
+    }
+
+    fn wanted(&self, column: SliceColumn) -> usize {
+        match column {
+            SliceColumn::Dimension => self.dimension.len(),
+            SliceColumn::Value => self.value.len(),
+            _ => 0,
+        }
+    }
+}
+
+/// The screen.
+#[derive(Debug)]
+pub struct ServiceScreen {
+    /// Environment.
+    pub environment: Arc<str>,
+    /// The service.
+    pub service: Arc<str>,
+    /// Through which time is seen.
+    pub lens: Lens,
+    /// Which slice alone; `None` is all of it.
+    pub slice: Option<(Arc<str>, Arc<str>)>,
+    /// What is known of it now; `None` until it was seen.
+    pub now: Option<ServiceNow>,
+    /// Its slices.
+    pub slices: Table<SliceRow>,
+    /// Deploys and alerts, besides what the history marks.
+    pub marks: Vec<Mark>,
+}
+
+impl ServiceScreen {
+    /// Opens it, looking at time as the screen before did.
+    #[must_use]
+    pub fn new(environment: Arc<str>, service: Arc<str>, lens: &Lens) -> Self {
+        Self {
+            environment,
+            service,
+            lens: lens.clone(),
+            slice: None,
+            now: None,
+            slices: Table::default(),
+            marks: Vec::new(),
+        }
+    }
+
+    /// Lines of the parts: the body is the charts, the detail the slices.
+    #[must_use]
+    pub fn layout(&self, size: (u16, u16)) -> Layout {
+        let rows = size.1.saturating_sub(1 + HEAD);
+        let wanted = match self.slices.counts().1 {
+            0 => 0,
+            count => u16::try_from(count + 1).unwrap_or(u16::MAX).clamp(SLICES, (rows / 3).max(SLICES)),
+        };
+        let detail = if rows < 2 * 3 + CHART_FRAME + wanted { 0 } else { wanted };
+        Layout { head: HEAD, body: rows - detail, detail, width: size.0, side: 0 }
+    }
+
+    /// Lines of one chart: two lie above each other.
+    #[must_use]
+    pub fn plot_rows(&self, size: (u16, u16)) -> u16 {
+        self.layout(size).body.saturating_sub(CHART_FRAME) / 2
+    }
+
+    /// Its charts; `None` until they are there.
+    #[must_use]
+    pub fn history<'a>(&'a self, world: &World<'a>) -> Option<&'a Arc<ServiceHistory>> {
+        let snapshot: &'a Snapshot = self.lens.snapshot(world.inventory);
+        history_of(snapshot, &self.environment, &self.service).filter(|history| history.slice == self.slice)
+    }
+
+    fn look(&mut self, world: &World<'_>) -> bool {
+        let snapshot = self.lens.snapshot(world.inventory);
+        let signals = snapshot.get(&self.environment);
+        self.now = signals.and_then(|it| it.services.iter().find(|now| now.service == self.service)).cloned();
+        let history = history_of(snapshot, &self.environment, &self.service);
+        let slices = history.map_or_else(Vec::new, |history| {
+            let slice = |(dimension, value, point): &(Arc<str>, Arc<str>, Point)| SliceRow {
+                dimension: dimension.clone(),
+                value: value.clone(),
+                point: point.clone(),
+            };
+            history.slices.iter().map(slice).collect()
+        });
+        let alerts = signals.into_iter().flat_map(|it| it.alerts.iter()).filter(|it| it.service == self.service);
+        self.marks = alerts.map(|it| Mark { at: it.since, text: format!("{} {}", it.rule, word(it)).into() }).collect();
+        self.marks.extend(deploys(world, &self.environment, self.now.as_ref()));
+        self.slices.set_rows(slices);
+        let layout = self.layout(world.size);
+        self.slices.fit(layout.width, layout.detail.saturating_sub(1));
+        true
+    }
+}
+
+const fn word(alert: &crate::model::signal::Alert) -> &'static str {
+    use crate::model::signal::AlertState;
+    match alert.state {
+        AlertState::Pending => "pending",
+        AlertState::Firing => "fires",
+        AlertState::Resolved => "resolved",
+    }
+}
+
+/// When the pipeline behind a service last started, and as which revision.
+#[must_use]
+pub fn deploys(world: &World<'_>, environment: &Arc<str>, now: Option<&ServiceNow>) -> Vec<Mark> {
+    let Some(pipeline) = now.and_then(|now| super::owner::of(world, environment, now)) else { return Vec::new() };
+    let started = world.inventory.processors_of(&pipeline).filter_map(|(key, processor)| {
+        let job = processor.job()?;
+        let revision = view::processor(world.inventory, key, world.now).and_then(|view| view.revision);
+        let text = revision.map_or_else(|| format!("{} started", key.name), |revision| format!("rev {revision}"));
+        Some(Mark { at: job.started_at, text: text.into() })
+    });
+    started.collect()
+}
+
+impl Part for ServiceScreen {
+    fn place(&self) -> Place {
+        Place::Service
+    }
+
+    fn refresh(&mut self, world: &World<'_>, cause: &Cause<'_>) -> bool {
+        match cause {
+            Cause::Changed(touched) if !touched.signals && !touched.environments => false,
+            Cause::Second => false,
+            _ => self.look(world),
+        }
+    }
+
+    fn act(&mut self, action: Action, world: &World<'_>) -> Outcome {
+        let history = self.history(world).cloned();
+        if self.lens.act(action, world, history.as_deref()) {
+            self.look(world);
+            return Outcome::Done;
+        }
+        match (action, self.slices.selected()) {
+            (Action::Back, _) if self.slice.is_some() => {
+                self.slice = None;
+                Outcome::Done
+            }
+            (Action::Open, Some(row)) => {
+                let chosen = Some(row.key());
+                self.slice = if self.slice == chosen { None } else { chosen };
+                Outcome::Done
+            }
+            (Action::Owner, _) => {
+                self.now.as_ref().map_or(Outcome::Ignored, |now| open_owner(world, &self.environment, now))
+            }
+            (Action::Copy, _) => Outcome::Copy(self.service.to_string()),
+            (Action::Rejects, _) => match self.lens.snapshot(world.inventory).get(&self.environment) {
+                Some(signals) => Outcome::open(rejects(&self.environment, signals)),
+                None => Outcome::Ignored,
+            },
+            (other, _) => Outcome::moved(self.slices.act(other)),
+        }
+    }
+
+    fn offers(&self, action: Action, _world: &World<'_>) -> bool {
+        match action {
+            Action::Open | Action::SortNext | Action::Filter => self.slices.selected().is_some(),
+            _ => true,
+        }
+    }
+
+    fn interest(&self, _world: &World<'_>, interest: &mut Interest) {
+        let focus = self.lens.focus(&self.service, self.slice.clone());
+        interest.signals.insert(self.environment.clone(), focus);
+    }
+
+    fn filter(&self) -> &str {
+        self.slices.filter()
+    }
+
+    fn rows_shown(&self) -> usize {
+        self.slices.counts().0
+    }
+
+    fn set_filter(&mut self, filter: &str) {
+        self.slices.set_filter(filter);
+    }
+}

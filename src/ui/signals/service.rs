@@ -1,0 +1,166 @@
+//! One service: how it is, its promise, its rule, large charts, and its slices compared.
+
+use ratatui::layout::Rect;
+
+use super::{charts, micros, percent, whole_percent};
+use crate::app::State;
+use crate::app::signals::service::{ServiceScreen, SliceColumn, SliceRow};
+use crate::model::human;
+use crate::model::signal::{AlertState, ServiceNow, Signals};
+use crate::ui::canvas::Canvas;
+use crate::ui::table::{self, Cell, Cells};
+use crate::ui::theme::{self, Theme, Tone};
+use crate::ui::title::{self, Title};
+
+/// Width of the words before the lines.
+const WORD: u16 = 8;
+
+/// Draws the screen above the foot.
+pub fn draw(canvas: &mut Canvas<'_>, area: Rect, state: &State, screen: &ServiceScreen) {
+    let layout = screen.layout(state.size());
+    let world = state.world();
+    let snapshot = screen.lens.snapshot(world.inventory);
+    let signals = snapshot.get(&screen.environment).map(|signals| &**signals);
+    head(canvas, area, state, screen);
+    let body = Rect { y: area.y + layout.head, height: layout.body, ..area };
+    let (Some(now), Some(signals)) = (&screen.now, signals) else {
+        let words = [
+            ("Nothing is known of this service.".to_owned(), canvas.theme.strong()),
+            ("It has had no events for a day, or its signals are still starting.".to_owned(), canvas.theme.dim()),
+        ];
+        canvas.centred(body, &words);
+        return;
+    };
+    let line = |row: u16| Rect { y: area.y + row, height: 1, ..area };
+    promise_line(canvas, line(1), now);
+    alert_line(canvas, line(2), state, (signals, now));
+    rule_line(canvas, line(3), (state, Some(signals)), now);
+    let look = charts::Look {
+        environment: &screen.environment,
+        now: Some(now),
+        history: screen.history(&world).map(|history| &**history),
+        lens: &screen.lens,
+        marks: screen.marks.clone(),
+        rows: screen.plot_rows(state.size()),
+    };
+    charts::caption(canvas, Rect { height: 1, ..body }, state, &look);
+    charts::four(canvas, Rect { y: body.y + 1, height: body.height.saturating_sub(1), ..body }, &look);
+    if layout.detail > 0 {
+        let below = Rect { y: body.y + body.height, height: layout.detail, ..area };
+        table::draw(canvas, below, &screen.slices, &SliceCells { theme: *canvas.theme, chosen: screen.slice.as_ref() });
+    }
+}
+
+fn head(canvas: &mut Canvas<'_>, area: Rect, state: &State, screen: &ServiceScreen) {
+    let mut facts = Vec::new();
+    if let Some((dimension, value)) = &screen.slice {
+        facts.push(format!("only {dimension} {value}"));
+    }
+    let warning = screen.lens.held_since().map(|since| format!("frozen at {}", since.format("%H:%M:%S")));
+    let crumbs = vec![&*screen.environment, "signals", &*screen.service];
+    title::draw(canvas, area, state, &Title { crumbs, facts, warning, ..Title::default() });
+}
+
+/// Health, promise, what is left of it, swimlane, tags.
+fn promise_line(canvas: &mut Canvas<'_>, area: Rect, now: &ServiceNow) {
+    let theme = *canvas.theme;
+    let mut pen = canvas.line(area, 0);
+    pen.skip(1).field("health", WORD, theme.dim());
+    match (&now.point, now.silence) {
+        (Some(point), _) => {
+            let words = match point.health.level() {
+                0 => "0 well",
+                1 => "1 worth a look",
+                2 => "2 degraded",
+                _ => "3 down",
+            };
+            pen.put(words, theme.health(point.health));
+        }
+        (None, Some(silence)) => {
+            pen.put(&format!("no data since {}", silence.since.format("%H:%M:%S")), theme.tone(Tone::Warn));
+        }
+        (None, None) => {
+            pen.put("its first window is not closed yet", theme.dim());
+        }
+    }
+    if let Some(objective) = now.objective_percent {
+        pen.skip(3).put("SLO ", theme.dim()).put(&format!("{objective}%"), theme.text());
+    }
+    if let Some(left) = now.budget_left_percent {
+        let style = theme.tone(if left < 0.0 { Tone::Bad } else { Tone::Good });
+        pen.skip(3).put("budget left ", theme.dim()).put(&whole_percent(left), style).skip(1);
+        let bar = theme.bar(left / 100.0, 10);
+        pen.put(&bar, style);
+    }
+    if let Some(lane) = &now.swimlane {
+        pen.skip(3).put("lane ", theme.dim()).put(lane, theme.text());
+    }
+    for (name, value) in &*now.tags {
+        pen.skip(3).put(&format!("{name} "), theme.dim()).put(value, theme.text());
+    }
+}
+
+/// The worst alert of the service.
+fn alert_line(canvas: &mut Canvas<'_>, area: Rect, state: &State, (signals, now): (&Signals, &ServiceNow)) {
+    let theme = *canvas.theme;
+    let mut mine = signals.alerts.iter().filter(|alert| alert.service == now.service);
+    let mut pen = canvas.line(area, 0);
+    pen.skip(1).field("alerts", WORD, theme.dim());
+    let Some(worst) = mine.next() else {
+        pen.put("none", theme.dim());
+        return;
+    };
+    let style = theme.tone(theme::alert_tone(worst.state));
+    let more = mine.filter(|alert| alert.state != AlertState::Resolved).count();
+    pen.put(theme.alert_glyph(worst.state), style).skip(1).put(&worst.rule, style);
+    pen.put(&format!(" for {}: ", human::age(worst.since, state.now())), theme.dim()).put(&worst.summary, theme.text());
+    if more > 0 {
+        pen.at_end(&format!("+{more} more "), theme.dim());
+    }
+}
+
+/// The rule that holds, where it is from, and what is wrong with the side input.
+pub fn rule_line(canvas: &mut Canvas<'_>, area: Rect, (state, signals): (&State, Option<&Signals>), now: &ServiceNow) {
+    let theme = *canvas.theme;
+    let mut pen = canvas.line(area, 0);
+    pen.skip(1).field("rule", WORD, theme.dim());
+    let overrides = signals.map(|signals| &signals.overrides);
+    let mut from = match &*now.rule.from {
+        place @ ("spec" | "default") => place.to_owned(),
+        place => format!("from {place}"),
+    };
+    if let Some(fetched) = overrides.and_then(|it| it.fetched).filter(|_| from.starts_with("from ")) {
+        from.push_str(&format!(", {} ago", human::age(fetched, state.now())));
+    }
+    if let Some(error) = overrides.and_then(|it| it.error.as_ref()) {
+        let words = format!("side input: {error}");
+        let room = usize::from(pen.left()).saturating_sub(crate::ui::text::width(&words) + 3);
+        let room = u16::try_from(room).unwrap_or(0).max(pen.left() / 3);
+        pen.put_in(&now.rule.text, room, theme.text()).skip(2).put(&words, theme.tone(Tone::Warn));
+        return;
+    }
+    let room = pen.left().saturating_sub(u16::try_from(crate::ui::text::width(&from)).unwrap_or(0) + 3);
+    pen.put_in(&now.rule.text, room, theme.text()).at_end(&format!("{from} "), theme.dim());
+}
+
+struct SliceCells<'a> {
+    theme: Theme,
+    chosen: Option<&'a (std::sync::Arc<str>, std::sync::Arc<str>)>,
+}
+
+impl Cells<SliceRow> for SliceCells<'_> {
+    fn cell(&self, row: &SliceRow, column: SliceColumn) -> Cell {
+        let (theme, latency) = (self.theme, &row.point.latency);
+        let is_chosen = self.chosen.is_some_and(|(name, value)| *name == row.dimension && *value == row.value);
+        let plain = if is_chosen { theme.accent() } else { theme.text() };
+        match column {
+            SliceColumn::Dimension => Cell::new(&*row.dimension, theme.dim()),
+            SliceColumn::Value => Cell::new(&*row.value, plain),
+            SliceColumn::Requests => Cell::new(human::count(row.point.requests), plain),
+            SliceColumn::Errors => Cell::new(percent(row.error_percent()), plain),
+            SliceColumn::P50 => Cell::new(micros(latency.p50_us), plain),
+            SliceColumn::P95 => Cell::new(micros(latency.p95_us), plain),
+            SliceColumn::P99 => Cell::new(micros(latency.p99_us), plain),
+        }
+    }
+}
