@@ -12,6 +12,8 @@
     reason = "a benchmark fails by panicking"
 )]
 
+#[path = "console/streamer.rs"]
+mod streamer;
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -29,11 +31,15 @@ use flowdeck::model::pod::{Pod, PodHealth, Role};
 use flowdeck::ui::{self, Colours, Theme};
 use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
+use streamer::Streamer;
 use support::Console;
 
 const PIPELINES: usize = 200;
 const PODS_EACH: usize = 25;
-const CHURN_PER_SECOND: &str = "1000";
+/// What Linux counts CPU time in for user space, on every architecture that matters here.
+const TICKS: f64 = 100.0;
+/// Changes of pods a second.
+const CHURN: u64 = 1_000;
 
 fn main() {
     frame();
@@ -44,13 +50,22 @@ fn main() {
     stack.fill();
     let mut console = complete(&arguments, &variables);
     idle(&arguments, &variables);
-    busy(&stack, &arguments, &variables, &mut console);
-    report("resident memory with 5,000 pods after the churn", resident_mib(&console), "MiB", 80.0);
+    let streamer = Streamer::record(&stack.kubectl(), &stack.kubeconfig, "bench");
+    let churn = stack.churn("20");
+    keys(&mut console, "while the real API server's pods change as fast as it can");
+    Stack::report_churn(churn);
+    drop(console);
+    busy(&streamer, &variables);
 }
 
 fn report(name: &str, value: f64, unit: &str, bound: f64) {
     let line = serde_json::json!({ "name": name, "value": (value * 1_000.0).round() / 1_000.0, "unit": unit, "bound": bound, "kept": value <= bound });
     println!("{line}");
+}
+
+/// A figure without a bound, to judge others by.
+fn note(name: &str, value: f64, unit: &str) {
+    println!("{}", serde_json::json!({ "name": name, "value": (value * 1_000.0).round() / 1_000.0, "unit": unit }));
 }
 
 fn percentile(samples: &mut [Duration], percent: usize) -> f64 {
@@ -76,15 +91,13 @@ fn first_frame(arguments: &[&str], variables: &[(&str, &str)]) {
 
 /// From exec until every pod of every pipeline is on screen.
 fn complete(arguments: &[&str], variables: &[(&str, &str)]) -> Console {
-    let mut samples = Vec::new();
+    let (mut samples, mut used) = (Vec::new(), Vec::new());
     let mut last = None;
     for _ in 0..5 {
         drop(last.take());
-        let mut console = Console::start(arguments, variables, 200, 60);
-        let summed = format!("{PIPELINES} pipelines");
-        let rows = format!("{PODS_EACH}/{PODS_EACH}");
-        console.until("all rows", |screen| screen.contains(&summed) && screen.matches(&rows).count() >= 45);
+        let console = rows(arguments, variables);
         samples.push(console.since_start());
+        used.push(Duration::from_secs_f64(cpu_seconds(&console)));
         last = Some(console);
     }
     report(
@@ -93,9 +106,19 @@ fn complete(arguments: &[&str], variables: &[(&str, &str)]) -> Console {
         "s",
         1.5,
     );
+    note("of it, CPU time of the console", percentile(&mut used, 50) / 1_000.0, "s");
     let mut console = last.unwrap();
     console.watch(Duration::from_secs(2));
     report("resident memory with 5,000 pods", resident_mib(&console), "MiB", 80.0);
+    console
+}
+
+/// A console that shows all rows.
+fn rows(arguments: &[&str], variables: &[(&str, &str)]) -> Console {
+    let mut console = Console::start(arguments, variables, 200, 60);
+    let summed = format!("{PIPELINES} pipelines");
+    let rows = format!("{PODS_EACH}/{PODS_EACH}");
+    console.until("all rows", |screen| screen.contains(&summed) && screen.matches(&rows).count() >= 45);
     console
 }
 
@@ -107,15 +130,33 @@ fn idle(arguments: &[&str], variables: &[(&str, &str)]) {
     report("idle 80x24 screen", bytes as f64 / 10.0 / 1_000.0, "kB/s", 1.0);
 }
 
-/// While pods change as fast as the API server takes it, up to 1,000 a second: keys first, then bytes.
-fn busy(stack: &Stack, arguments: &[&str], variables: &[(&str, &str)], console: &mut Console) {
-    let mut small = Console::start(arguments, variables, 80, 24);
-    small.sees("PIPELINE");
-    small.watch(Duration::from_secs(2));
-    let mut churn = stack.churn("40");
+/// While 1,000 pods a second change: keys, bytes, memory, and what it costs of a core.
+fn busy(streamer: &Streamer, variables: &[(&str, &str)]) {
+    let arguments = ["--kubeconfig", streamer.kubeconfig(), "-n", "bench"];
+    let mut console = rows(&arguments, variables);
+    note("rows complete when the server costs nothing", console.since_start().as_secs_f64(), "s");
     console.watch(Duration::from_secs(2));
+    streamer.set_rate(CHURN);
+    console.watch(Duration::from_secs(2));
+    let (begun, sent, used) = (Instant::now(), streamer.sent(), cpu_seconds(&console));
+    keys(&mut console, "while 1,000 pods a second change");
+    console.watch(Duration::from_secs(20).saturating_sub(begun.elapsed()));
+    let seconds = begun.elapsed().as_secs_f64();
+    note("pod changes that reached the console", (streamer.sent() - sent) as f64 / seconds, "changes/s");
+    note("share of a core for 1,000 changes a second", (cpu_seconds(&console) - used) / seconds * 100.0, "%");
+    report("resident memory with 5,000 pods after the changes", resident_mib(&console), "MiB", 80.0);
+    drop(console);
+    let mut small = Console::start(&arguments, variables, 80, 24);
+    small.sees("PIPELINE");
+    small.watch(Duration::from_secs(4));
+    let bytes = small.watch(Duration::from_secs(10));
+    report("busy 80x24 screen, 1,000 pods a second", bytes as f64 / 10.0 / 1_000.0, "kB/s", 10.0);
+}
+
+/// From a key to the frame that shows what it did.
+fn keys(console: &mut Console, meanwhile: &str) {
     let mut samples: Vec<Duration> = Vec::new();
-    for step in 0..300 {
+    for step in 0..500 {
         let before = selected(&console.screen());
         console.press(if step % 40 < 20 { "j" } else { "k" });
         let pressed = Instant::now();
@@ -123,28 +164,23 @@ fn busy(stack: &Stack, arguments: &[&str], variables: &[(&str, &str)], console: 
         samples.push(pressed.elapsed());
         console.watch(Duration::from_millis(20));
     }
-    report(
-        "key to frame at 200x60 while up to 1,000 pod changes a second are asked of the API server, median",
-        percentile(&mut samples, 50),
-        "ms",
-        16.0,
-    );
-    report(
-        "key to frame at 200x60 while up to 1,000 pod changes a second are asked of the API server, p99",
-        percentile(&mut samples, 99),
-        "ms",
-        16.0,
-    );
-    small.watch(Duration::from_secs(1));
-    let bytes = small.watch(Duration::from_secs(10));
-    report("busy 80x24 screen", bytes as f64 / 10.0 / 1_000.0, "kB/s", 10.0);
-    churn.kill().ok();
-    churn.wait().ok();
+    for (percent, word) in [(50, "median"), (99, "p99")] {
+        report(&format!("key to frame at 200x60 {meanwhile}, {word}"), percentile(&mut samples, percent), "ms", 16.0);
+    }
 }
 
-/// The line under the cursor.
-fn selected(screen: &str) -> Option<usize> {
-    screen.lines().position(|line| line.starts_with('▸'))
+/// CPU time used so far, of all threads.
+fn cpu_seconds(console: &Console) -> f64 {
+    let stat = std::fs::read_to_string(format!("/proc/{}/stat", console.id())).unwrap();
+    let fields: Vec<&str> = stat.rsplit(") ").next().unwrap().split(' ').collect();
+    let ticks: f64 = fields[11..13].iter().map(|field| field.parse::<f64>().unwrap()).sum();
+    ticks / TICKS
+}
+
+/// The pipeline under the cursor: its line may move meanwhile.
+fn selected(screen: &str) -> Option<String> {
+    let line = screen.lines().find(|line| line.starts_with('▸'))?;
+    line.split_whitespace().find(|word| word.starts_with("pipeline-")).map(str::to_owned)
 }
 
 fn resident_mib(console: &Console) -> f64 {
@@ -248,7 +284,19 @@ impl Stack {
 
     fn churn(&self, seconds: &str) -> Child {
         let mut churn = Command::new(self.tools.join("churn"));
-        churn.args([CHURN_PER_SECOND, seconds, "bench"]).stdout(Stdio::null()).spawn().unwrap()
+        churn.args([&CHURN.to_string(), seconds, "bench"]).stdout(Stdio::piped()).spawn().unwrap()
+    }
+
+    /// How many changes a second the real API server took.
+    fn report_churn(churn: Child) {
+        let said = String::from_utf8(churn.wait_with_output().unwrap().stdout).unwrap();
+        let numbers: Vec<f64> = said.split(' ').filter_map(|word| word.parse().ok()).collect();
+        note("pod changes that the real API server took", numbers[0] / numbers[numbers.len() - 1], "changes/s");
+    }
+
+    fn kubectl(&self) -> PathBuf {
+        let environment = std::fs::read_to_string(PathBuf::from(&self.kubeconfig).with_file_name("env")).unwrap();
+        environment.lines().find_map(|line| line.strip_prefix("export STACK_KUBECTL=")).unwrap().into()
     }
 }
 
