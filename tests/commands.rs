@@ -4,7 +4,8 @@
 
 mod support;
 
-use std::process::{Command, Output};
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Output, Stdio};
 
 use support::FLOWDECK;
 
@@ -104,4 +105,25 @@ fn a_name_that_is_not_there_is_not_found() {
     assert_eq!(code, Some(3), "{words}");
     let (code, words) = code_and_words(&flowdeck(&["demo", "--", "describe", "pod", "no-such-pod"]));
     assert_eq!(code, Some(3), "{words}");
+}
+
+#[test]
+fn a_watched_table_stays_in_line_and_a_signal_leaves_no_files() {
+    let temporary = tempfile::tempdir().unwrap();
+    let mut command = Command::new(FLOWDECK);
+    command.args(["demo", "--pace", "4", "--", "get", "pipelines", "--watch"]).env("TMPDIR", temporary.path());
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    // More lines than there are pipelines: some were printed again because they changed.
+    let mut output = BufReader::new(child.stdout.take().unwrap()).lines();
+    let lines: Vec<String> = output.by_ref().take(20).map(Result::unwrap).collect();
+    let state = lines[0].find("STATE").unwrap();
+    for line in &lines[1..] {
+        let (before, cell) = line.split_at(state);
+        assert!(before.ends_with("  ") && !cell.starts_with(' '), "{}", lines.join("\n"));
+    }
+    assert_eq!(std::fs::read_dir(temporary.path()).unwrap().count(), 1);
+    let id = rustix::process::Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap();
+    rustix::process::kill_process(id, rustix::process::Signal::TERM).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(143));
+    assert_eq!(std::fs::read_dir(temporary.path()).unwrap().count(), 0);
 }

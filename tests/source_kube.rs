@@ -344,7 +344,7 @@ async fn documents_and_permissions() {
     let log = kube::log_tail(&cluster, &key, "main", false, 10).await.unwrap();
     assert_eq!(&*log, "one\ntw\u{fffd}\n");
     let answers = kube::permissions(&cluster).await;
-    assert_eq!(answers.len(), 11);
+    assert_eq!(answers.len(), 12);
     assert!(answers[0].refused.as_deref().is_some_and(|words| words.contains("secret")), "{:?}", answers[0]);
 }
 

@@ -1,6 +1,10 @@
 //! `flowdeck demo`: any command, or the console, against a fresh embedded platform.
 
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
 use clap::{Args, Parser};
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::demo::{Options, Platform};
 
@@ -39,7 +43,11 @@ pub fn run(demo: &Demo, shared: &Shared) -> Result<u8, Failure> {
         runtime.block_on(wait(&platform))
     } else {
         match inner.and_then(|inner| inner.command) {
-            Some(command) => run_command(Arguments { shared, command: Some(command) }),
+            Some(command) => {
+                let files = platform.settings().parent().map(Path::to_owned);
+                runtime.spawn(clean_up_when_ended(files));
+                run_command(Arguments { shared, command: Some(command) })
+            }
             None => shared.load().and_then(|settings| console::run(&settings)),
         }
     };
@@ -60,6 +68,35 @@ fn inner_arguments(demo: &Demo) -> Result<Option<Arguments>, Failure> {
     Ok(Some(inner))
 }
 
+/// What a command gets to end by itself when it is told to.
+const GRACE: Duration = Duration::from_millis(500);
+
+/// A command that a signal ends leaves no files behind. One that ends by itself on a signal may do so.
+async fn clean_up_when_ended(files: Option<PathBuf>) {
+    let Ok(number) = ending_signal().await else { return };
+    tokio::time::sleep(GRACE).await;
+    if let Some(files) = files
+        && let Err(error) = std::fs::remove_dir_all(files)
+    {
+        tracing::debug!(%error, "the demo's files cannot be removed");
+    }
+    #[expect(clippy::exit, reason = "the command runs on another thread and was told to end")]
+    std::process::exit(128 + number)
+}
+
+/// Waits for a signal that asks to end; its number.
+async fn ending_signal() -> std::io::Result<i32> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut hang_up = signal(SignalKind::hangup())?;
+    let kind = tokio::select! {
+        _ = interrupt.recv() => SignalKind::interrupt(),
+        _ = terminate.recv() => SignalKind::terminate(),
+        _ = hang_up.recv() => SignalKind::hangup(),
+    };
+    Ok(kind.as_raw_value())
+}
+
 async fn wait(platform: &Platform) -> Result<u8, Failure> {
     let mut lines = vec![
         format!("kubeconfig\t{}", platform.kubeconfig().display()),
@@ -68,12 +105,6 @@ async fn wait(platform: &Platform) -> Result<u8, Failure> {
     lines.extend(platform.addresses().into_iter().map(|(name, address)| format!("{name}\t{address}")));
     output::print(&format!("{}\n", lines.join("\n")))?;
     output::complain("running until stopped (Ctrl-C)");
-    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
-    let mut hang_up = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup())?;
-    tokio::select! {
-        interrupted = tokio::signal::ctrl_c() => interrupted?,
-        _ = terminate.recv() => {}
-        _ = hang_up.recv() => {}
-    }
+    ending_signal().await?;
     Ok(exit::OK)
 }

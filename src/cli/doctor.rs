@@ -152,7 +152,8 @@ async fn permissions(settings: &EnvironmentSettings, timeout: u64) -> Vec<Check>
         match permission.refused {
             None => Check::new(&cluster.environment.name, &name, Outcome::Ok, "yes"),
             Some(reason) => {
-                let check = Check::new(&cluster.environment.name, &name, Outcome::Warn, reason);
+                let outcome = if permission.is_essential { Outcome::Fail } else { Outcome::Warn };
+                let check = Check::new(&cluster.environment.name, &name, outcome, reason);
                 check.fix(format!("without it: {}", permission.without))
             }
         }

@@ -9,8 +9,9 @@ use clap::{Args, ValueEnum};
 use serde::Serialize;
 
 use super::gather::{self, World};
-use super::output::{self, Format};
+use super::output::{self, Format, Table};
 use super::{Failure, exit};
+use crate::model::Time;
 use crate::settings::Settings;
 use rows::Listing;
 
@@ -123,10 +124,10 @@ struct WatchLine<'a, T> {
 }
 
 async fn watch<T: Serialize>(get: &Get, mut world: World, listing: &Listing<T>, first: Vec<T>) -> Result<u8, Failure> {
-    let mut known = BTreeMap::new();
+    let mut printed = Printed::new(get.output, listing);
     let mut rows = first;
     loop {
-        print_differences(get, listing, rows, &mut known)?;
+        output::print(&printed.take(rows)?)?;
         let ended = tokio::select! {
             more = world.next() => !more,
             interrupted = tokio::signal::ctrl_c() => { interrupted?; true }
@@ -138,57 +139,58 @@ async fn watch<T: Serialize>(get: &Get, mut world: World, listing: &Listing<T>, 
     }
 }
 
-/// What was printed of each row, to tell what changed: its identity, and its text with the row.
-type Known<T> = BTreeMap<String, (String, T)>;
-
-fn print_differences<T: Serialize>(
-    get: &Get,
-    listing: &Listing<T>,
-    rows: Vec<T>,
-    known: &mut Known<T>,
-) -> Result<(), Failure> {
-    let heading = known.is_empty();
-    let mut before = std::mem::take(known);
-    let mut changed: Vec<(&'static str, String)> = Vec::new();
-    for row in rows {
-        let (identity, text) = ((listing.name)(&row), serde_json::to_string(&row)?);
-        let news = match before.remove(&identity) {
-            Some((old, _)) if old == text => None,
-            Some(_) => Some("MODIFIED"),
-            None => Some("ADDED"),
-        };
-        changed.extend(news.map(|news| (news, identity.clone())));
-        known.insert(identity, (text, row));
-    }
-    let mut text = String::new();
-    for (news, identity) in &changed {
-        if let Some((_, row)) = known.get(identity) {
-            text.push_str(&difference(get, listing, news, row)?);
-        }
-    }
-    for (_, row) in before.values() {
-        text.push_str(&difference(get, listing, "DELETED", row)?);
-    }
-    if heading && get.output.is_table() {
-        let titles = output::render(&[], listing.columns, get.output, listing.name, gather::now())?;
-        text.insert_str(0, &titles);
-    }
-    if !text.is_empty() {
-        output::print(&text)?;
-    }
-    Ok(())
+/// What was printed so far, to tell what changed.
+struct Printed<'a, T: 'static> {
+    format: Format,
+    listing: &'a Listing<T>,
+    table: Table<T>,
+    /// By identity: its text, and the row itself.
+    known: BTreeMap<String, (String, T)>,
+    has_heading: bool,
 }
 
-fn difference<T: Serialize>(get: &Get, listing: &Listing<T>, news: &'static str, row: &T) -> Result<String, Failure> {
-    Ok(match get.output {
-        Format::Json => serde_json::to_string(&WatchLine { r#type: news, object: row })? + "\n",
-        Format::Yaml => format!("---\n{}", serde_saphyr::to_string(&WatchLine { r#type: news, object: row })?),
-        Format::Name => format!("{}\n", (listing.name)(row)),
-        Format::Table | Format::Wide => {
-            let table =
-                output::render(std::slice::from_ref(row), listing.columns, get.output, listing.name, gather::now())?;
-            let line = table.lines().nth(1).unwrap_or_default().to_owned();
-            if news == "DELETED" { format!("{line}  (gone)\n") } else { line + "\n" }
+impl<'a, T: Serialize> Printed<'a, T> {
+    fn new(format: Format, listing: &'a Listing<T>) -> Self {
+        let table = Table::new(listing.columns, format == Format::Wide);
+        Self { format, listing, table, known: BTreeMap::new(), has_heading: false }
+    }
+
+    /// Takes all rows there are now; the text of those that are new, changed or gone.
+    fn take(&mut self, rows: Vec<T>) -> Result<String, Failure> {
+        let now = gather::now();
+        rows.iter().for_each(|row| self.table.widen(row, now));
+        let mut text = String::new();
+        if self.format.is_table() && !std::mem::replace(&mut self.has_heading, true) {
+            text.push_str(&self.table.heading());
         }
-    })
+        let mut before = std::mem::take(&mut self.known);
+        for row in rows {
+            let (identity, json) = ((self.listing.name)(&row), serde_json::to_string(&row)?);
+            match before.remove(&identity) {
+                Some((old, _)) if old == json => {}
+                // A table does not say twice what it cannot show to be different.
+                Some((_, old))
+                    if self.format.is_table() && self.table.line(&old, now) == self.table.line(&row, now) => {}
+                Some(_) => text.push_str(&self.difference("MODIFIED", &row, now)?),
+                None => text.push_str(&self.difference("ADDED", &row, now)?),
+            }
+            self.known.insert(identity, (json, row));
+        }
+        for (_, row) in before.values() {
+            text.push_str(&self.difference("DELETED", row, now)?);
+        }
+        Ok(text)
+    }
+
+    fn difference(&self, news: &'static str, row: &T, now: Time) -> Result<String, Failure> {
+        Ok(match self.format {
+            Format::Json => serde_json::to_string(&WatchLine { r#type: news, object: row })? + "\n",
+            Format::Yaml => format!("---\n{}", serde_saphyr::to_string(&WatchLine { r#type: news, object: row })?),
+            Format::Name => format!("{}\n", (self.listing.name)(row)),
+            Format::Table | Format::Wide if news == "DELETED" => {
+                format!("{}  (gone)\n", self.table.line(row, now).trim_end())
+            }
+            Format::Table | Format::Wide => self.table.line(row, now),
+        })
+    }
 }

@@ -65,7 +65,7 @@ pub fn is_closed_pipe(error: &anyhow::Error) -> bool {
 /// Renders rows in a form; `name` gives what `-o name` prints.
 pub fn render<T: Serialize>(
     rows: &[T],
-    columns: &[Column<T>],
+    columns: &'static [Column<T>],
     format: Format,
     name: fn(&T) -> String,
     now: crate::model::Time,
@@ -78,25 +78,49 @@ pub fn render<T: Serialize>(
     })
 }
 
-fn table<T>(rows: &[T], columns: &[Column<T>], wide: bool, now: crate::model::Time) -> String {
-    let shown: Vec<&Column<T>> = columns.iter().filter(|column| wide || !column.wide).collect();
-    let mut lines = vec![shown.iter().map(|column| column.title.to_owned()).collect::<Vec<_>>()];
-    lines.extend(rows.iter().map(|row| shown.iter().map(|column| clean(&(column.cell)(row, now))).collect()));
-    let widths: Vec<usize> = (0..shown.len())
-        .map(|index| lines.iter().filter_map(|line| line.get(index)).map(|cell| cell.width()).max().unwrap_or(0))
-        .collect();
-    let mut text = String::new();
-    for line in &lines {
-        let cells: Vec<String> = line
-            .iter()
-            .zip(&widths)
-            .zip(&shown)
-            .map(|((cell, width), column)| pad(cell, *width, column.right))
-            .collect();
-        text.push_str(cells.join("  ").trim_end());
-        text.push('\n');
+fn table<T>(rows: &[T], columns: &'static [Column<T>], wide: bool, now: crate::model::Time) -> String {
+    let mut table = Table::new(columns, wide);
+    rows.iter().for_each(|row| table.widen(row, now));
+    rows.iter().fold(table.heading(), |text, row| text + &table.line(row, now))
+}
+
+/// A table whose lines come one by one: columns never get narrower, so that lines stay under each other.
+pub struct Table<T: 'static> {
+    columns: Vec<&'static Column<T>>,
+    widths: Vec<usize>,
+}
+
+impl<T> Table<T> {
+    /// A table without lines.
+    pub fn new(columns: &'static [Column<T>], wide: bool) -> Self {
+        let columns: Vec<_> = columns.iter().filter(|column| wide || !column.wide).collect();
+        let widths = columns.iter().map(|column| column.title.width()).collect();
+        Self { columns, widths }
     }
-    text
+
+    /// Makes room for a row.
+    pub fn widen(&mut self, row: &T, now: crate::model::Time) {
+        for (width, column) in self.widths.iter_mut().zip(&self.columns) {
+            *width = (*width).max(clean(&(column.cell)(row, now)).width());
+        }
+    }
+
+    /// The titles.
+    pub fn heading(&self) -> String {
+        self.join(self.columns.iter().map(|column| column.title.to_owned()))
+    }
+
+    /// A row.
+    pub fn line(&self, row: &T, now: crate::model::Time) -> String {
+        self.join(self.columns.iter().map(|column| clean(&(column.cell)(row, now))))
+    }
+
+    fn join(&self, cells: impl Iterator<Item = String>) -> String {
+        let places = self.widths.iter().zip(&self.columns);
+        let cells: Vec<String> =
+            cells.zip(places).map(|(cell, (width, column))| pad(&cell, *width, column.right)).collect();
+        cells.join("  ").trim_end().to_owned() + "\n"
+    }
 }
 
 fn pad(cell: &str, width: usize, right: bool) -> String {

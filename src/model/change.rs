@@ -26,12 +26,13 @@ pub enum Kind {
 
 impl Kind {
     /// What is listed from the start in each namespace; events are watched when somebody looks.
-    pub const LISTED: [Self; 5] = [
+    pub const LISTED: [Self; 6] = [
         Self::Pods,
         Self::Declared(Declarer::FlinkDeployment),
         Self::Declared(Declarer::FlinkSessionJob),
         Self::Declared(Declarer::Deployment),
         Self::Declared(Declarer::StatefulSet),
+        Self::Declared(Declarer::Job),
     ];
 
     /// Plural name as kubectl writes it.
@@ -43,6 +44,7 @@ impl Kind {
             Self::Declared(Declarer::FlinkSessionJob) => "flinksessionjobs",
             Self::Declared(Declarer::Deployment) => "deployments",
             Self::Declared(Declarer::StatefulSet) => "statefulsets",
+            Self::Declared(Declarer::Job) => "jobs",
             Self::Events => "events",
         }
     }

@@ -25,6 +25,8 @@ pub enum Declarer {
     Deployment,
     /// A StatefulSet of JobManager or TaskManager pods.
     StatefulSet,
+    /// A Job that runs the JobManager of one application.
+    Job,
 }
 
 /// How a processor runs on Kubernetes.
@@ -123,7 +125,7 @@ impl Declaration {
     pub const fn runtime(&self) -> Runtime {
         match self.declarer {
             Declarer::FlinkDeployment | Declarer::FlinkSessionJob => Runtime::FlinkOperator,
-            Declarer::Deployment | Declarer::StatefulSet => Runtime::FlinkStandalone,
+            Declarer::Deployment | Declarer::StatefulSet | Declarer::Job => Runtime::FlinkStandalone,
         }
     }
 }

@@ -45,7 +45,7 @@ use watch::{Watch, follow};
 use wire::flink::{FlinkDeployment, FlinkSessionJob};
 use wire::pod::Pod;
 use wire::record::Record;
-use wire::workload::{Deployment, StatefulSet};
+use wire::workload::{Deployment, Job, StatefulSet};
 
 /// Changes that may wait for the console before a watch has to.
 const BACKLOG: usize = 1024;
@@ -99,7 +99,8 @@ pub async fn run(
         tasks.spawn(follow::<FlinkDeployment>(watch.clone(), namespace.clone()));
         tasks.spawn(follow::<FlinkSessionJob>(watch.clone(), namespace.clone()));
         tasks.spawn(follow::<Deployment>(watch.clone(), namespace.clone()));
-        tasks.spawn(follow::<StatefulSet>(watch.clone(), namespace));
+        tasks.spawn(follow::<StatefulSet>(watch.clone(), namespace.clone()));
+        tasks.spawn(follow::<Job>(watch.clone(), namespace));
     }
     tasks.spawn(hurry(watch.cluster.environment.name.clone(), interest.clone(), watch.gate.clone()));
     tasks.spawn(usage::poll(watch.clone(), interest.clone()));

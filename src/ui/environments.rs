@@ -93,6 +93,7 @@ const fn purpose(kind: Kind) -> &'static str {
         Kind::Pods => "which JobManagers and TaskManagers run, and how they are",
         Kind::Declared(Declarer::FlinkDeployment) => "what the Flink operator is told to run, and what it answers",
         Kind::Declared(Declarer::FlinkSessionJob) => "jobs that the Flink operator runs on session clusters",
+        Kind::Declared(Declarer::Job) => "JobManagers that run as Jobs, one for each application",
         Kind::Declared(Declarer::Deployment | Declarer::StatefulSet) => "how many pods of each processor are wanted",
         Kind::Events => "what the cluster says about pods, for V and for the screen of a pod",
     }

@@ -252,12 +252,13 @@ pub fn environments() -> Vec<Change> {
     ]
 }
 
-pub const KINDS: [Kind; 6] = [
+pub const KINDS: [Kind; 7] = [
     Kind::Pods,
     Kind::Declared(Declarer::FlinkDeployment),
     Kind::Declared(Declarer::FlinkSessionJob),
     Kind::Declared(Declarer::Deployment),
     Kind::Declared(Declarer::StatefulSet),
+    Kind::Declared(Declarer::Job),
     Kind::Events,
 ];
 

@@ -39,6 +39,7 @@ resource!(RESOURCE_QUOTAS, "", "v1", "resourcequotas", "ResourceQuota", true, "q
 resource!(DEPLOYMENTS, "apps", "v1", "deployments", "Deployment", true, "deploy", &["status", "scale"]);
 resource!(STATEFUL_SETS, "apps", "v1", "statefulsets", "StatefulSet", true, "sts", &["status", "scale"]);
 resource!(REPLICA_SETS, "apps", "v1", "replicasets", "ReplicaSet", true, "rs", &["status", "scale"]);
+resource!(JOBS, "batch", "v1", "jobs", "Job", true, "", &["status"]);
 resource!(EVENTS_V1, "events.k8s.io", "v1", "events", "Event", true, "ev", &[]);
 resource!(
     FLINK_DEPLOYMENTS,
@@ -74,7 +75,7 @@ resource!(POD_METRICS, "metrics.k8s.io", "v1beta1", "pods", "PodMetrics", true, 
 resource!(LEASES, "coordination.k8s.io", "v1", "leases", "Lease", true, "", &[]);
 
 /// Everything that is stored or computed, in the order of discovery.
-pub(crate) static ALL: [&Resource; 18] = [
+pub(crate) static ALL: [&Resource; 19] = [
     &NAMESPACES,
     &NODES,
     &PODS,
@@ -87,6 +88,7 @@ pub(crate) static ALL: [&Resource; 18] = [
     &DEPLOYMENTS,
     &STATEFUL_SETS,
     &REPLICA_SETS,
+    &JOBS,
     &EVENTS_V1,
     &FLINK_DEPLOYMENTS,
     &FLINK_SESSION_JOBS,

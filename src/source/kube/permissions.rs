@@ -28,6 +28,8 @@ pub struct Permission {
     pub refused: Option<String>,
     /// What is missing without it.
     pub without: &'static str,
+    /// Whether hardly anything is left without it.
+    pub is_essential: bool,
 }
 
 struct Question {
@@ -51,12 +53,13 @@ const fn question(
 const FOLLOW: &[&str] = &["list", "watch"];
 const GET: &[&str] = &["get"];
 
-const QUESTIONS: [Question; 11] = [
+const QUESTIONS: [Question; 12] = [
     question(FOLLOW, "", "pods", "", "no pods, and no pipelines that only their pods show"),
     question(FOLLOW, "flink.apache.org", "flinkdeployments", "", "no state of pipelines that the operator runs"),
     question(FOLLOW, "flink.apache.org", "flinksessionjobs", "", "no session jobs"),
     question(FOLLOW, "apps", "deployments", "", "no wanted numbers for pipelines without an operator"),
     question(FOLLOW, "apps", "statefulsets", "", "no wanted numbers for TaskManagers in StatefulSets"),
+    question(FOLLOW, "batch", "jobs", "", "no wanted numbers for JobManagers that run as Jobs"),
     question(FOLLOW, "", "events", "", "no cluster events"),
     question(GET, "", "services", "proxy", "no Flink job state, unless [environment.flink] url is set"),
     question(&["list"], "", "services", "", "no Flink job state for pipelines without an operator"),
@@ -87,6 +90,7 @@ async fn ask(cluster: &Cluster, question: Question) -> Permission {
         what: format!("{} {}{slash}{}{of}", question.verbs.join(" and "), question.resource, question.subresource),
         refused,
         without: question.without,
+        is_essential: question.group.is_empty() && question.resource == "pods" && question.subresource.is_empty(),
     }
 }
 

@@ -6,7 +6,7 @@ use super::wire::flink::{FlinkDeployment, FlinkSessionJob};
 use super::wire::meta::Meta;
 use super::wire::pod::Pod;
 use super::wire::record::Record;
-use super::wire::workload::{Deployment, StatefulSet};
+use super::wire::workload::{Deployment, Job, StatefulSet};
 use crate::model::change::{Change, Kind};
 use crate::model::declaration::Declarer;
 use crate::model::key::ObjectKey;
@@ -31,7 +31,7 @@ impl Watched for Pod {
     }
 }
 
-/// The four kinds of objects that declare processors. Workloads are not selected by the server: the manifests of
+/// The kinds of objects that declare processors. Workloads are not selected by the server: the manifests of
 /// Flink's documentation label only the pods, so what a workload is shows in its template.
 macro_rules! declarer {
     ($type:ident, $declarer:expr, |$mapper:ident, $object:ident| $declaration:expr) => {
@@ -67,6 +67,7 @@ declarer!(Deployment, Declarer::Deployment, |mapper, it| {
 declarer!(StatefulSet, Declarer::StatefulSet, |mapper, it| {
     workload::workload(mapper, Declarer::StatefulSet, &it.metadata, &it.spec)
 });
+declarer!(Job, Declarer::Job, |mapper, it| workload::workload(mapper, Declarer::Job, &it.metadata, &it.spec));
 
 impl Watched for Record {
     const KIND: Kind = Kind::Events;

@@ -25,10 +25,11 @@ const BEAT: Duration = Duration::from_millis(5);
 const MICROS: u64 = 1_000_000;
 
 /// The kinds that the console lists, by plural, with their paths in one namespace.
-const KINDS: [(&str, &str); 5] = [
+const KINDS: [(&str, &str); 6] = [
     ("pods", "/api/v1"),
     ("deployments", "/apis/apps/v1"),
     ("statefulsets", "/apis/apps/v1"),
+    ("jobs", "/apis/batch/v1"),
     ("flinkdeployments", "/apis/flink.apache.org/v1beta1"),
     ("flinksessionjobs", "/apis/flink.apache.org/v1beta1"),
 ];

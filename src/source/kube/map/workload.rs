@@ -1,4 +1,4 @@
-//! `Deployment`s and `StatefulSet`s that run JobManagers or TaskManagers.
+//! `Deployment`s, `StatefulSet`s and `Job`s that run JobManagers or TaskManagers.
 
 use std::collections::BTreeMap;
 
@@ -69,7 +69,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::source::kube::wire::workload::StatefulSet;
+    use crate::source::kube::wire::workload::{Job, StatefulSet};
 
     fn declared(object: serde_json::Value) -> Option<Declaration> {
         let object: StatefulSet = serde_json::from_value(object).unwrap();
@@ -92,6 +92,26 @@ mod tests {
         assert_eq!(declaration.image.as_deref(), Some("flink:2.2"));
         assert_eq!(&*declaration.notes.inputs[0], "clicks");
         assert_eq!(declaration.pod_labels.len(), 2);
+    }
+
+    #[test]
+    fn an_application_whose_job_manager_is_a_job() {
+        let of = |suspend: bool, status: serde_json::Value| {
+            let job: Job = serde_json::from_value(json!({
+                "metadata": {"name": "orders-jobmanager", "namespace": "prd"},
+                "spec": {"parallelism": null, "suspend": suspend, "template": {
+                    "metadata": {"labels": {"app": "flink", "component": "jobmanager"}},
+                    "spec": {"restartPolicy": "OnFailure", "containers": [{"name": "jobmanager", "image": "flink:2.2"}]}}},
+                "status": status,
+            }))
+            .unwrap();
+            workload(&mut Mapper::new("e".into()), Declarer::Job, &job.metadata, &job.spec).unwrap()
+        };
+        let running = of(false, json!({"active": 1}));
+        assert_eq!(running.processor.to_string(), "e/prd/orders");
+        assert_eq!((running.job_managers, running.task_managers), (Some(1), None));
+        assert_eq!(of(true, json!(null)).job_managers, Some(0));
+        assert_eq!(of(false, json!({"completionTime": "2026-11-22T17:00:00Z"})).job_managers, Some(0));
     }
 
     #[test]
