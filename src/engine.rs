@@ -16,6 +16,7 @@ pub mod expression;
 pub mod finals;
 pub mod json;
 pub mod monitor;
+pub mod overrides;
 pub mod rejects;
 pub mod replay;
 pub mod services;

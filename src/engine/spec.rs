@@ -8,13 +8,16 @@
 //! It must not name a place (file, broker) beyond topics, nor hold a default that `config/examples` does not show.
 
 mod rule;
+mod rules;
 mod span;
 
 use serde::Deserialize;
 
 pub use rule::{Comparison, ErrorRule, Operand};
+pub use rules::{Expressions, OverridesPlace};
 pub use span::Span;
 
+use super::expression::Problem;
 use super::json::{PathClash, Shape};
 
 /// Why a spec cannot be used.
@@ -32,6 +35,14 @@ pub enum SpecError {
         value: String,
         /// What is wrong with it and what to write instead.
         problem: &'static str,
+    },
+    /// An expression that cannot be used.
+    #[error("the signals spec has a mistake in {key}: {problem}")]
+    Expression {
+        /// Which key.
+        key: &'static str,
+        /// What is wrong with it, and where.
+        problem: Problem,
     },
     /// Fields contradict each other.
     #[error("the signals spec asks for what cannot be: {0}")]
@@ -62,6 +73,11 @@ pub struct Spec {
     pub limits: Limits,
     /// What was promised; `None` when nothing was.
     pub slo: Option<Slo>,
+    /// Health and swimlanes of services without override.
+    #[serde(default)]
+    pub expressions: Expressions,
+    /// Where owners of services override these; `None` when nowhere.
+    pub overrides: Option<OverridesPlace>,
 }
 
 /// What is read.
@@ -314,6 +330,8 @@ impl Spec {
         if let Some(slo) = self.slo.as_ref().filter(|slo| !(slo.availability > 0.0 && slo.availability < 100.0)) {
             return value("slo.availability", &slo.availability, "it is a percentage between 0 and 100, such as 99.9");
         }
+        self.overrides.as_ref().map_or(Ok(()), OverridesPlace::check)?;
+        self.expressions.check()?;
         if let Err(problem) = self.error.check() {
             return value("error.op", &self.error.op, problem);
         }

@@ -76,3 +76,23 @@ fn spans_print_as_they_are_written() {
         assert_eq!(spec.watermark.delay.to_string(), text);
     }
 }
+
+#[test]
+fn expressions_and_overrides() {
+    let with = |more: &str| Spec::parse(&format!("{SAMPLE}\n{more}"));
+    let spec = with("[expressions]\nhealth = '0'\n[overrides]\nlocation = 's3://bucket/key'").unwrap();
+    let place = spec.overrides.unwrap();
+    assert_eq!((place.location.as_str(), place.refresh.millis()), ("s3://bucket/key", 300_000));
+    for (more, expected) in [
+        (
+            "[expressions]\nhealth = 'requestCout < 60 ? 0 : 3'",
+            "expressions.health: line 1, column 1: there is no requestCout here",
+        ),
+        ("[expressions]\nhelth = '0'", "unknown field `helth`"),
+        ("[overrides]\nlocation = ' '", "overrides.location"),
+        ("[overrides]\nlocation = 'x'\nrefresh = '10ms'", "overrides.refresh"),
+    ] {
+        let said = with(more).unwrap_err().to_string();
+        assert!(said.contains(expected), "{said}");
+    }
+}

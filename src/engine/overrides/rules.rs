@@ -1,0 +1,241 @@
+//! The rules in force: the spec's own, and the overrides from the window on at which each set was taken in.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::sync::Arc;
+
+use super::{Override, Overrides};
+use crate::engine::expression::{HealthExpression, Inputs, Problem, SwimlaneExpression, Value};
+use crate::engine::spec::{Spec, SpecError};
+use crate::model::signal::{Health, Rule};
+
+/// Sets kept for windows that still get late events.
+const SETS: usize = 4;
+/// Swimlanes remembered; then all are forgotten.
+const LANE_LIMIT: usize = 20_000;
+/// Bytes of the name of a swimlane.
+const LANE_NAME_LIMIT: usize = 128;
+/// Below so many requests a window says nothing about health.
+const FEWEST: u64 = 10;
+/// What counts as promised where nothing was, percent.
+const ASSUMED_PERCENT: f64 = 99.0;
+/// How many times the promised share of failures makes a health of 1, of 2; beyond it is 3.
+const TIMES: [f64; 2] = [4.0, 14.4];
+
+/// How a service was found to be, and by which rule.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Judgement {
+    /// The health.
+    pub health: Health,
+    /// The rule that gave it.
+    pub rule: Rule,
+    /// Why the rule that should have given it did not.
+    pub fault: Option<Arc<str>>,
+}
+
+/// Rules of a spec, with its overrides.
+#[derive(Clone, Debug)]
+pub struct Rules {
+    window_ms: i64,
+    slo_percent: Option<f64>,
+    health: Option<Arc<HealthExpression>>,
+    swimlane: Option<Arc<SwimlaneExpression>>,
+    /// Each from the start of a window on, the newest last.
+    sets: Vec<(i64, Arc<Overrides>)>,
+    /// Rules by availability, by the bits of what was promised.
+    by_availability: HashMap<u64, Arc<HealthExpression>>,
+    /// The greatest start of a window that was judged.
+    newest: Option<i64>,
+    faults: u64,
+    last_fault: Option<Arc<str>>,
+    lanes: HashMap<Box<[u8]>, Arc<str>>,
+    /// Room for a key of `lanes`.
+    key: Vec<u8>,
+}
+
+impl Rules {
+    /// The rules of a spec over these dimensions, without overrides.
+    ///
+    /// # Errors
+    ///
+    /// When one of the spec's expressions cannot be used.
+    pub fn new(spec: &Spec, dimensions: &[Arc<str>]) -> Result<Self, SpecError> {
+        let refuse = |key| move |problem: Problem| SpecError::Expression { key, problem };
+        let health = spec.expressions.health.as_deref().map(HealthExpression::compile).transpose();
+        let lane = |source| SwimlaneExpression::compile(source, dimensions);
+        let swimlane = spec.expressions.swimlane.as_deref().map(lane).transpose();
+        Ok(Self {
+            window_ms: spec.window.size.millis(),
+            slo_percent: spec.slo.as_ref().map(|slo| slo.availability),
+            health: health.map_err(refuse("expressions.health"))?.map(Arc::new),
+            swimlane: swimlane.map_err(refuse("expressions.swimlane"))?.map(Arc::new),
+            sets: Vec::new(),
+            by_availability: HashMap::new(),
+            newest: None,
+            faults: 0,
+            last_fault: None,
+            lanes: HashMap::new(),
+            key: Vec::new(),
+        })
+    }
+
+    /// Takes a set in. It holds from the first window on that was not judged yet: before the first window, for all.
+    /// Gives the start of that window, if one was judged.
+    pub fn apply(&mut self, overrides: Arc<Overrides>) -> Option<i64> {
+        let from = self.newest.map(|newest| newest.saturating_add(self.window_ms));
+        self.sets.retain(|(other, _)| Some(*other) != from.or(Some(i64::MIN)));
+        self.sets.push((from.unwrap_or(i64::MIN), overrides));
+        if self.sets.len() > SETS {
+            self.sets.remove(0);
+        }
+        self.lanes.clear();
+        from
+    }
+
+    /// The set that holds for new windows.
+    pub fn overrides(&self) -> Option<&Arc<Overrides>> {
+        self.sets.last().map(|(_, overrides)| overrides)
+    }
+
+    fn set(&self, start: i64) -> Option<Arc<Overrides>> {
+        let set = self.sets.iter().rev().find(|(from, _)| *from <= start).or_else(|| self.sets.first());
+        set.map(|(_, overrides)| overrides.clone())
+    }
+
+    /// Health of a service in the window that starts at `start`. What the owner's rule cannot say, the spec's says; what
+    /// that cannot, availability. The promise among the inputs is set here.
+    pub fn health(&mut self, start: i64, inputs: &Inputs) -> Judgement {
+        self.newest = Some(self.newest.map_or(start, |newest| newest.max(start)));
+        let set = self.set(start);
+        let own = set.as_ref().and_then(|set| set.get(&inputs.service));
+        let slo_percent = own.and_then(|own| own.slo_percent).or(self.slo_percent);
+        let inputs = Inputs { slo_percent, ..inputs.clone() };
+        let nothing = Value::tags([]);
+        let tags = own.map_or(&nothing, |own| &own.tags_value);
+        let owners = own.and_then(|own| own.health.as_ref().map(|health| (health.clone(), own.from.clone())));
+        let specs = self.health.as_ref().map(|health| (health.clone(), "spec".into()));
+        let mut fault = None;
+        for (expression, from) in owners.into_iter().chain(specs) {
+            match expression.judge(&inputs, tags) {
+                Ok(health) => return Judgement { health, rule: rule(&expression, from), fault },
+                Err(reason) => {
+                    let sentence = format!("{}: health: {reason}", inputs.service);
+                    fault.get_or_insert_with(|| self.note(sentence));
+                }
+            }
+        }
+        let expression = self.by_availability(slo_percent);
+        let health = expression.and_then(|expression| {
+            let health = expression.judge(&inputs, tags).ok()?;
+            Some((health, rule(&expression, "default".into())))
+        });
+        let (health, rule) = health.unwrap_or_else(|| {
+            let rule = Rule { text: "0".into(), from: "default".into() };
+            (Health::WELL, rule)
+        });
+        Judgement { health, rule, fault }
+    }
+
+    /// The rule that holds for new windows of a service, before anything fails.
+    pub fn rule(&mut self, service: &str) -> Rule {
+        let own = self.overrides().and_then(|set| set.get(service));
+        let slo_percent = own.and_then(|own| own.slo_percent).or(self.slo_percent);
+        let owners = own.and_then(|own| own.health.as_ref().map(|health| rule(health, own.from.clone())));
+        let specs = || self.health.as_ref().map(|health| rule(health, "spec".into()));
+        owners.or_else(specs).unwrap_or_else(|| {
+            let text = by_availability(slo_percent.unwrap_or(ASSUMED_PERCENT)).into();
+            Rule { text, from: "default".into() }
+        })
+    }
+
+    fn by_availability(&mut self, slo_percent: Option<f64>) -> Option<Arc<HealthExpression>> {
+        let slo_percent = slo_percent.unwrap_or(ASSUMED_PERCENT);
+        match self.by_availability.entry(slo_percent.to_bits()) {
+            Entry::Occupied(known) => Some(known.get().clone()),
+            Entry::Vacant(vacant) => {
+                let made = HealthExpression::compile(&by_availability(slo_percent)).ok()?;
+                Some(vacant.insert(Arc::new(made)).clone())
+            }
+        }
+    }
+
+    /// The swimlane of an event whose window starts at `start`; "" is none. Dimensions in the order of [`Rules::new`],
+    /// "" where the event has none.
+    pub fn swimlane(&mut self, start: i64, service: &str, dimensions: &[&str]) -> Arc<str> {
+        let set = self.set(start);
+        let own = set.as_ref().and_then(|set| set.get(service));
+        let Some(expression) = own.and_then(|own| own.swimlane.as_ref()).or(self.swimlane.as_ref()).cloned() else {
+            return "".into();
+        };
+        self.key.clear();
+        self.key.extend_from_slice(&set.as_ref().map_or(0, |set| Arc::as_ptr(set).addr()).to_ne_bytes());
+        for part in std::iter::once(&service).chain(dimensions) {
+            self.key.extend_from_slice(&part.len().to_ne_bytes());
+            self.key.extend_from_slice(part.as_bytes());
+        }
+        if let Some(lane) = self.lanes.get(self.key.as_slice()) {
+            return lane.clone();
+        }
+        let nothing = Value::tags([]);
+        let tags = own.map_or(&nothing, |own| &own.tags_value);
+        let lane = expression.lane(service, tags, dimensions).and_then(|lane| match lane.len() {
+            0..=LANE_NAME_LIMIT => Ok(lane),
+            length => Err(format!("it gives a name of {length} bytes, and at most {LANE_NAME_LIMIT} are used")),
+        });
+        let lane = lane.unwrap_or_else(|reason| {
+            self.note(format!("{service}: swimlane: {reason}"));
+            "".into()
+        });
+        if self.lanes.len() >= LANE_LIMIT {
+            self.lanes.clear();
+        }
+        self.lanes.insert(self.key.as_slice().into(), lane.clone());
+        lane
+    }
+
+    /// What was promised of a service, percent.
+    pub fn slo_percent(&self, service: &str) -> Option<f64> {
+        self.own(service).and_then(|own| own.slo_percent).or(self.slo_percent)
+    }
+
+    /// What its owner says of a service.
+    pub fn own(&self, service: &str) -> Option<&Override> {
+        self.overrides().and_then(|set| set.get(service))
+    }
+
+    #[cfg(test)]
+    pub(super) fn lanes_remembered(&self) -> usize {
+        self.lanes.len()
+    }
+
+    #[cfg(test)]
+    pub(super) const fn sets_kept(&self) -> usize {
+        self.sets.len()
+    }
+
+    /// How often a rule had no answer, and the last time's reason.
+    pub const fn faults(&self) -> (u64, Option<&Arc<str>>) {
+        (self.faults, self.last_fault.as_ref())
+    }
+
+    fn note(&mut self, sentence: String) -> Arc<str> {
+        let sentence: Arc<str> = sentence.into();
+        self.faults = self.faults.saturating_add(1);
+        self.last_fault = Some(sentence.clone());
+        sentence
+    }
+}
+
+fn rule(expression: &HealthExpression, from: Arc<str>) -> Rule {
+    Rule { text: expression.expression().source().clone(), from }
+}
+
+/// The rule for which nobody wrote one: by how often the promised share of failures is exceeded.
+fn by_availability(slo_percent: f64) -> String {
+    let short = |percent: f64| (percent.max(0.0) * 1_000.0).round() / 1_000.0;
+    let [one, two] = TIMES.map(|times| short((100.0 - slo_percent).mul_add(-times, 100.0)));
+    format!(
+        "requestCount < {FEWEST} ? 0 : availability >= {slo_percent:?} ? 0 : availability >= {one:?} ? 1 : \
+         availability >= {two:?} ? 2 : 3"
+    )
+}
