@@ -11,6 +11,7 @@
 //! It must not do IO, read a clock or wait: time is an argument, in milliseconds since 1970. Nothing that arrives may
 //! end it, or make it hold more than the spec's limits.
 
+pub mod alert;
 pub mod decode;
 pub mod expression;
 pub mod finals;

@@ -15,9 +15,11 @@ mod view;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
+use super::alert::Book;
 use super::spec::{Accumulation, SpecError};
+use super::window::Timing;
 use super::{Batch, Engine, Pane, Spec};
-use crate::model::signal::{Focus, OverridesState, Reading, Signals};
+use crate::model::signal::{AlertOrder, Focus, OverridesState, Reading, Signals};
 use health::HealthRule;
 use track::Track;
 
@@ -29,6 +31,10 @@ const RATE_SAMPLES: usize = 64;
 const SILENT_WINDOWS: i64 = 3;
 /// …but never before so many milliseconds.
 const SILENT_MS: i64 = 30_000;
+/// …nor before so many times the length that usually lies between its windows with events…
+const SILENT_GAPS: i64 = 8;
+/// …but always after so many milliseconds.
+const SILENT_AT_LAST_MS: i64 = 900_000;
 /// A service without events for so long is forgotten.
 const FORGET_MS: i64 = 25 * 3_600_000;
 
@@ -52,6 +58,7 @@ pub struct Monitor {
     engine: Engine,
     rule: HealthRule,
     tracks: BTreeMap<Arc<str>, Track>,
+    book: Book,
     /// By partition, the name that places of records are told with.
     partitions: BTreeMap<u32, Arc<str>>,
     progress: Progress,
@@ -77,6 +84,7 @@ impl Monitor {
             engine: Engine::new(spec)?,
             rule: HealthRule::by_availability(objective_percent),
             tracks: BTreeMap::new(),
+            book: Book::new(spec)?,
             partitions: BTreeMap::new(),
             progress: Progress { reading: Reading::Starting, backlog: None },
             overrides: OverridesState::default(),
@@ -113,9 +121,22 @@ impl Monitor {
     pub fn tick(&mut self, now: i64) {
         self.engine.settle(now);
         self.file(now);
+        self.book.passed(self.engine.watermark(), now);
         self.note_rate(now);
         let forgotten = self.engine.watermark().saturating_sub(FORGET_MS);
-        self.tracks.retain(|_, track| track.last_end(self.window_ms) >= forgotten);
+        let (tracks, book, window_ms) = (&mut self.tracks, &mut self.book, self.window_ms);
+        tracks.retain(|service, track| {
+            let kept = track.last_end(window_ms) >= forgotten;
+            if !kept {
+                book.forget(service);
+            }
+            kept
+        });
+    }
+
+    /// Does what a person wants done about an alert; false when it does not fire.
+    pub fn obey(&mut self, order: &AlertOrder, now: i64) -> bool {
+        self.book.obey(order, now)
     }
 
     /// Takes in how reading stands.
@@ -138,16 +159,22 @@ impl Monitor {
         view::signals(self, focus, now)
     }
 
-    /// Files the panes that the engine told.
-    fn file(&mut self, _now: i64) {
-        for pane in self.engine.take_panes() {
-            self.put(pane);
+    /// Files the panes that the engine told, and lets alerts judge them.
+    fn file(&mut self, now: i64) {
+        let panes = self.engine.take_panes();
+        for pane in panes {
+            self.put(pane, now);
         }
     }
 
-    fn put(&mut self, pane: Pane) {
-        let track = self.tracks.entry(pane.service.clone()).or_default();
-        track.put(pane, self.mode, &self.rule);
+    fn put(&mut self, pane: Pane, now: i64) {
+        let (service, start, timing) = (pane.service.clone(), pane.start, pane.timing);
+        let track = self.tracks.entry(service.clone()).or_default();
+        let Some(change) = track.put(pane, self.mode, &self.rule) else { return };
+        match (timing, track.at(start)) {
+            (Timing::OnTime, Some(point)) => self.book.closed(&service, (start, point), now),
+            _ => self.book.revised(&service, start, change),
+        }
     }
 
     fn note_rate(&mut self, now: i64) {
@@ -170,9 +197,10 @@ impl Monitor {
         }
     }
 
-    /// For how long a service must say nothing to be silent.
-    fn silent_after(&self) -> i64 {
-        (self.window_ms * SILENT_WINDOWS).max(SILENT_MS)
+    /// For how long a service must say nothing to be silent: much longer than it usually does.
+    fn silent_after(&self, track: &Track) -> i64 {
+        let usual = track.usual_gap().saturating_sub(self.window_ms).saturating_mul(SILENT_GAPS).min(SILENT_AT_LAST_MS);
+        usual.max(self.window_ms * SILENT_WINDOWS).max(SILENT_MS)
     }
 }
 

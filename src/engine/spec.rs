@@ -18,6 +18,7 @@ pub use rules::{Expressions, OverridesPlace};
 pub use span::Span;
 
 use super::expression::Problem;
+use super::alert::{self, AlertSpec};
 use super::json::{PathClash, Shape};
 
 /// Why a spec cannot be used.
@@ -78,6 +79,8 @@ pub struct Spec {
     pub expressions: Expressions,
     /// Where owners of services override these; `None` when nowhere.
     pub overrides: Option<OverridesPlace>,
+    /// When somebody is to be told; `None` is the usual rules, and an empty list none.
+    pub alert: Option<Vec<AlertSpec>>,
 }
 
 /// What is read.
@@ -335,6 +338,7 @@ impl Spec {
         if let Err(problem) = self.error.check() {
             return value("error.op", &self.error.op, problem);
         }
+        alert::check(self)?;
         self.shape().map(|_| ()).map_err(SpecError::from)
     }
 

@@ -1,5 +1,5 @@
 use super::*;
-use crate::model::signal::{Health, Range};
+use crate::model::signal::{AlertOrder, AlertState, Answer, Health, Range};
 
 const SPEC: &str = r#"
 name = "test"
@@ -121,4 +121,44 @@ fn what_is_kept_is_bounded() {
     assert_eq!(monitor.tracks.values().next().unwrap().since(i64::MIN).count(), 360);
     monitor.tick(2_000 * 10_000 + FORGET_MS + 100_000);
     assert!(monitor.view(&Focus::default(), 0).services.is_empty());
+}
+
+#[test]
+fn an_incident_makes_an_alert_that_a_person_can_answer() {
+    let mut monitor = monitor();
+    let (mut fired, mut resolved) = (None, None);
+    for window in 0..60_i64 {
+        let at = window * 10_000;
+        let errors = if (20..30).contains(&window) { 60 } else { 0 };
+        put(&mut monitor, "a", at, (100, errors));
+        monitor.tick(at);
+        let view = monitor.view(&Focus::default(), at);
+        let down = view.alerts.iter().find(|alert| &*alert.rule == "down").map(|alert| alert.state);
+        if down == Some(AlertState::Firing) && fired.is_none() {
+            fired = Some(window);
+            let answer = Answer::Acknowledge("me".into());
+            assert!(monitor.obey(&AlertOrder { rule: "down".into(), service: "a".into(), answer }, at));
+        }
+        if down == Some(AlertState::Resolved) && resolved.is_none() {
+            resolved = Some(window);
+        }
+    }
+    // Two bad windows are closed when the third begins; three good ones when the fourth does.
+    assert_eq!((fired, resolved), (Some(22), Some(33)));
+}
+
+#[test]
+fn a_rare_service_is_not_silent_between_its_events() {
+    let mut monitor = monitor();
+    for window in 0..100_i64 {
+        put(&mut monitor, "steady", window * 10_000, (5, 0));
+        if window % 10 == 0 {
+            put(&mut monitor, "rare", window * 10_000, (1, 0));
+        }
+        let view = monitor.view(&Focus::default(), window * 10_000);
+        let rare = view.services.iter().find(|it| &*it.service == "rare");
+        if window > 30 {
+            assert_eq!(rare.and_then(|it| it.silence), None, "at {window}");
+        }
+    }
 }

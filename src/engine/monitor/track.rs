@@ -28,31 +28,53 @@ pub(super) struct Track {
 }
 
 impl Track {
-    /// Takes a pane in: a new window, a revision of one, or an addition to one.
-    pub(super) fn put(&mut self, pane: Pane, mode: Accumulation, rule: &HealthRule) {
+    /// Takes a pane in: a new window, a revision of one, or an addition to one. Gives by how much the requests and
+    /// errors of the window changed; `None` when it is too old to be kept.
+    pub(super) fn put(&mut self, pane: Pane, mode: Accumulation, rule: &HealthRule) -> Option<(i64, i64)> {
         let place = self.windows.partition_point(|kept| kept.start < pane.start);
         let known = self.windows.get_mut(place).filter(|kept| kept.start == pane.start);
         if let Some(kept) = known {
+            let before = counts(&kept.totals);
             match mode {
                 Accumulation::Accumulating => kept.totals = pane.totals,
                 Accumulation::Discarding => kept.totals.merge(&pane.totals),
             }
             kept.point = point(pane.start, &kept.totals, rule);
-            return;
+            let after = counts(&kept.totals);
+            return Some((after.0 - before.0, after.1 - before.1));
         }
         if place == 0 && self.windows.len() >= WINDOWS {
-            return;
+            return None;
         }
+        let change = counts(&pane.totals);
         let point = point(pane.start, &pane.totals, rule);
         self.windows.insert(place, Kept { start: pane.start, totals: pane.totals, point });
         if self.windows.len() > WINDOWS {
             self.windows.pop_front();
         }
+        Some(change)
+    }
+
+    /// The window that starts then.
+    pub(super) fn at(&self, start: i64) -> Option<&Point> {
+        let place = self.windows.partition_point(|kept| kept.start < start);
+        self.windows.get(place).filter(|kept| kept.start == start).map(|kept| &kept.point)
     }
 
     /// End of the last window with events, milliseconds since 1970.
     pub(super) fn last_end(&self, window_ms: i64) -> i64 {
         self.windows.back().map_or(i64::MIN, |kept| kept.start.saturating_add(window_ms))
+    }
+
+    /// How long after a window with events the next one usually starts, milliseconds.
+    pub(super) fn usual_gap(&self) -> i64 {
+        match (self.windows.front(), self.windows.back()) {
+            (Some(first), Some(last)) if self.windows.len() > 1 => {
+                let gaps = i64::try_from(self.windows.len() - 1).unwrap_or(i64::MAX);
+                last.start.saturating_sub(first.start) / gaps
+            }
+            _ => 0,
+        }
     }
 
     /// The last window with events.
@@ -78,6 +100,11 @@ impl Track {
             .iter()
             .fold((0, 0), |(requests, errors), kept| (requests + kept.totals.requests, errors + kept.totals.errors))
     }
+}
+
+fn counts(totals: &Totals) -> (i64, i64) {
+    let signed = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
+    (signed(totals.requests), signed(totals.errors))
 }
 
 /// What a window's sums say.

@@ -42,7 +42,7 @@ pub(super) fn signals(monitor: &Monitor, focus: &Focus, now: i64) -> Signals {
         overrides: monitor.overrides.clone(),
         services: monitor.tracks.iter().map(|(name, track)| service(monitor, name, track)).collect(),
         history,
-        alerts: Arc::default(),
+        alerts: monitor.book.alerts().into(),
     }
 }
 
@@ -72,7 +72,7 @@ fn escaped(text: &str) -> String {
 #[expect(clippy::cast_precision_loss, reason = "counts of a window and milliseconds of a window")]
 fn service(monitor: &Monitor, name: &Arc<str>, track: &Track) -> ServiceNow {
     let (window_ms, last_end) = (monitor.window_ms, track.last_end(monitor.window_ms));
-    let is_silent = monitor.engine().watermark().saturating_sub(last_end) >= monitor.silent_after();
+    let is_silent = monitor.engine().watermark().saturating_sub(last_end) >= monitor.silent_after(track);
     let point = track.last().filter(|_| !is_silent).cloned();
     let per_second = |requests: u64| requests as f64 * 1_000.0 / window_ms as f64;
     ServiceNow {

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde::de::Error;
 
 /// A length of time in whole milliseconds, written with its unit: `"1500ms"`, `"10s"`, `"2m"`, `"1h"`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Span(i64);
 
 impl Span {
