@@ -13,6 +13,7 @@ mod gather;
 mod get;
 mod output;
 mod signals;
+mod validate;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -136,6 +137,8 @@ enum Command {
     Demo(demo::Demo),
     /// Compute golden signals from events
     Signals(signals::Signals),
+    /// Check manifests and configuration documents, without a cluster
+    Validate(validate::Validate),
     /// Print a completion script for a shell
     Completions(completions::Completions),
     /// Print the manual page
@@ -186,6 +189,7 @@ fn run(arguments: Arguments) -> Result<u8, Failure> {
         Some(Command::Exceptions(exceptions)) => exceptions::run(&exceptions),
         Some(Command::Demo(demo)) => demo::run(&demo, &shared),
         Some(Command::Signals(signals)) => signals::run(&signals, &shared),
+        Some(Command::Validate(validate)) => validate::run(&validate),
         Some(Command::Completions(completions)) => completions::run(&completions),
         Some(Command::Man) => completions::manual(),
     }

@@ -7,6 +7,7 @@
 pub mod batch;
 pub mod change;
 pub mod cluster_event;
+pub mod config;
 pub mod declaration;
 pub mod environment;
 pub mod exception;
@@ -16,6 +17,8 @@ pub mod inventory;
 pub mod job;
 pub mod kafka;
 pub mod key;
+pub mod manifest;
+pub mod options;
 pub mod pod;
 pub mod signal;
 pub mod verdict;

@@ -127,3 +127,34 @@ fn a_watched_table_stays_in_line_and_a_signal_leaves_no_files() {
     assert_eq!(child.wait().unwrap().code(), Some(143));
     assert_eq!(std::fs::read_dir(temporary.path()).unwrap().count(), 0);
 }
+
+/// Checks a text as a file of a name; the exit code, and what was printed.
+fn validated(name: &str, text: &str) -> (Option<i32>, String) {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join(name);
+    std::fs::write(&path, text).unwrap();
+    let output = flowdeck(&["validate", "-f", path.to_str().unwrap()]);
+    (output.status.code(), String::from_utf8(output.stdout).unwrap())
+}
+
+#[test]
+fn manifests_are_refused_before_anything_is_sent() {
+    let examples = concat!(env!("CARGO_MANIFEST_DIR"), "/config/examples");
+    let output = flowdeck(&["validate", "-f", examples]);
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "");
+    assert_eq!(output.status.code(), Some(0));
+    let good = std::fs::read_to_string(format!("{examples}/expert-matching.yaml")).unwrap();
+    for (from, to, said) in [
+        ("temporary: false", "temporary: true", "prd is production, and a temporary pipeline never goes there"),
+        ("name: expert-matching", "name: a234567890123456789012345678", "has 28 characters; 27 are the most"),
+        ("\"parallelism\": 12", "\"parallelism\": 400", "400 is more than flink.beam.maxParallelism = 360"),
+        ("\"maxParallelism\"", "\"maxParalelism\"", "unknown option; did you mean maxParallelism?"),
+    ] {
+        let (code, words) = validated("pipeline.yaml", &good.replacen(from, to, 1));
+        assert_eq!(code, Some(1), "{to}");
+        assert!(words.contains(said), "{to}: {words}");
+    }
+    let (code, words) = validated("config.json", "{\"flink\": {\"conf\": {\"state.backend\": \"rocksdb\"}}}");
+    assert_eq!(code, Some(0));
+    assert!(words.contains("config.json:1:21: warning: flink.conf.state.backend: is the old name of"), "{words}");
+}

@@ -1,0 +1,116 @@
+//! `flowdeck validate`: manifests and configuration documents, checked without a cluster.
+//!
+//! For an editor's save hook and a repository's checks: one line for each problem, as compilers write them. It must not
+//! connect to anything.
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use clap::{Args, ValueEnum};
+use serde::Serialize;
+
+use super::{Failure, exit, output};
+use crate::model::config::{self, Problem, Setting, Severity};
+use crate::model::manifest::{self, Judgement};
+use crate::model::options::FlinkVersion;
+
+/// Arguments of `flowdeck validate`.
+#[derive(Clone, Debug, Args)]
+pub struct Validate {
+    /// Manifests (YAML) and configuration documents (JSON): files, folders, or - for standard input
+    #[arg(short, long = "filename", value_name = "FILE", required = true)]
+    files: Vec<PathBuf>,
+    /// Version of Flink for what does not name one
+    #[arg(long, value_parser = version, default_value_t = FlinkVersion::default())]
+    flink: FlinkVersion,
+    /// Environments where nothing temporary may run
+    #[arg(long, value_name = "NAME", value_delimiter = ',', default_values_t = Judgement::default().production)]
+    production: Vec<String>,
+    /// Form of the output
+    #[arg(short, long, value_enum, default_value_t = Form::Text)]
+    output: Form,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Form {
+    /// A line for each problem, as compilers write it
+    Text,
+    /// One array of problems
+    Json,
+}
+
+fn version(text: &str) -> Result<FlinkVersion, String> {
+    FlinkVersion::parse(text).ok_or_else(|| "a version is written as 2.2".to_owned())
+}
+
+/// A problem and its file.
+#[derive(Serialize)]
+struct Found {
+    file: String,
+    #[serde(flatten)]
+    problem: Problem,
+}
+
+/// Checks the files and prints what is wrong.
+pub fn run(validate: &Validate) -> Result<u8, Failure> {
+    let judgement = Judgement { flink: validate.flink, production: validate.production.clone() };
+    let (mut found, mut files) = (Vec::new(), 0);
+    for path in &validate.files {
+        for (file, text) in texts(path).map_err(Failure::usage)? {
+            files += 1;
+            let problems = if is_json(&file, &text) {
+                config::check(&text, Setting { flink: validate.flink, ..Setting::default() })
+            } else {
+                manifest::check(&text, &judgement).problems
+            };
+            found.extend(problems.into_iter().map(|problem| Found { file: file.clone(), problem }));
+        }
+    }
+    match validate.output {
+        Form::Json => output::print(&(serde_json::to_string_pretty(&found)? + "\n"))?,
+        Form::Text => output::print(&found.iter().map(line).collect::<String>())?,
+    }
+    let errors = found.iter().filter(|found| found.problem.severity == Severity::Error).count();
+    if validate.output == Form::Text {
+        output::complain(&format!("{files} files, {errors} errors, {} warnings", found.len() - errors));
+    }
+    Ok(if errors > 0 { exit::FAILED } else { exit::OK })
+}
+
+fn line(found: &Found) -> String {
+    let Problem { severity, line, column, path, message, .. } = &found.problem;
+    let word = if *severity == Severity::Error { "error" } else { "warning" };
+    let path = if path.is_empty() { String::new() } else { format!("{path}: ") };
+    output::clean(&format!("{}:{line}:{column}: {word}: {path}{message}", found.file)) + "\n"
+}
+
+/// A configuration document is JSON; what else there is are manifests.
+fn is_json(file: &str, text: &str) -> bool {
+    Path::new(file).extension().is_some_and(|extension| extension == "json") || text.trim_start().starts_with('{')
+}
+
+/// The files that a path means, with their texts.
+fn texts(path: &Path) -> anyhow::Result<Vec<(String, String)>> {
+    if path == Path::new("-") {
+        let mut text = String::new();
+        std::io::stdin().take(u64::try_from(config::LONGEST)? + 1).read_to_string(&mut text)?;
+        return Ok(vec![("standard input".to_owned(), text)]);
+    }
+    if !path.is_dir() {
+        return Ok(vec![(path.display().to_string(), read(path)?)]);
+    }
+    let mut paths: Vec<PathBuf> = std::fs::read_dir(path)
+        .with_context(|| format!("cannot list {}", path.display()))?
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| path.extension().is_some_and(|it| it == "yaml" || it == "yml" || it == "json"))
+        .collect();
+    paths.sort();
+    paths.into_iter().map(|path| Ok((path.display().to_string(), read(&path)?))).collect()
+}
+
+fn read(path: &Path) -> anyhow::Result<String> {
+    let length = std::fs::metadata(path).with_context(|| format!("cannot read {}", path.display()))?.len();
+    anyhow::ensure!(length <= 4 << 20, "{} has {length} bytes: that is no manifest", path.display());
+    std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
+}
