@@ -79,6 +79,8 @@ pub struct Counts {
     pub counted: u64,
     /// Those of them that came after their window had closed.
     pub late: u64,
+    /// Events of windows that an earlier run has told.
+    pub told_before: u64,
 }
 
 impl Engine {
@@ -184,6 +186,10 @@ impl Engine {
 
     fn place(&mut self, partition: u32, admitted: &Admitted<'_>) -> Option<i64> {
         let Admitted { record, time, start, service, failed, latency_us } = *admitted;
+        if self.windows.was_told(start) {
+            self.counts.told_before += 1;
+            return Some(time);
+        }
         match self.windows.add(start, service, failed, latency_us) {
             Ok(late) => {
                 self.counts.counted += 1;

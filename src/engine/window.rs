@@ -143,7 +143,12 @@ impl Windows {
     /// The start of the window of an event; an error when it comes too late.
     pub fn start(&self, time: i64) -> Result<i64, Reason> {
         let start = time.div_euclid(self.size).saturating_mul(self.size);
-        if start < self.first || self.expired(start) { Err(Reason::Dropped) } else { Ok(start) }
+        if self.expired(start) && !self.was_told(start) { Err(Reason::Dropped) } else { Ok(start) }
+    }
+
+    /// Whether an earlier run has told a window.
+    pub const fn was_told(&self, start: i64) -> bool {
+        start < self.first
     }
 
     /// Counts an event in the window that [`Self::start`] gave; whether it was late.

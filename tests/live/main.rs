@@ -12,4 +12,5 @@ mod faults;
 mod flink;
 mod kafka;
 mod kubernetes;
+mod signals;
 mod stack;

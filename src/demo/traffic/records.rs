@@ -6,8 +6,15 @@ use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use crate::demo::dice::{self, Dice};
 use crate::demo::kafka::Record;
 
-/// Services in the golden-signals topic.
-const SERVICES: usize = 214;
+/// Services in the golden-signals topic, by environment: where little happens there are few, or most would be silent.
+const fn services(environment: &str) -> usize {
+    match environment.as_bytes() {
+        b"qal" => 14,
+        b"e2e" => 52,
+        _ => 214,
+    }
+}
+
 /// For how long of each turn the troubled service is well, in seconds.
 const WELL: i64 = 240;
 /// A turn of the troubled service, in seconds.
@@ -38,6 +45,7 @@ pub(super) struct Author {
 
 impl Author {
     pub(super) fn new(environment: &str) -> Self {
+        let wanted = services(environment);
         let mut services: Vec<String> = KNOWN.iter().map(|name| (*name).to_owned()).collect();
         services.push(SILENT.to_owned());
         for turn in 0.. {
@@ -45,12 +53,12 @@ impl Author {
                 let number = if turn == 0 { String::new() } else { turn.to_string() };
                 services.push(format!("intuit.{area}.{part}{number}"));
             }
-            if services.len() >= SERVICES {
+            if services.len() >= wanted {
                 break;
             }
         }
         services.dedup();
-        services.truncate(SERVICES);
+        services.truncate(wanted);
         Self { environment: environment.to_owned(), services, started: Utc::now() }
     }
 

@@ -133,3 +133,34 @@ fn value<'a>(spec_sha: &'a str, row: &Row) -> Value<'a> {
         engine: ENGINE,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::Pane;
+    use crate::engine::totals::Totals;
+    use crate::engine::window::Timing;
+
+    #[test]
+    fn a_row_has_the_fields_of_the_schema_and_no_others() {
+        let schema: serde_json::Value =
+            serde_json::from_str(include_str!("../../../../assets/signals-row.schema.json")).unwrap();
+        let mut totals = Totals::default();
+        [1, 1_000, 1_000_000].into_iter().for_each(|latency| totals.add(false, latency));
+        let pane = Pane { start: 10_000, service: "a|b".into(), timing: Timing::OnTime, index: 0, totals };
+        let row = Row { pane, revision: 3, is_final: true };
+        let sha = super::super::state::sha("");
+        let written = serde_json::to_value(value(&sha, &row)).unwrap();
+        let fields: Vec<&str> = written.as_object().unwrap().keys().map(String::as_str).collect();
+        let mut wanted: Vec<&str> =
+            schema["required"].as_array().unwrap().iter().filter_map(|name| name.as_str()).collect();
+        wanted.sort_unstable();
+        let mut sorted = fields;
+        sorted.sort_unstable();
+        assert_eq!(sorted, wanted);
+        assert_eq!(schema["properties"].as_object().unwrap().len(), wanted.len());
+        assert_eq!(written["bins"], serde_json::json!([[0, 1], [345, 1], [690, 1]]));
+        assert!(schema["properties"]["late_policy"]["enum"].as_array().unwrap().contains(&written["late_policy"]));
+        assert_eq!((sha.len(), key(&row).as_str()), (64, "a|b||10000"));
+    }
+}

@@ -98,6 +98,9 @@ impl Tally {
         for reason in Reason::ALL.into_iter().filter(|reason| rejects.count(*reason) > 0) {
             text.push_str(&format!("; {}: {}", reason, rejects.count(reason)));
         }
+        if counts.told_before > 0 {
+            text.push_str(&format!("; {} of windows that were told before", counts.told_before));
+        }
         for (count, what) in
             [(course.lost(), "gone before they were read"), (course.unreadable(), "batches unreadable")]
         {

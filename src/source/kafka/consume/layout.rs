@@ -28,7 +28,7 @@ use crate::source::kafka::wire::Address;
 use crate::source::link::backoff;
 
 /// Between two looks at the topics.
-const INTERVAL: Duration = Duration::from_secs(10);
+const INTERVAL: Duration = Duration::from_secs(5);
 /// Between two looks when there is doubt.
 const SHORTEST: Duration = Duration::from_millis(300);
 /// How long a broker may take for an answer.
