@@ -8,7 +8,6 @@
 //!
 //! It must not do IO or read a clock, nor hold more than so many points of so many services.
 
-mod health;
 mod track;
 mod view;
 
@@ -16,11 +15,12 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use super::alert::Book;
+use super::expression::Inputs;
+use super::overrides::{Overrides, Rules};
 use super::spec::{Accumulation, SpecError};
 use super::window::Timing;
 use super::{Batch, Engine, Pane, Spec};
-use crate::model::signal::{AlertOrder, Focus, OverridesState, Reading, Signals};
-use health::HealthRule;
+use crate::model::signal::{AlertOrder, Focus, OverridesState, Point, Reading, Signals};
 use track::Track;
 
 /// The rate of reading is taken over so many milliseconds.
@@ -54,9 +54,8 @@ pub struct Monitor {
     window_ms: i64,
     delay_ms: i64,
     mode: Accumulation,
-    objective_percent: Option<f64>,
     engine: Engine,
-    rule: HealthRule,
+    rules: Rules,
     tracks: BTreeMap<Arc<str>, Track>,
     book: Book,
     /// By partition, the name that places of records are told with.
@@ -74,15 +73,13 @@ impl Monitor {
     ///
     /// When the spec's fields contradict each other.
     pub fn new(spec: &Spec) -> Result<Self, SpecError> {
-        let objective_percent = spec.slo.as_ref().map(|slo| slo.availability);
         Ok(Self {
             name: spec.name.as_str().into(),
             window_ms: spec.window.size.millis(),
             delay_ms: spec.watermark.delay.millis(),
             mode: spec.window.mode,
-            objective_percent,
             engine: Engine::new(spec)?,
-            rule: HealthRule::by_availability(objective_percent),
+            rules: Rules::new(spec, &[])?,
             tracks: BTreeMap::new(),
             book: Book::new(spec)?,
             partitions: BTreeMap::new(),
@@ -144,6 +141,11 @@ impl Monitor {
         self.progress = progress;
     }
 
+    /// Takes overrides in, which hold from the next window on. Gives the start of that window, if one was judged before.
+    pub fn set_overrides(&mut self, overrides: Arc<Overrides>) -> Option<i64> {
+        self.rules.apply(overrides)
+    }
+
     /// Takes in how the side input stands.
     pub fn set_overrides_state(&mut self, overrides: OverridesState) {
         self.overrides = overrides;
@@ -169,8 +171,10 @@ impl Monitor {
 
     fn put(&mut self, pane: Pane, now: i64) {
         let (service, start, timing) = (pane.service.clone(), pane.start, pane.timing);
+        let (rules, window_ms) = (&mut self.rules, self.window_ms);
+        let mut judge = |point: &Point| rules.health(start, &inputs(&service, point, window_ms)).health;
         let track = self.tracks.entry(service.clone()).or_default();
-        let Some(change) = track.put(pane, self.mode, &self.rule) else { return };
+        let Some(change) = track.put(pane, self.mode, &mut judge) else { return };
         match (timing, track.at(start)) {
             (Timing::OnTime, Some(point)) => self.book.closed(&service, (start, point), now),
             _ => self.book.revised(&service, start, change),
@@ -201,6 +205,27 @@ impl Monitor {
     fn silent_after(&self, track: &Track) -> i64 {
         let usual = track.usual_gap().saturating_sub(self.window_ms).saturating_mul(SILENT_GAPS).min(SILENT_AT_LAST_MS);
         usual.max(self.window_ms * SILENT_WINDOWS).max(SILENT_MS)
+    }
+}
+
+/// A window as health expressions see it.
+#[expect(clippy::cast_precision_loss, reason = "counts and milliseconds of a window")]
+fn inputs(service: &Arc<str>, point: &Point, window_ms: i64) -> Inputs {
+    let (latency, ms) = (&point.latency, |micros: f64| micros / 1_000.0);
+    Inputs {
+        requests: point.requests,
+        errors: point.errors,
+        p50_ms: ms(latency.p50_us),
+        p90_ms: ms(latency.p90_us),
+        p95_ms: ms(latency.p95_us),
+        p99_ms: ms(latency.p99_us),
+        max_ms: ms(latency.max_us),
+        requests_per_second: point.requests as f64 * 1_000.0 / window_ms as f64,
+        saturation_percent: point.saturation.as_ref().map(|saturation| saturation.percent),
+        service: service.clone(),
+        swimlane: Arc::default(),
+        // The rules know what was promised.
+        slo_percent: None,
     }
 }
 

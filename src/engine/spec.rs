@@ -17,8 +17,8 @@ pub use rule::{Comparison, ErrorRule, Operand};
 pub use rules::{Expressions, OverridesPlace};
 pub use span::Span;
 
-use super::expression::Problem;
 use super::alert::{self, AlertSpec};
+use super::expression::Problem;
 use super::json::{PathClash, Shape};
 
 /// Why a spec cannot be used.

@@ -66,6 +66,7 @@ impl Backends {
                 settings: environment.clone(),
                 counting,
                 interest: interest.subscribe(),
+                orders: orders.clone(),
                 events: events.clone(),
                 cancel: cancel.clone(),
             };
@@ -117,6 +118,7 @@ struct EnvironmentTask {
     settings: EnvironmentSettings,
     counting: Counting,
     interest: watch::Receiver<Arc<Interest>>,
+    orders: broadcast::Sender<(Arc<str>, AlertOrder)>,
     events: mpsc::Sender<Event>,
     cancel: CancellationToken,
 }
@@ -191,6 +193,7 @@ impl EnvironmentTask {
             spec: signals.spec.clone(),
             kafka: self.settings.kafka.clone(),
             interest: self.interest.clone(),
+            orders: self.orders.subscribe(),
             events: self.events.clone(),
             cancel: self.cancel.clone(),
         };

@@ -115,8 +115,8 @@ fn explain(canvas: &mut Canvas<'_>, area: Rect, state: &State, screen: &SignalsS
     } else if screen.readings.is_empty() {
         lines.push(("No golden signals are configured.".to_owned(), theme.strong()));
         lines.push((
-            "They are computed here, from a Kafka topic of service events: write a signals spec (TOML), and name it \
-             in the settings of an environment as environments.NAME.signals."
+            "They are computed here, from a Kafka topic of service events: write a signals spec (TOML) and name it \
+             in the settings of the environment: [environment.signals] spec = \"FILE\". config/examples has one."
                 .to_owned(),
             theme.dim(),
         ));

@@ -1,4 +1,5 @@
 use super::*;
+use crate::engine::overrides::{Context, Document};
 use crate::model::signal::{AlertOrder, AlertState, Answer, Health, Range};
 
 const SPEC: &str = r#"
@@ -91,12 +92,24 @@ fn late_events_revise_a_window() {
 }
 
 #[test]
-fn health_follows_the_promise() {
-    let rule = HealthRule::by_availability(Some(99.9));
-    assert_eq!(
-        &*rule.rule.text,
-        "requestCount < 10 ? 0 : availability >= 99.9 ? 0 : availability >= 99.6 ? 1 : availability >= 98.56 ? 2 : 3"
-    );
+fn an_override_holds_from_the_next_window_on() {
+    let mut monitor = monitor();
+    put(&mut monitor, "a", 100_000, (100, 50));
+    put(&mut monitor, "a", 110_000, (100, 50));
+    let health = |monitor: &Monitor| {
+        let now = monitor.view(&Focus::default(), 0).services.first().cloned().unwrap();
+        (now.point.unwrap().health.level(), now.rule.from.to_string(), now.tags.len(), now.objective_percent)
+    };
+    assert_eq!(health(&monitor), (3, "default".into(), 0, Some(99.0)));
+    let text = r#"{"service": "a", "health": "1", "tags": {"pipeline": "p"}, "slo": 40.0}"#;
+    let file = Document { name: "a.json".into(), content: text.as_bytes().into() };
+    let context = Context { dimensions: &[], slo_percent: None };
+    let (overrides, refusals) = Overrides::read(&[file], &Overrides::default(), &context);
+    assert!(refusals.is_empty(), "{refusals:?}");
+    assert_eq!(monitor.set_overrides(Arc::new(overrides)), Some(110_000));
+    assert_eq!(health(&monitor), (3, "a.json".into(), 1, Some(40.0)));
+    put(&mut monitor, "a", 120_000, (100, 50));
+    assert_eq!(health(&monitor), (1, "a.json".into(), 1, Some(40.0)));
 }
 
 #[test]

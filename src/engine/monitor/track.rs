@@ -2,7 +2,6 @@
 
 use std::collections::VecDeque;
 
-use super::health::HealthRule;
 use crate::engine::Pane;
 use crate::engine::spec::Accumulation;
 use crate::engine::totals::Totals;
@@ -11,6 +10,9 @@ use crate::model::signal::{Health, Latency, Point};
 
 /// Windows kept: an hour of 10 seconds each.
 const WINDOWS: usize = 360;
+
+/// Says how well a service was in a window.
+pub(super) type Judge<'a> = &'a mut dyn FnMut(&Point) -> Health;
 
 /// What is kept of one window.
 #[derive(Clone, Debug)]
@@ -30,7 +32,7 @@ pub(super) struct Track {
 impl Track {
     /// Takes a pane in: a new window, a revision of one, or an addition to one. Gives by how much the requests and
     /// errors of the window changed; `None` when it is too old to be kept.
-    pub(super) fn put(&mut self, pane: Pane, mode: Accumulation, rule: &HealthRule) -> Option<(i64, i64)> {
+    pub(super) fn put(&mut self, pane: Pane, mode: Accumulation, judge: Judge<'_>) -> Option<(i64, i64)> {
         let place = self.windows.partition_point(|kept| kept.start < pane.start);
         let known = self.windows.get_mut(place).filter(|kept| kept.start == pane.start);
         if let Some(kept) = known {
@@ -39,7 +41,7 @@ impl Track {
                 Accumulation::Accumulating => kept.totals = pane.totals,
                 Accumulation::Discarding => kept.totals.merge(&pane.totals),
             }
-            kept.point = point(pane.start, &kept.totals, rule);
+            kept.point = point(pane.start, &kept.totals, judge);
             let after = counts(&kept.totals);
             return Some((after.0 - before.0, after.1 - before.1));
         }
@@ -47,7 +49,7 @@ impl Track {
             return None;
         }
         let change = counts(&pane.totals);
-        let point = point(pane.start, &pane.totals, rule);
+        let point = point(pane.start, &pane.totals, judge);
         self.windows.insert(place, Kept { start: pane.start, totals: pane.totals, point });
         if self.windows.len() > WINDOWS {
             self.windows.pop_front();
@@ -109,7 +111,7 @@ fn counts(totals: &Totals) -> (i64, i64) {
 
 /// What a window's sums say.
 #[expect(clippy::cast_precision_loss, reason = "an hour in microseconds is exact in an f64")]
-fn point(start: i64, totals: &Totals, rule: &HealthRule) -> Point {
+fn point(start: i64, totals: &Totals, judge: Judge<'_>) -> Point {
     let quantile = |quantile| totals.quantile_us(quantile).unwrap_or(0.0);
     let mut point = Point {
         start: time(start),
@@ -126,7 +128,7 @@ fn point(start: i64, totals: &Totals, rule: &HealthRule) -> Point {
         saturation: None,
         is_closed: true,
     };
-    point.health = rule.health(&point);
+    point.health = judge(&point);
     point
 }
 

@@ -74,6 +74,7 @@ fn service(monitor: &Monitor, name: &Arc<str>, track: &Track) -> ServiceNow {
     let (window_ms, last_end) = (monitor.window_ms, track.last_end(monitor.window_ms));
     let is_silent = monitor.engine().watermark().saturating_sub(last_end) >= monitor.silent_after(track);
     let point = track.last().filter(|_| !is_silent).cloned();
+    let (own, objective_percent) = (monitor.rules.own(name), monitor.rules.slo_percent(name));
     let per_second = |requests: u64| requests as f64 * 1_000.0 / window_ms as f64;
     ServiceNow {
         service: name.clone(),
@@ -81,10 +82,15 @@ fn service(monitor: &Monitor, name: &Arc<str>, track: &Track) -> ServiceNow {
         requests_per_second: point.as_ref().map(|point| per_second(point.requests)),
         silence: is_silent.then(|| Silence { since: time(last_end) }),
         trend: trend(monitor, track),
-        objective_percent: monitor.objective_percent,
-        budget_left_percent: monitor.objective_percent.and_then(|objective| budget_left(track.sums(), objective)),
-        rule: monitor.rule.rule.clone(),
-        tags: Arc::default(),
+        objective_percent,
+        budget_left_percent: objective_percent.and_then(|objective| budget_left(track.sums(), objective)),
+        rule: monitor.rules.rule(name),
+        tags: own
+            .map(|own| own.tags.iter())
+            .into_iter()
+            .flatten()
+            .map(|(tag, value)| (tag.as_str().into(), value.as_str().into()))
+            .collect(),
         point,
     }
 }

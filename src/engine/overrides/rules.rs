@@ -137,7 +137,7 @@ impl Rules {
     }
 
     /// The rule that holds for new windows of a service, before anything fails.
-    pub fn rule(&mut self, service: &str) -> Rule {
+    pub fn rule(&self, service: &str) -> Rule {
         let own = self.overrides().and_then(|set| set.get(service));
         let slo_percent = own.and_then(|own| own.slo_percent).or(self.slo_percent);
         let owners = own.and_then(|own| own.health.as_ref().map(|health| rule(health, own.from.clone())));

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{TimeDelta, Utc};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{broadcast, mpsc, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 use tokio_util::sync::CancellationToken;
 
@@ -18,7 +18,7 @@ use crate::engine::monitor::Monitor;
 use crate::event::Event;
 use crate::model::change::Change;
 use crate::model::interest::Interest;
-use crate::model::signal::{OverridesState, Reading, Signals};
+use crate::model::signal::{AlertOrder, OverridesState, Reading, Signals};
 use crate::settings::KafkaSettings;
 use crate::source::kafka::consume::{Reader, Start, Subscription};
 
@@ -34,7 +34,7 @@ const AGAIN: Duration = Duration::from_secs(5);
 const BURST: usize = 32;
 
 /// What the signals of an environment need.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Task {
     /// The environment.
     pub environment: Arc<str>,
@@ -44,6 +44,8 @@ pub struct Task {
     pub kafka: Option<KafkaSettings>,
     /// What is looked at.
     pub interest: watch::Receiver<Arc<Interest>>,
+    /// What people do about alerts, by environment.
+    pub orders: broadcast::Receiver<(Arc<str>, AlertOrder)>,
     /// Where views go.
     pub events: mpsc::Sender<Event>,
     /// Ends it.
@@ -96,10 +98,10 @@ fn work(task: Task, newest: &Newest) {
 }
 
 /// Begins until it works: a person may be mending the spec.
-async fn keep(task: Task, newest: &Newest) {
+async fn keep(mut task: Task, newest: &Newest) {
     loop {
         match begin(&task) {
-            Ok((reader, monitor)) => return count(&task, reader, monitor, newest).await,
+            Ok((reader, monitor)) => return count(&mut task, reader, monitor, newest).await,
             Err(why) => {
                 newest.send_replace(Some(Arc::new(failed(&task.spec, why))));
                 sleep(AGAIN).await;
@@ -126,7 +128,7 @@ fn begin(task: &Task) -> Result<(Reader, Monitor), String> {
     Ok((reader, monitor))
 }
 
-async fn count(task: &Task, mut reader: Reader, mut monitor: Monitor, newest: &Newest) {
+async fn count(task: &mut Task, mut reader: Reader, mut monitor: Monitor, newest: &Newest) {
     let mut course = Course::default();
     let mut ticks = interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
@@ -141,6 +143,11 @@ async fn count(task: &Task, mut reader: Reader, mut monitor: Monitor, newest: &N
                 if focus.is_some() || shown.elapsed() >= UNWATCHED {
                     shown = Instant::now();
                     newest.send_replace(Some(Arc::new(monitor.view(&focus.unwrap_or_default(), now))));
+                }
+            }
+            Ok((environment, order)) = task.orders.recv() => {
+                if environment == task.environment && !monitor.obey(&order, Utc::now().timestamp_millis()) {
+                    tracing::warn!(%environment, rule = %order.rule, service = %order.service, "this alert does not fire any more");
                 }
             }
             news = reader.next() => {
