@@ -31,6 +31,8 @@ const STALE_MS: i64 = 300_000;
 const SHOWN_MS: i64 = 3_600_000;
 /// What fires without any data is given up after so long.
 const GIVEN_UP_MS: i64 = 3_600_000;
+/// Failures below which a burn rate says nothing: one of few requests is a large share.
+const FEWEST_ERRORS: i64 = 5;
 /// Alerts that are published at most, the worst of them.
 const MOST_ALERTS: usize = 1_000;
 
@@ -209,7 +211,8 @@ fn burning(condition: &Condition, lengths: &[i64], sums: &[Sliding]) -> Option<S
     let (long, short_time) = (of(*long_ms)?, of(*short_ms)?);
     let rate = |sums: &Sliding| sums.error_ratio().map(|ratio| ratio / allowed);
     let (over_long, over_short) = (rate(long)?, rate(short_time)?);
-    let burns = long.requests() >= *min_requests && over_long >= *times && over_short >= *times;
+    let enough = long.requests() >= *min_requests && long.errors() >= FEWEST_ERRORS;
+    let burns = enough && over_long >= *times && over_short >= *times;
     burns.then(|| {
         format!(
             "error budget burns {} times as fast as it may ({}) and {} times ({}); {} is too fast",

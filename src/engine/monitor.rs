@@ -28,11 +28,11 @@ const RATE_MS: i64 = 5_000;
 /// Samples of the count of records: one a tick, and ticks may come often.
 const RATE_SAMPLES: usize = 64;
 /// A service is silent after so many windows without events…
-const SILENT_WINDOWS: i64 = 3;
+const SILENT_WINDOWS: i64 = 6;
 /// …but never before so many milliseconds.
-const SILENT_MS: i64 = 30_000;
+const SILENT_MS: i64 = 60_000;
 /// …nor before so many times the length that usually lies between its windows with events…
-const SILENT_GAPS: i64 = 8;
+const SILENT_GAPS: i64 = 16;
 /// …but always after so many milliseconds.
 const SILENT_AT_LAST_MS: i64 = 900_000;
 /// A service without events for so long is forgotten.

@@ -64,6 +64,11 @@ impl Sliding {
         self.requests
     }
 
+    /// Requests that failed.
+    pub(super) const fn errors(&self) -> i64 {
+        self.errors
+    }
+
     /// Failed share from 0 to 1; `None` without requests.
     #[expect(clippy::cast_precision_loss, reason = "counts of some days are far below 2^52")]
     pub(super) fn error_ratio(&self) -> Option<f64> {
