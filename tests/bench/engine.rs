@@ -3,6 +3,8 @@
 //! Everything that a Kafka client would leave to the engine is measured: copying records into a batch, checking UTF-8,
 //! decoding, counting in windows of 2,000 services, moving the watermark and telling panes. On one thread, in rounds,
 //! by the time that the thread was on a processor: the machine has other work.
+//!
+//! `write FILE EVENTS` writes the events to a file, `read FILE PANES` counts those of a file: for `flink_sql/run`.
 
 #![allow(
     clippy::unwrap_used,
@@ -12,6 +14,11 @@
     reason = "a benchmark fails by panicking"
 )]
 
+#[path = "engine/events.rs"]
+mod events;
+#[path = "engine/file.rs"]
+mod file;
+
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
@@ -19,14 +26,24 @@ use flowdeck::engine::decode::Decoder;
 use flowdeck::engine::sketch::Sketch;
 use flowdeck::engine::{Batch, Engine, Spec};
 
+use events::{record, scatter, shuffled};
+
 const EVENTS: usize = 1_000_000;
-const SERVICES: u64 = 2_000;
 const BATCH: usize = 1_000;
 const ROUNDS: usize = 9;
 
 fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
+    match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        ["write", path, count] => file::write(path, count.parse().unwrap()),
+        ["read", path, panes] => file::read(path, panes),
+        _ => measure(),
+    }
+}
+
+fn measure() {
     let spec = Spec::parse(include_str!("../../config/examples/golden-signals.toml")).unwrap();
-    let records = records();
+    let records: Vec<String> = (0..EVENTS as u64).map(record).collect();
     let bytes: usize = records.iter().map(String::len).sum();
     report("record length, mean", bytes as f64 / EVENTS as f64, "B", None);
     aggregate(&spec, &records);
@@ -120,40 +137,4 @@ fn whole(spec: &Spec, records: &[String]) -> usize {
     }
     assert_eq!(engine.counts().counted, EVENTS as u64);
     panes
-}
-
-/// Numbers that look like chance and are the same every time.
-const fn scatter(number: u64) -> u64 {
-    let mixed = (number ^ (number >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    mixed ^ (mixed >> 31)
-}
-
-/// Events of 100 s, out of order by up to 3 s, as a service mesh would write them; the wanted fields among others.
-fn records() -> Vec<String> {
-    (0..EVENTS as u64)
-        .map(|number| {
-            let chance = scatter(number + 1);
-            let time = 1_795_363_200_000 + number / 10 - chance % 3_000;
-            let service = scatter(chance) % SERVICES;
-            let status = if chance.is_multiple_of(50) { 503 } else { 200 };
-            let latency = 500 + scatter(service) % 20_000 + chance % 40_000;
-            format!(
-                r#"{{"id":"{chance:016x}","ts":{time},"kind":"server","svc":"intuit.payments.service-{service:04}","host":"ip-10-1-{}-{}.us-west-2.compute.internal","method":"POST","path":"/v1/companies/{}/invoices","status":{status},"bytes":{},"lat_us":{latency},"retry":false,"trace":"{:032x}","zone":"usw2-az{}"}}"#,
-                chance % 250, chance % 199, chance % 1_000_000, chance % 9_999, chance, chance % 3
-            )
-        })
-        .collect()
-}
-
-/// The same records with their keys in an order that no two need share: nothing can be guessed.
-fn shuffled(records: &[String]) -> Vec<String> {
-    let shuffle = |(number, record): (usize, &String)| {
-        let mut pairs: Vec<&str> = record.trim_matches(['{', '}']).split(',').collect();
-        for place in (1..pairs.len()).rev() {
-            pairs.swap(place, (scatter((number * 16 + place) as u64) % (place as u64 + 1)) as usize);
-        }
-        format!("{{{}}}", pairs.join(","))
-    };
-    records.iter().enumerate().map(shuffle).collect()
 }
