@@ -6,7 +6,7 @@
 //! How: [`Engine::ingest`] decodes a [`Batch`] of one partition ([`decode`], [`json`]), counts each event in its
 //! window ([`window`], [`totals`], [`sketch`]), then moves the watermark ([`watermark`]) and tells the panes that it
 //! closes. What cannot be counted is counted by reason ([`rejects`]). [`replay`] drives it from a script;
-//! [`monitor`] makes of the panes what people look at.
+//! [`series`] keeps a day of the panes; [`monitor`] makes of them what people look at.
 //!
 //! It must not do IO, read a clock or wait: time is an argument, in milliseconds since 1970. Nothing that arrives may
 //! end it, or make it hold more than the spec's limits.
@@ -20,6 +20,7 @@ pub mod monitor;
 pub mod overrides;
 pub mod rejects;
 pub mod replay;
+pub mod series;
 pub mod services;
 pub mod sketch;
 pub mod spec;
@@ -29,6 +30,7 @@ pub mod window;
 
 pub use crate::model::batch::Batch;
 pub use monitor::Monitor;
+pub use series::Series;
 pub use spec::Spec;
 pub use window::Pane;
 

@@ -9,7 +9,11 @@
 //!
 //! It must not be merged with bins of another `GAMMA`, nor fed by anything that did not check the range.
 
+mod packed;
+
 use std::sync::LazyLock;
+
+pub use packed::Packed;
 
 /// Growth of the bins for a relative error of 1 %: 1.01 / 0.99.
 pub const GAMMA: f64 = 1.01 / 0.99;
@@ -118,14 +122,19 @@ impl Sketch {
     /// Counts one value of each bin.
     pub fn add_each(&mut self, bins: &[u16]) {
         let (Some(least), Some(greatest)) = (bins.iter().min(), bins.iter().max()) else { return };
-        self.grow(*least);
-        self.grow(*greatest);
+        self.make_room(*least, *greatest);
         for bin in bins {
             if let Some(counter) = self.counts.get_mut(usize::from(bin.wrapping_sub(self.first))) {
                 *counter = counter.saturating_add(1);
             }
         }
         self.total += bins.len() as u64;
+    }
+
+    /// Makes room for the bins from one to another at once, which is cheaper than for one after the other.
+    pub fn make_room(&mut self, least: u16, greatest: u16) {
+        self.grow(least);
+        self.grow(greatest);
     }
 
     /// Makes room for a bin outside the run.
@@ -146,9 +155,18 @@ impl Sketch {
 
     /// Adds all that another sketch counted.
     pub fn merge(&mut self, other: &Self) {
+        if let (Some((least, _)), Some(greatest)) = (other.bins().next(), other.greatest()) {
+            self.make_room(least, greatest);
+        }
         for (bin, count) in other.bins() {
             self.add(bin, count);
         }
+    }
+
+    /// The highest bin that holds anything.
+    fn greatest(&self) -> Option<u16> {
+        let place = self.counts.iter().rposition(|count| *count > 0)?;
+        Some(self.first + u16::try_from(place).ok()?)
     }
 
     /// The bins that hold anything, from the lowest, with their counts.
@@ -162,21 +180,30 @@ impl Sketch {
     }
 
     /// The value of rank `floor(quantile × (total − 1))`, in microseconds; `None` when nothing was counted.
+    pub fn quantile(&self, quantile: f64) -> Option<f64> {
+        self.quantiles([quantile]).map(|[value]| value)
+    }
+
+    /// The same for several quantiles in rising order, in one pass.
     #[expect(
         clippy::cast_precision_loss,
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
         reason = "a rank is a count, and a window does not count to 2^52"
     )]
-    pub fn quantile(&self, quantile: f64) -> Option<f64> {
-        let rank = (quantile.clamp(0.0, 1.0) * self.total.checked_sub(1)? as f64).floor() as u64;
-        let mut before = 0_u64;
-        self.bins()
-            .find(|(_, count)| {
+    pub fn quantiles<const COUNT: usize>(&self, quantiles: [f64; COUNT]) -> Option<[f64; COUNT]> {
+        let last = self.total.checked_sub(1)? as f64;
+        let mut counters = (self.first..).zip(&self.counts);
+        let (mut bin, mut before) = (self.first, 0_u64);
+        Some(quantiles.map(|quantile| {
+            let rank = (quantile.clamp(0.0, 1.0) * last).floor() as u64;
+            while before <= rank {
+                let Some((next, count)) = counters.next() else { break };
+                bin = next;
                 before += u64::from(*count);
-                before > rank
-            })
-            .map(|(bin, _)| value(bin))
+            }
+            value(bin)
+        }))
     }
 
     /// Bytes held on the heap.
@@ -254,6 +281,16 @@ mod tests {
             for value in ((1_u64 << octave) - 1).max(1)..=((1 << octave) + 1).min(GREATEST_US) {
                 assert_eq!(bin(value), by_logarithm(value), "{value}");
             }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn quantiles_together_are_those_one_by_one(samples in values(), mut quantiles in prop::array::uniform5(0.0..=1.0)) {
+            quantiles.sort_unstable_by(f64::total_cmp);
+            let sketch = of(&samples);
+            let single = quantiles.map(|quantile| sketch.quantile(quantile));
+            prop_assert_eq!(sketch.quantiles(quantiles).map_or([None; 5], |all| all.map(Some)), single);
         }
     }
 

@@ -262,11 +262,13 @@ pub struct Limits {
     pub cells: u32,
     /// Bytes of a record; longer ones are counted and left out.
     pub record_bytes: u32,
+    /// Megabytes of history, enough for a day of 1,000 services; when it is full the history reaches less far back.
+    pub history_mb: u32,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { services: 10_000, windows: 1_000, cells: 100_000, record_bytes: 1 << 20 }
+        Self { services: 10_000, windows: 1_000, cells: 100_000, record_bytes: 1 << 20, history_mb: 150 }
     }
 }
 
@@ -325,6 +327,7 @@ impl Spec {
             ("limits.windows", self.limits.windows),
             ("limits.cells", self.limits.cells),
             ("limits.record_bytes", self.limits.record_bytes),
+            ("limits.history_mb", self.limits.history_mb),
         ] {
             if !(1..=1 << 24).contains(&limit) {
                 return value(key, &limit, "a limit is from 1 to 16777216");

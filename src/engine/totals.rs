@@ -99,9 +99,15 @@ impl Totals {
     }
 
     /// A latency quantile in microseconds, never outside what was seen; `None` is "no data".
-    #[expect(clippy::cast_precision_loss, reason = "an hour in microseconds is exact in an f64")]
     pub fn quantile_us(&self, quantile: f64) -> Option<f64> {
-        Some(self.sketch.quantile(quantile)?.clamp(self.min_us as f64, self.max_us as f64))
+        self.quantiles_us([quantile]).map(|[value]| value)
+    }
+
+    /// The same for several quantiles in rising order, at once.
+    #[expect(clippy::cast_precision_loss, reason = "an hour in microseconds is exact in an f64")]
+    pub fn quantiles_us<const COUNT: usize>(&self, quantiles: [f64; COUNT]) -> Option<[f64; COUNT]> {
+        let seen = |value: f64| value.clamp(self.min_us as f64, self.max_us as f64);
+        self.sketch.quantiles(quantiles).map(|values| values.map(seen))
     }
 
     /// Successful share of requests in percent; `None` is "no data", which is neither 100 nor 0.

@@ -11,6 +11,7 @@
     clippy::print_stdout,
     clippy::cast_precision_loss,
     clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
     reason = "a benchmark fails by panicking"
 )]
 
@@ -18,6 +19,8 @@
 mod events;
 #[path = "engine/file.rs"]
 mod file;
+#[path = "engine/memory.rs"]
+mod memory;
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};
@@ -37,7 +40,11 @@ fn main() {
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["write", path, count] => file::write(path, count.parse().unwrap()),
         ["read", path, panes] => file::read(path, panes),
-        _ => measure(),
+        ["memory"] => memory::measure(),
+        _ => {
+            measure();
+            memory::measure();
+        }
     }
 }
 
@@ -87,7 +94,14 @@ fn decode(name: &str, spec: &Spec, records: &[String]) {
 }
 
 fn report(name: &str, value: f64, unit: &str, bound: Option<f64>) {
-    let kept = bound.map(|bound| value >= bound);
+    print(name, value, unit, (bound, bound.map(|bound| value >= bound)));
+}
+
+fn report_at_most(name: &str, value: f64, unit: &str, bound: f64) {
+    print(name, value, unit, (Some(bound), Some(value <= bound)));
+}
+
+fn print(name: &str, value: f64, unit: &str, (bound, kept): (Option<f64>, Option<bool>)) {
     println!(
         "{}",
         serde_json::json!({ "name": name, "value": value.round(), "unit": unit, "bound": bound, "kept": kept })

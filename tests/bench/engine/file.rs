@@ -44,7 +44,8 @@ pub fn read(path: &str, panes: &str) {
     tell(&mut engine);
     panes.flush().unwrap();
     assert_eq!(engine.counts().counted, engine.counts().records);
-    let (clock_s, processor_s) = (clock.elapsed().as_secs_f64(), (on_processor() - processor).as_secs_f64());
+    let (clock_s, processor_s) =
+        (clock.elapsed().as_secs_f64(), on_processor().saturating_sub(processor).as_secs_f64());
     println!("{}", serde_json::json!({ "file": path, "clock_s": clock_s, "processor_s": processor_s }));
 }
 

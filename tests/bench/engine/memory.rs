@@ -1,0 +1,70 @@
+//! What a day of history holds.
+
+use std::sync::Arc;
+
+use flowdeck::engine::totals::Totals;
+use flowdeck::engine::window::Timing;
+use flowdeck::engine::{Pane, Series, Spec};
+
+use super::{on_processor, report, scatter};
+
+const SERVICES: u64 = 1_000;
+const WINDOW_MS: i64 = 10_000;
+const WINDOWS: i64 = 25 * 360;
+/// Requests of a service in a window.
+const REQUESTS: u64 = 100;
+
+/// Fills the history of 1,000 services with 25 hours of windows, each of 100 requests whose latencies spread as a lognormal
+/// distribution does (sigma 0.6).
+pub fn measure() {
+    let spec = Spec::parse(include_str!("../../../config/examples/golden-signals.toml")).unwrap();
+    let names: Vec<Arc<str>> = (0..SERVICES).map(|number| format!("service-{number:04}").into()).collect();
+    let spread: Vec<f64> = (0..4_096).map(|number| (0.6 * normal(number)).exp()).collect();
+    let before = resident_bytes();
+    let mut series = Series::new(&spec);
+    let mut spent = std::time::Duration::ZERO;
+    for window in 0..WINDOWS {
+        let panes: Vec<Pane> = (0..SERVICES).map(|number| pane(&names, &spread, number, window)).collect();
+        let begun = on_processor();
+        panes.iter().for_each(|pane| series.apply(pane));
+        spent += on_processor().saturating_sub(begun);
+    }
+    let megabytes = |bytes: usize| bytes as f64 / f64::from(1 << 20);
+    let name = "a day of 1,000 services, a window of 100 requests every 10 s";
+    report(&format!("{name}, as counted"), megabytes(series.heap_bytes()), "MB", None);
+    super::report_at_most(&format!("{name}, resident"), megabytes(resident_bytes() - before), "MB", 150.0);
+    report(&format!("{name}, looks back"), series.horizon_ms() as f64 / 3_600_000.0, "h", Some(24.0));
+    let panes = SERVICES as f64 * WINDOWS as f64;
+    report("filing a pane, processor time", spent.as_secs_f64() * 1e9 / panes, "ns", None);
+    let begun = on_processor();
+    let now = WINDOWS * WINDOW_MS;
+    let day = series.points("service-0500", now - 86_400_000, now, series.resolution(86_400_000));
+    assert!(day.len() == 288 && day.iter().all(Option::is_some));
+    report("points of a day, processor time", on_processor().saturating_sub(begun).as_secs_f64() * 1e6, "us", None);
+}
+
+fn pane(names: &[Arc<str>], spread: &[f64], number: u64, window: i64) -> Pane {
+    let mut totals = Totals::default();
+    let median = 2_000.0 + (scatter(number) % 50_000) as f64;
+    for request in 0..REQUESTS {
+        let chance = scatter((number << 40) | ((window as u64) << 10) | request);
+        totals.add(chance.is_multiple_of(100), (median * spread[(chance >> 32) as usize % spread.len()]) as u64);
+    }
+    Pane {
+        start: window * WINDOW_MS,
+        service: names[number as usize].clone(),
+        timing: Timing::OnTime,
+        index: 0,
+        totals,
+    }
+}
+
+/// Sums of chance are nearly normal.
+fn normal(number: u64) -> f64 {
+    (0..12).map(|part| scatter(number * 12 + part + 1) as f64 / u64::MAX as f64).sum::<f64>() - 6.0
+}
+
+fn resident_bytes() -> usize {
+    let pages = std::fs::read_to_string("/proc/self/statm").unwrap();
+    pages.split(' ').nth(1).unwrap().parse::<usize>().unwrap() * 4_096
+}
