@@ -9,6 +9,7 @@ pub mod change;
 pub mod cluster_event;
 pub mod config;
 pub mod declaration;
+pub mod document;
 pub mod environment;
 pub mod exception;
 pub mod human;

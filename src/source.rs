@@ -8,3 +8,4 @@ pub mod kafka;
 pub mod kube;
 pub mod link;
 pub mod objects;
+pub mod side_input;

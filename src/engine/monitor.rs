@@ -16,11 +16,12 @@ use std::sync::Arc;
 
 use super::alert::Book;
 use super::expression::Inputs;
-use super::overrides::{Overrides, Rules};
+use super::overrides::{Intake, Rules};
 use super::spec::{Accumulation, SpecError};
 use super::window::Timing;
 use super::{Batch, Engine, Pane, Spec};
-use crate::model::signal::{AlertOrder, Focus, OverridesState, Point, Reading, Signals};
+use crate::model::document::Fetch;
+use crate::model::signal::{AlertOrder, Focus, Point, Reading, Signals};
 use track::Track;
 
 /// The rate of reading is taken over so many milliseconds.
@@ -56,12 +57,12 @@ pub struct Monitor {
     mode: Accumulation,
     engine: Engine,
     rules: Rules,
+    intake: Intake,
     tracks: BTreeMap<Arc<str>, Track>,
     book: Book,
     /// By partition, the name that places of records are told with.
     partitions: BTreeMap<u32, Arc<str>>,
     progress: Progress,
-    overrides: OverridesState,
     /// When how many records had been read.
     read: VecDeque<(i64, u64)>,
 }
@@ -80,11 +81,11 @@ impl Monitor {
             mode: spec.window.mode,
             engine: Engine::new(spec)?,
             rules: Rules::new(spec, &[])?,
+            intake: Intake::new(spec, &[]),
             tracks: BTreeMap::new(),
             book: Book::new(spec)?,
             partitions: BTreeMap::new(),
             progress: Progress { reading: Reading::Starting, backlog: None },
-            overrides: OverridesState::default(),
             read: VecDeque::new(),
         })
     }
@@ -141,14 +142,14 @@ impl Monitor {
         self.progress = progress;
     }
 
-    /// Takes overrides in, which hold from the next window on. Gives the start of that window, if one was judged before.
-    pub fn set_overrides(&mut self, overrides: Arc<Overrides>) -> Option<i64> {
-        self.rules.apply(overrides)
+    /// Takes in what was fetched of the side input, to hold from the next window on.
+    pub fn take_overrides(&mut self, fetch: &Fetch) {
+        self.intake.take(fetch, &mut self.rules);
     }
 
-    /// Takes in how the side input stands.
-    pub fn set_overrides_state(&mut self, overrides: OverridesState) {
-        self.overrides = overrides;
+    /// Names the place of the side input as people may see it.
+    pub fn set_overrides_location(&mut self, location: Arc<str>) {
+        self.intake.set_location(location);
     }
 
     /// The engine, for what it counts.
@@ -172,7 +173,7 @@ impl Monitor {
     fn put(&mut self, pane: Pane, now: i64) {
         let (service, start, timing) = (pane.service.clone(), pane.start, pane.timing);
         let (rules, window_ms) = (&mut self.rules, self.window_ms);
-        let mut judge = |point: &Point| rules.health(start, &inputs(&service, point, window_ms)).health;
+        let mut judge = |point: &Point| rules.health(start, &Inputs::of(point, service.clone(), window_ms)).health;
         let track = self.tracks.entry(service.clone()).or_default();
         let Some(change) = track.put(pane, self.mode, &mut judge) else { return };
         match (timing, track.at(start)) {
@@ -205,27 +206,6 @@ impl Monitor {
     fn silent_after(&self, track: &Track) -> i64 {
         let usual = track.usual_gap().saturating_sub(self.window_ms).saturating_mul(SILENT_GAPS).min(SILENT_AT_LAST_MS);
         usual.max(self.window_ms * SILENT_WINDOWS).max(SILENT_MS)
-    }
-}
-
-/// A window as health expressions see it.
-#[expect(clippy::cast_precision_loss, reason = "counts and milliseconds of a window")]
-fn inputs(service: &Arc<str>, point: &Point, window_ms: i64) -> Inputs {
-    let (latency, ms) = (&point.latency, |micros: f64| micros / 1_000.0);
-    Inputs {
-        requests: point.requests,
-        errors: point.errors,
-        p50_ms: ms(latency.p50_us),
-        p90_ms: ms(latency.p90_us),
-        p95_ms: ms(latency.p95_us),
-        p99_ms: ms(latency.p99_us),
-        max_ms: ms(latency.max_us),
-        requests_per_second: point.requests as f64 * 1_000.0 / window_ms as f64,
-        saturation_percent: point.saturation.as_ref().map(|saturation| saturation.percent),
-        service: service.clone(),
-        swimlane: Arc::default(),
-        // The rules know what was promised.
-        slo_percent: None,
     }
 }
 

@@ -4,11 +4,12 @@
 //! only as a whole, after each of its expressions was compiled and tried; what does not pass changes nothing.
 //!
 //! How: [`Overrides::read`] takes the files that were fetched. A file that is refused leaves what it said before in
-//! force ([`Refusal`] says why). [`Rules`] applies a set from a window on and judges services by it.
+//! force ([`Refusal`] says why). [`Intake`] does so for each fetch. [`Rules`] applies a set from a window on and judges services by it.
 //!
 //! It must not fetch, nor read a clock.
 
 mod document;
+mod intake;
 mod json;
 mod rules;
 
@@ -16,9 +17,11 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
+pub use intake::Intake;
 pub use rules::{Judgement, Rules};
 
 use super::expression::{HealthExpression, SwimlaneExpression, Value};
+use crate::model::document::Document;
 
 /// Services of a set.
 const SERVICE_LIMIT: usize = 100_000;
@@ -54,15 +57,6 @@ impl Override {
             tags_value: Value::tags([]),
         }
     }
-}
-
-/// A file as it was fetched.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Document {
-    /// Where it is from, as people know it.
-    pub name: Arc<str>,
-    /// What it says.
-    pub content: Arc<[u8]>,
 }
 
 /// What expressions of overrides may build on.
@@ -103,7 +97,7 @@ impl Overrides {
         let mut services: BTreeMap<Arc<str>, Override> = BTreeMap::new();
         let mut refusals = Vec::new();
         for document in documents {
-            let entries = document.entries(context).and_then(|entries| {
+            let read = entries(document, context).and_then(|entries| {
                 let twice = entries.iter().find_map(|(service, _)| Some((service, &services.get(service)?.from)));
                 match twice {
                     Some((service, other)) => Err(format!("{service} is in {other} already")),
@@ -113,7 +107,7 @@ impl Overrides {
                     None => Ok(entries),
                 }
             });
-            match entries {
+            match read {
                 Ok(entries) => services.extend(entries),
                 Err(sentence) => {
                     for (service, entry) in before.services.iter().filter(|(_, entry)| entry.from == document.name) {
@@ -154,12 +148,10 @@ impl Overrides {
     }
 }
 
-impl Document {
-    fn entries(&self, context: &Context) -> Result<Vec<(Arc<str>, Override)>, String> {
-        let text =
-            std::str::from_utf8(&self.content).map_err(|error| format!("not UTF-8 at byte {}", error.valid_up_to()))?;
-        document::entries(text.trim_start_matches('\u{feff}'), &self.name, context)
-    }
+fn entries(document: &Document, context: &Context) -> Result<Vec<(Arc<str>, Override)>, String> {
+    let text =
+        std::str::from_utf8(&document.content).map_err(|error| format!("not UTF-8 at byte {}", error.valid_up_to()))?;
+    document::entries(text.trim_start_matches('\u{feff}'), &document.name, context)
 }
 
 fn version(documents: &[Document]) -> Arc<str> {

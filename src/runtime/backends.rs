@@ -191,6 +191,7 @@ impl EnvironmentTask {
         let task = signals::watch::Task {
             environment: unconnected(&self.settings).name,
             spec: signals.spec.clone(),
+            objects: self.settings.objects.clone(),
             kafka: self.settings.kafka.clone(),
             interest: self.interest.clone(),
             orders: self.orders.subscribe(),

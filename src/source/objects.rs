@@ -122,7 +122,7 @@ fn bucket_url(settings: &ObjectSettings) -> String {
 }
 
 /// The innermost cause: that of reqwest itself only says that sending failed.
-fn cause(error: &reqwest::Error) -> Arc<str> {
+pub(super) fn cause(error: &reqwest::Error) -> Arc<str> {
     let mut innermost: &dyn Error = error;
     while let Some(source) = innermost.source() {
         innermost = source;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::check::a;
 use super::problem::Fault;
 use super::{Expression, Problem, Scope, Type, Value};
-use crate::model::signal::Health;
+use crate::model::signal::{Health, Point};
 
 /// The names of a health expression, in the order of [`Inputs::values`].
 const NAMES: [(&str, Kind); 15] = [
@@ -75,6 +75,26 @@ pub struct Inputs {
 }
 
 impl Inputs {
+    /// Of a window of a service, without swimlane and promise.
+    #[expect(clippy::cast_precision_loss, reason = "counts and milliseconds of a window")]
+    pub fn of(point: &Point, service: Arc<str>, window_ms: i64) -> Self {
+        let latency = &point.latency;
+        Self {
+            requests: point.requests,
+            errors: point.errors,
+            p50_ms: latency.p50_us / 1_000.0,
+            p90_ms: latency.p90_us / 1_000.0,
+            p95_ms: latency.p95_us / 1_000.0,
+            p99_ms: latency.p99_us / 1_000.0,
+            max_ms: latency.max_us / 1_000.0,
+            requests_per_second: point.requests as f64 * 1_000.0 / window_ms.max(1) as f64,
+            saturation_percent: point.saturation.as_ref().map(|saturation| saturation.percent),
+            service,
+            swimlane: "".into(),
+            slo_percent: None,
+        }
+    }
+
     /// Availability in percent; `None` without requests, which is never evaluated.
     #[expect(clippy::cast_precision_loss, reason = "counts of a window are far below 2^52")]
     pub fn availability_percent(&self) -> Option<f64> {

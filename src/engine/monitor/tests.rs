@@ -1,5 +1,6 @@
 use super::*;
-use crate::engine::overrides::{Context, Document};
+use crate::model::Time;
+use crate::model::document::Document;
 use crate::model::signal::{AlertOrder, AlertState, Answer, Health, Range};
 
 const SPEC: &str = r#"
@@ -94,22 +95,28 @@ fn late_events_revise_a_window() {
 #[test]
 fn an_override_holds_from_the_next_window_on() {
     let mut monitor = monitor();
-    put(&mut monitor, "a", 100_000, (100, 50));
-    put(&mut monitor, "a", 110_000, (100, 50));
-    let health = |monitor: &Monitor| {
-        let now = monitor.view(&Focus::default(), 0).services.first().cloned().unwrap();
-        (now.point.unwrap().health.level(), now.rule.from.to_string(), now.tags.len(), now.objective_percent)
+    let fetch = |health: &str| {
+        let content = format!(r#"{{"service": "a", "health": "{health}", "tags": {{"tier": "1"}}, "slo": 99.5}}"#);
+        let documents = [Document { name: "o.json".into(), content: content.into_bytes().into() }];
+        Fetch { at: Time::UNIX_EPOCH, next_try: Time::UNIX_EPOCH, outcome: Ok(Some(Arc::new(documents))) }
     };
-    assert_eq!(health(&monitor), (3, "default".into(), 0, Some(99.0)));
-    let text = r#"{"service": "a", "health": "1", "tags": {"pipeline": "p"}, "slo": 40.0}"#;
-    let file = Document { name: "a.json".into(), content: text.as_bytes().into() };
-    let context = Context { dimensions: &[], slo_percent: None };
-    let (overrides, refusals) = Overrides::read(&[file], &Overrides::default(), &context);
-    assert!(refusals.is_empty(), "{refusals:?}");
-    assert_eq!(monitor.set_overrides(Arc::new(overrides)), Some(110_000));
-    assert_eq!(health(&monitor), (3, "a.json".into(), 1, Some(40.0)));
-    put(&mut monitor, "a", 120_000, (100, 50));
-    assert_eq!(health(&monitor), (1, "a.json".into(), 1, Some(40.0)));
+    let rule = |monitor: &Monitor| monitor.view(&Focus::default(), 0).services.first().unwrap().rule.clone();
+    put(&mut monitor, "a", 100_000, (10, 0));
+    put(&mut monitor, "b", 115_000, (1, 0));
+    assert_eq!((&*rule(&monitor).from, rule(&monitor).text.contains("availability >= 99.0")), ("default", true));
+    monitor.take_overrides(&fetch("2"));
+    put(&mut monitor, "a", 116_000, (10, 0));
+    put(&mut monitor, "b", 135_000, (1, 0));
+    let view = monitor.view(&Focus { service: Some("a".into()), ..Focus::default() }, 136_000);
+    let levels: Vec<_> = view.history.unwrap().points.iter().flatten().map(|point| point.health.level()).collect();
+    assert_eq!(levels, [0, 2]);
+    let service = view.services.first().unwrap();
+    assert_eq!((&*service.rule.from, &*service.rule.text, service.objective_percent), ("o.json", "2", Some(99.5)));
+    assert_eq!(service.tags.len(), 1);
+    assert_eq!((view.overrides.services, view.overrides.applied), (1, Time::from_timestamp_millis(110_000)));
+    monitor.take_overrides(&fetch("9"));
+    assert!(monitor.view(&Focus::default(), 0).overrides.error.unwrap().contains("health is from 0"));
+    assert_eq!(&*rule(&monitor).text, "2");
 }
 
 #[test]

@@ -39,7 +39,7 @@ pub(super) fn signals(monitor: &Monitor, focus: &Focus, now: i64) -> Signals {
             .collect(),
         samples: rejects.samples().map(|it| sample(monitor, it)).collect(),
         other: engine.services().overflowed(),
-        overrides: monitor.overrides.clone(),
+        overrides: monitor.intake.state().clone(),
         services: monitor.tracks.iter().map(|(name, track)| service(monitor, name, track)).collect(),
         history,
         alerts: monitor.book.alerts().into(),

@@ -42,6 +42,8 @@ pub struct Rules {
     swimlane: Option<Arc<SwimlaneExpression>>,
     /// Each from the start of a window on, the newest last.
     sets: Vec<(i64, Arc<Overrides>)>,
+    /// The rule by availability against the spec's promise, as people see it.
+    default: Rule,
     /// Rules by availability, by the bits of what was promised.
     by_availability: HashMap<u64, Arc<HealthExpression>>,
     /// The greatest start of a window that was judged.
@@ -64,9 +66,11 @@ impl Rules {
         let health = spec.expressions.health.as_deref().map(HealthExpression::compile).transpose();
         let lane = |source| SwimlaneExpression::compile(source, dimensions);
         let swimlane = spec.expressions.swimlane.as_deref().map(lane).transpose();
+        let slo_percent = spec.slo.as_ref().map(|slo| slo.availability);
         Ok(Self {
             window_ms: spec.window.size.millis(),
-            slo_percent: spec.slo.as_ref().map(|slo| slo.availability),
+            slo_percent,
+            default: availability_rule(slo_percent),
             health: health.map_err(refuse("expressions.health"))?.map(Arc::new),
             swimlane: swimlane.map_err(refuse("expressions.swimlane"))?.map(Arc::new),
             sets: Vec::new(),
@@ -138,14 +142,15 @@ impl Rules {
 
     /// The rule that holds for new windows of a service, before anything fails.
     pub fn rule(&self, service: &str) -> Rule {
-        let own = self.overrides().and_then(|set| set.get(service));
-        let slo_percent = own.and_then(|own| own.slo_percent).or(self.slo_percent);
-        let owners = own.and_then(|own| own.health.as_ref().map(|health| rule(health, own.from.clone())));
-        let specs = || self.health.as_ref().map(|health| rule(health, "spec".into()));
-        owners.or_else(specs).unwrap_or_else(|| {
-            let text = by_availability(slo_percent.unwrap_or(ASSUMED_PERCENT)).into();
-            Rule { text, from: "default".into() }
-        })
+        let own = self.own(service);
+        if let Some((own, health)) = own.and_then(|own| Some((own, own.health.as_ref()?))) {
+            return rule(health, own.from.clone());
+        }
+        match (&self.health, own.and_then(|own| own.slo_percent)) {
+            (Some(health), _) => rule(health, "spec".into()),
+            (None, None) => self.default.clone(),
+            (None, slo_percent) => availability_rule(slo_percent),
+        }
     }
 
     fn by_availability(&mut self, slo_percent: Option<f64>) -> Option<Arc<HealthExpression>> {
@@ -228,6 +233,10 @@ impl Rules {
 
 fn rule(expression: &HealthExpression, from: Arc<str>) -> Rule {
     Rule { text: expression.expression().source().clone(), from }
+}
+
+fn availability_rule(slo_percent: Option<f64>) -> Rule {
+    Rule { text: by_availability(slo_percent.unwrap_or(ASSUMED_PERCENT)).into(), from: "default".into() }
 }
 
 /// The rule for which nobody wrote one: by how often the promised share of failures is exceeded.

@@ -15,12 +15,15 @@ use tokio_util::sync::CancellationToken;
 use super::course::Course;
 use crate::engine::Spec;
 use crate::engine::monitor::Monitor;
+use crate::engine::spec::OverridesPlace;
 use crate::event::Event;
 use crate::model::change::Change;
+use crate::model::document::Fetch;
 use crate::model::interest::Interest;
 use crate::model::signal::{AlertOrder, OverridesState, Reading, Signals};
-use crate::settings::KafkaSettings;
+use crate::settings::{KafkaSettings, ObjectSettings};
 use crate::source::kafka::consume::{Reader, Start, Subscription};
+use crate::source::side_input::{self, Fetcher};
 
 /// Time passes for the engine this often, and a view is made for whoever looks.
 const TICK: Duration = Duration::from_millis(250);
@@ -42,6 +45,8 @@ pub struct Task {
     pub spec: PathBuf,
     /// Where its topics are.
     pub kafka: Option<KafkaSettings>,
+    /// Where its buckets are.
+    pub objects: Option<ObjectSettings>,
     /// What is looked at.
     pub interest: watch::Receiver<Arc<Interest>>,
     /// What people do about alerts, by environment.
@@ -101,7 +106,7 @@ fn work(task: Task, newest: &Newest) {
 async fn keep(mut task: Task, newest: &Newest) {
     loop {
         match begin(&task) {
-            Ok((reader, monitor)) => return count(&mut task, reader, monitor, newest).await,
+            Ok((reader, monitor, fetches)) => return count(&mut task, (reader, fetches), monitor, newest).await,
             Err(why) => {
                 newest.send_replace(Some(Arc::new(failed(&task.spec, why))));
                 sleep(AGAIN).await;
@@ -110,11 +115,13 @@ async fn keep(mut task: Task, newest: &Newest) {
     }
 }
 
-fn begin(task: &Task) -> Result<(Reader, Monitor), String> {
+type Fetches = Option<mpsc::Receiver<Fetch>>;
+
+fn begin(task: &Task) -> Result<(Reader, Monitor, Fetches), String> {
     let path = task.spec.display();
     let text = std::fs::read_to_string(&task.spec).map_err(|error| format!("cannot read the spec {path}: {error}"))?;
     let spec = Spec::parse(&text).map_err(|error| format!("{path}: {error}"))?;
-    let monitor = Monitor::new(&spec).map_err(|error| format!("{path}: {error}"))?;
+    let mut monitor = Monitor::new(&spec).map_err(|error| format!("{path}: {error}"))?;
     if spec.source.topics.is_empty() {
         return Err(format!("{path}: source.topics names no topic to read"));
     }
@@ -125,10 +132,44 @@ fn begin(task: &Task) -> Result<(Reader, Monitor), String> {
     let start = Start::At(Utc::now() - TimeDelta::minutes(BACK_MINUTES));
     let topics = spec.source.topics.iter().map(|topic| topic.as_str().into()).collect();
     let reader = Reader::start(properties, Subscription { topics, start }).map_err(|error| error.to_string())?;
-    Ok((reader, monitor))
+    let fetches = spec.overrides.as_ref().map(|place| fetch(task, place, &mut monitor)).transpose();
+    let fetches = fetches.map_err(|error| format!("{path}: overrides.location: {error}"))?;
+    Ok((reader, monitor, fetches))
 }
 
-async fn count(task: &mut Task, mut reader: Reader, mut monitor: Monitor, newest: &Newest) {
+/// Begins to fetch overrides. Where the spec does not say it, a bucket is where those of the environment are.
+fn fetch(
+    task: &Task,
+    place: &OverridesPlace,
+    monitor: &mut Monitor,
+) -> Result<mpsc::Receiver<Fetch>, side_input::LocationError> {
+    let objects = task.objects.as_ref();
+    let refresh = Duration::from_millis(place.refresh.millis().unsigned_abs());
+    let fetcher = Fetcher::new(&side_input::Settings {
+        location: place.location.clone(),
+        refresh,
+        endpoint: place.endpoint.clone().or_else(|| objects.and_then(|objects| objects.endpoint.clone())),
+        region: place.region.clone().or_else(|| objects.and_then(|objects| objects.region.clone())),
+    })?;
+    monitor.set_overrides_location(fetcher.location());
+    let (news, incoming) = mpsc::channel(1);
+    tokio::spawn(side_input::run(fetcher, refresh, news, task.cancel.clone()));
+    Ok(incoming)
+}
+
+/// The next fetch; never, when nothing is fetched.
+async fn fetched(fetches: &mut Fetches) -> Fetch {
+    let next = match fetches {
+        Some(fetches) => fetches.recv().await,
+        None => None,
+    };
+    match next {
+        Some(fetch) => fetch,
+        None => std::future::pending().await,
+    }
+}
+
+async fn count(task: &mut Task, (mut reader, mut fetches): (Reader, Fetches), mut monitor: Monitor, newest: &Newest) {
     let mut course = Course::default();
     let mut ticks = interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
@@ -150,6 +191,7 @@ async fn count(task: &mut Task, mut reader: Reader, mut monitor: Monitor, newest
                     tracing::warn!(%environment, rule = %order.rule, service = %order.service, "this alert does not fire any more");
                 }
             }
+            fetch = fetched(&mut fetches) => monitor.take_overrides(&fetch),
             news = reader.next() => {
                 let Some(news) = news else { return };
                 let now = Utc::now().timestamp_millis();
