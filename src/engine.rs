@@ -130,13 +130,18 @@ impl Engine {
     pub fn ingest(&mut self, partition: u32, batch: &Batch, now: i64) -> Option<i64> {
         let mut greatest = None;
         let mut admitted = Vec::with_capacity(BLOCK);
-        for record in batch.records() {
-            match record {
-                Ok(text) => admitted.extend(self.admit(partition, text, now)),
+        for (offset, record) in (batch.first_offset..).zip(batch.records()) {
+            let found = match record {
+                Ok(text) => self.admit(partition, text, now),
                 Err(bytes) => {
                     self.counts.records += 1;
                     self.rejects.add(Reason::NotUtf8, String::new(), partition, bytes);
+                    None
                 }
+            };
+            match found {
+                Some(found) => admitted.push(found),
+                None => self.rejects.locate(offset),
             }
             if admitted.len() == BLOCK {
                 greatest = greatest.max(self.place_all(partition, &mut admitted));

@@ -86,6 +86,8 @@ pub struct Sample {
     pub detail: String,
     /// Partition it came from.
     pub partition: u32,
+    /// Its offset there, where that is known.
+    pub offset: Option<i64>,
     /// The beginning of the record.
     pub excerpt: String,
 }
@@ -107,7 +109,14 @@ impl Rejects {
             self.samples.pop_front();
         }
         let excerpt = String::from_utf8_lossy(record.get(..EXCERPT).unwrap_or(record)).into_owned();
-        self.samples.push_back(Sample { reason, detail, partition, excerpt });
+        self.samples.push_back(Sample { reason, detail, partition, offset: None, excerpt });
+    }
+
+    /// Says where the last sample lies.
+    pub fn locate(&mut self, offset: i64) {
+        if let Some(sample) = self.samples.back_mut() {
+            sample.offset = Some(offset);
+        }
     }
 
     /// How many events were not counted for a reason.

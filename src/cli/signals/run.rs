@@ -120,7 +120,17 @@ pub(super) fn run(arguments: &Arguments, shared: &Shared) -> Result<u8, Failure>
     let tally = Tally::new(&spec, before.as_ref(), arguments.panes == Panes::Every).map_err(Failure::usage)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let state = State::new(sha, before);
-    let job = Job { arguments, reader, tally, rows, exposition, state, course: Course::resumable(), from };
+    let job = Job {
+        arguments,
+        reader,
+        tally,
+        rows,
+        exposition,
+        state,
+        course: Course::resumable(),
+        from,
+        said: String::new(),
+    };
     runtime.block_on(job.run())
 }
 
@@ -134,6 +144,8 @@ struct Job<'a> {
     state: State,
     course: Course,
     from: Start,
+    /// The last sentence about the brokers.
+    said: String,
 }
 
 impl Job<'_> {
@@ -186,9 +198,9 @@ impl Job<'_> {
 
     fn take(&mut self, news: News, now: i64) {
         match &news {
-            News::Stalled { why, .. } => output::complain(&output::clean(&format!("{why}; waiting"))),
-            News::Refused { why } => output::complain(&output::clean(&format!("{why}; trying again"))),
-            News::Flowing => output::complain("everything answers again"),
+            News::Stalled { why, .. } => self.say(format!("{why}; waiting")),
+            News::Refused { why } => self.say(format!("{why}; trying again")),
+            News::Flowing => self.say("everything answers again".to_owned()),
             News::Lost { records, .. } => {
                 output::complain(&format!("{records} records were deleted before they were read"));
             }
@@ -209,6 +221,14 @@ impl Job<'_> {
             _ => {}
         }
         self.course.take(news, &mut self.tally, now);
+    }
+
+    /// Says a sentence, unless it was the last one too: a broker that is away is tried again and again.
+    fn say(&mut self, sentence: String) {
+        if self.said != sentence {
+            output::complain(&output::clean(&sentence));
+            self.said = sentence;
+        }
     }
 
     /// Writes what the engine told, then remembers that.

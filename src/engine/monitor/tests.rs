@@ -124,12 +124,13 @@ fn what_was_not_counted_is_told_with_its_place() {
     let mut monitor = monitor();
     monitor.assign(0, "service-events/0", 0);
     let mut batch = Batch::default();
+    batch.first_offset = 41;
     batch.push(b"\x1b[2J{");
     monitor.ingest(0, &batch, 1_000);
     let view = monitor.view(&Focus::default(), 1_000);
     assert_eq!(view.rejects.iter().map(|it| (&*it.reason, it.count)).collect::<Vec<_>>(), [("not JSON", 1)]);
     let sample = view.samples.first().unwrap();
-    assert_eq!((&*sample.place, &*sample.record), ("service-events/0", "\\u{1b}[2J{"));
+    assert_eq!((&*sample.place, &*sample.record), ("service-events/0@41", "\\u{1b}[2J{"));
 }
 
 #[test]

@@ -47,11 +47,13 @@ pub(super) fn signals(monitor: &Monitor, focus: &Focus, now: i64) -> Signals {
 }
 
 fn sample(monitor: &Monitor, sample: &Sample) -> RejectSample {
-    let place = monitor.partitions.get(&sample.partition).cloned();
+    let partition =
+        monitor.partitions.get(&sample.partition).map_or_else(|| sample.partition.to_string(), ToString::to_string);
+    let place = sample.offset.map_or_else(|| partition.clone(), |offset| format!("{partition}@{offset}"));
     RejectSample {
         reason: sample.reason.to_string().into(),
         detail: sample.detail.as_str().into(),
-        place: place.unwrap_or_else(|| sample.partition.to_string().into()),
+        place: place.into(),
         record: escaped(&sample.excerpt).into(),
     }
 }

@@ -230,3 +230,6 @@ impl Standing {
         self.stretches.front().map_or(self.position, |first| first.offset)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -91,6 +91,14 @@ pub struct Records {
     spares: Spares,
 }
 
+impl Records {
+    /// Records that come from elsewhere.
+    #[must_use]
+    pub fn of(place: u32, batch: Batch, next_offset: i64, end: i64) -> Self {
+        Self { place, batch, next_offset, end, spares: Spares::default() }
+    }
+}
+
 impl Drop for Records {
     fn drop(&mut self) {
         self.spares.give_back(std::mem::take(&mut self.batch));
