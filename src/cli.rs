@@ -11,9 +11,11 @@ mod doctor;
 mod exceptions;
 mod gather;
 mod get;
+mod logs;
 mod output;
 mod signals;
 mod validate;
+mod tail;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -131,7 +133,9 @@ enum Command {
     Describe(describe::Describe),
     /// Check every connection, permission and the terminal, and say how to mend what is wrong
     Doctor(doctor::Doctor),
-    /// Count the failures in a log: stack traces put together, the same ones counted as one
+    /// Print the logs of a pipeline, a processor or a pod as events, and follow them
+    Logs(logs::Logs),
+    /// Count the failures in a log, or in those of pods: stack traces put together, the same ones counted as one
     Exceptions(exceptions::Exceptions),
     /// Try flowdeck on an embedded platform: real servers on loopback, with traffic and incidents
     Demo(demo::Demo),
@@ -186,7 +190,8 @@ fn run(arguments: Arguments) -> Result<u8, Failure> {
         Some(Command::Get(get)) => get::run(&get, &shared.load()?),
         Some(Command::Describe(describe)) => describe::run(&describe, &shared.load()?),
         Some(Command::Doctor(doctor)) => doctor::run(&doctor, &shared.load()?),
-        Some(Command::Exceptions(exceptions)) => exceptions::run(&exceptions),
+        Some(Command::Logs(logs)) => logs::run(&logs, &shared.load()?),
+        Some(Command::Exceptions(exceptions)) => exceptions::run(&exceptions, &shared),
         Some(Command::Demo(demo)) => demo::run(&demo, &shared),
         Some(Command::Signals(signals)) => signals::run(&signals, &shared),
         Some(Command::Validate(validate)) => validate::run(&validate),

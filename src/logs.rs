@@ -5,9 +5,12 @@
 //! stack traces of Java, Scala and Python in them, [`fingerprint`] gives failures that are the same the same
 //! name, and [`group`] counts them. [`Reader`] is all of it in a row.
 //!
-//! Nothing here does IO, reads a clock or grows without bound, and no byte of a log is trusted: what is
+//! [`braid`] merges streams, [`history`] keeps events, [`query`] finds them again.
+//!
+//! Nothing here but the file behind [`history`] does IO; nothing reads a clock or grows without bound, and no byte of a log is trusted: what is
 //! handed out may hold escape sequences, and whoever shows it cleans it.
 
+pub mod braid;
 pub mod event;
 pub mod fingerprint;
 pub mod fold;
@@ -15,7 +18,10 @@ pub mod format;
 pub mod frame;
 pub mod group;
 pub mod header;
+pub mod history;
 pub mod json;
+pub mod query;
+pub mod record;
 pub mod time;
 pub mod trace;
 

@@ -20,6 +20,7 @@ pub mod kafka;
 pub mod key;
 pub mod manifest;
 pub mod options;
+pub mod log;
 pub mod pod;
 pub mod signal;
 pub mod verdict;

@@ -16,7 +16,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("settings", &["model"]),
     ("app", &["model", "event", "action", "keymap"]),
     ("ui", &["model", "event", "action", "keymap", "app"]),
-    ("source", &["model", "event", "settings"]),
+    ("source", &["model", "event", "logs", "settings"]),
     ("router", &["model", "source", "settings"]),
     ("demo", &["model"]),
     ("term", &[]),

@@ -8,6 +8,7 @@ use super::screen::{Cause, Outcome, Part, Screen, World};
 use crate::action::{Action, Place};
 use crate::event::DocumentKey;
 use crate::model::interest::Interest;
+use crate::model::log::main_container;
 use crate::model::pod::Pod;
 
 /// Cells that one step to the side is wide.
@@ -241,12 +242,6 @@ fn rows_of(line: &str, width: usize) -> usize {
         rows += 1;
     }
     rows
-}
-
-/// The container that runs Flink.
-fn main_container(pod: &Pod) -> Option<&Arc<str>> {
-    let flink = pod.containers.iter().find(|name| name.contains("flink") || name.ends_with("manager"));
-    flink.or_else(|| pod.containers.first())
 }
 
 fn title(key: &DocumentKey) -> String {

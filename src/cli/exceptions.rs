@@ -1,21 +1,28 @@
 //! `flowdeck exceptions`: what failed in a log, each failure once.
 //!
-//! Reads a file or a pipe, so that it works on what somebody was sent, without any cluster. Events without a
+//! Reads a file or a pipe, so that it works on what somebody was sent, without any cluster; or the logs of a
+//! pipeline, a processor or a pod. Events without a
 //! time (a trace printed by the JVM itself) count as of the time of the event before them.
 
 use std::fs::File;
 use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
 use super::output::{self, Column, Format};
-use super::{Failure, exit, gather};
+use super::tail::Feed;
+use super::{Failure, Shared, exit, gather};
+use crate::logs::braid::Entry;
 use crate::logs::event::Event;
 use crate::logs::format::{Choice, Format as Layout};
 use crate::logs::group::{Group, Groups};
 use crate::logs::{Counts, Reader, time};
+use crate::model::log::Mark;
 use crate::model::{Time, human};
+use crate::settings::Settings;
+use crate::source::kube::tail::Plan;
 
 /// Bytes that are asked for at once.
 const READ: usize = 256 * 1024;
@@ -24,11 +31,13 @@ const MESSAGE: usize = 100;
 
 /// Arguments of `flowdeck exceptions`.
 #[derive(Clone, Debug, Args)]
-#[command(after_help = "Reads a file with --file, or standard input with -: kubectl logs POD | flowdeck exceptions -")]
+#[command(
+    after_help = "Reads the logs of TARGET, a file with --file, or standard input with -: kubectl logs POD | flowdeck exceptions -"
+)]
 pub struct Exceptions {
-    /// - for standard input
-    #[arg(value_name = "-", value_parser = ["-"], required_unless_present = "file", conflicts_with = "file")]
-    input: Option<String>,
+    /// A pipeline, pipeline/processor, processor, pod or pod/container; - for standard input
+    #[arg(value_name = "TARGET", required_unless_present = "file", conflicts_with = "file")]
+    target: Option<String>,
     /// Log file to read; - for standard input
     #[arg(long, short, value_name = "FILE")]
     file: Option<PathBuf>,
@@ -44,16 +53,35 @@ pub struct Exceptions {
     /// Layout of the log
     #[arg(long, value_enum, default_value = "auto", value_name = "LAYOUT")]
     format: Choice,
+    /// The run before the last restart
+    #[arg(short, long, conflicts_with = "file")]
+    previous: bool,
+    /// How long to wait for backends that do not answer, in seconds
+    #[arg(long, default_value_t = 15, value_name = "SECONDS")]
+    timeout: u64,
 }
 
 /// A moment, or how long before now it is.
 #[derive(Clone, Copy, Debug)]
-enum Since {
+pub enum Since {
+    /// That moment.
     Moment(Time),
+    /// So long before now.
     Ago(chrono::TimeDelta),
 }
 
-fn since(text: &str) -> Result<Since, String> {
+impl Since {
+    /// The moment.
+    pub fn moment(self, now: Time) -> Time {
+        match self {
+            Self::Moment(moment) => moment,
+            Self::Ago(ago) => now.checked_sub_signed(ago).unwrap_or(Time::MIN_UTC),
+        }
+    }
+}
+
+/// Reads an age or a moment.
+pub fn since(text: &str) -> Result<Since, String> {
     if let Some((moment, length)) = time::read(text.as_bytes())
         && length == text.len()
     {
@@ -102,12 +130,56 @@ impl ValueEnum for Choice {
 }
 
 /// Reads the log and prints its failures.
-pub fn run(arguments: &Exceptions) -> Result<u8, Failure> {
+pub fn run(arguments: &Exceptions, shared: &Shared) -> Result<u8, Failure> {
+    match arguments.target.as_deref() {
+        None | Some("-") => run_on_input(arguments),
+        Some(name) => {
+            let settings = shared.load()?;
+            let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+            let code = runtime.block_on(run_on_pods(arguments, name, &settings));
+            runtime.shutdown_background();
+            code
+        }
+    }
+}
+
+async fn run_on_pods(arguments: &Exceptions, name: &str, settings: &Settings) -> Result<u8, Failure> {
     let now = gather::now();
-    let since = arguments.since.map(|since| match since {
-        Since::Moment(moment) => moment,
-        Since::Ago(ago) => now.checked_sub_signed(ago).unwrap_or(Time::MIN_UTC),
-    });
+    let since = arguments.since.map(|since| since.moment(now));
+    let plan = Plan { since, previous: arguments.previous, ..Plan::default() };
+    let wait = (arguments.format, Duration::from_secs(arguments.timeout));
+    let mut feed = Feed::open(settings, name, plan, wait).await?;
+    let mut findings = Findings { since, ..Findings::default() };
+    let mut gaps = 0_usize;
+    while let Some(items) = feed.next().await {
+        for item in items {
+            match &item.entry {
+                Entry::Event(record) if record.exception.is_some() => {
+                    let mut event = record.event();
+                    event.time = event.time.or(Some(item.time));
+                    findings.take(&event, arguments.events);
+                }
+                Entry::Mark(Mark::Missed(missed)) => {
+                    gaps += 1;
+                    output::complain(&format!("{}: {}", item.container.pod.name, missed.words()));
+                }
+                Entry::Event(_) | Entry::Mark(_) => {}
+            }
+        }
+        findings.print()?;
+    }
+    let complaints = feed.complaints();
+    complaints.iter().for_each(|sentence| output::complain(sentence));
+    complain_of(Counts::default(), &findings.groups);
+    if !arguments.events {
+        show(&findings.groups.into_sorted(), arguments.output, now)?;
+    }
+    Ok(if complaints.is_empty() && gaps == 0 { exit::OK } else { exit::PARTIAL })
+}
+
+fn run_on_input(arguments: &Exceptions) -> Result<u8, Failure> {
+    let now = gather::now();
+    let since = arguments.since.map(|since| since.moment(now));
     let path = arguments.file.as_deref().filter(|path| *path != Path::new("-"));
     let mut input: Box<dyn Read> = match path {
         Some(path) => Box::new(open(path)?),

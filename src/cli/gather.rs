@@ -14,7 +14,7 @@ use crate::model::interest::{self, Depth, GroupInterest, Interest, JobInterest};
 use crate::model::inventory::Inventory;
 use crate::model::key::{KafkaKey, ObjectKey, ProcessorKey};
 use crate::model::view;
-use crate::runtime::backends::{Backends, Counting};
+use crate::runtime::backends::{Backends, Clusters, Counting};
 use crate::settings::Settings;
 
 /// For so long a second look is waited for, after everything has answered once.
@@ -91,6 +91,11 @@ impl World {
         }
         self.backends.want(wanted(&self.inventory, self.need));
         true
+    }
+
+    /// The ways to the clusters.
+    pub fn clusters(&self) -> Clusters {
+        self.backends.clusters()
     }
 
     /// What did not answer or refused, in sentences.

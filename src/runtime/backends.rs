@@ -38,6 +38,7 @@ pub struct Backends {
     interest: watch::Sender<Arc<Interest>>,
     fetches: HashMap<Arc<str>, mpsc::Sender<DocumentKey>>,
     orders: broadcast::Sender<(Arc<str>, AlertOrder)>,
+    clusters: Clusters,
     events: mpsc::Sender<Event>,
     cancel: CancellationToken,
 }
@@ -51,6 +52,19 @@ pub enum Counting {
     WhenWanted,
 }
 
+/// The clusters of environments by name, each there once its kubeconfig made sense.
+#[derive(Clone, Debug, Default)]
+pub struct Clusters(HashMap<Arc<str>, watch::Receiver<Option<source::kube::Cluster>>>);
+
+impl Clusters {
+    /// The cluster of an environment, as soon as there is one; `None` for an unknown environment.
+    pub async fn of(&self, environment: &Arc<str>) -> Option<source::kube::Cluster> {
+        // A sole environment without a name of its own is keyed by what its context turned out to be.
+        let mut known = self.0.get(environment).or_else(|| self.0.values().next())?.clone();
+        known.wait_for(Option::is_some).await.ok()?.clone()
+    }
+}
+
 impl Backends {
     /// Starts all environments of `settings`; returns at once with the channel of what happens.
     #[must_use]
@@ -60,8 +74,10 @@ impl Backends {
         let cancel = CancellationToken::new();
         let (orders, _) = broadcast::channel(ORDERS);
         let mut fetches = HashMap::new();
+        let mut clusters = HashMap::new();
         for environment in &settings.environments {
             let (fetch, wanted) = mpsc::channel(FETCHES);
+            let (connected, cluster) = watch::channel(None);
             let task = EnvironmentTask {
                 settings: environment.clone(),
                 counting,
@@ -69,11 +85,13 @@ impl Backends {
                 orders: orders.clone(),
                 events: events.clone(),
                 cancel: cancel.clone(),
+                connected,
             };
+            clusters.insert(Arc::from(environment.name.as_str()), cluster);
             fetches.insert(Arc::from(environment.name.as_str()), fetch);
             tokio::spawn(task.run(wanted));
         }
-        (Self { interest, fetches, orders, events, cancel }, received)
+        (Self { interest, fetches, clusters: Clusters(clusters), orders, events, cancel }, received)
     }
 
     /// Says what is looked at now. Sources are woken only when it differs from before.
@@ -92,6 +110,12 @@ impl Backends {
         if self.orders.send((environment.clone(), order)).is_err() {
             tracing::warn!(%environment, "nobody watches the golden signals of this environment");
         }
+    }
+
+    /// The ways to the clusters.
+    #[must_use]
+    pub fn clusters(&self) -> Clusters {
+        self.clusters.clone()
     }
 
     /// Has a document fetched; the answer comes as an event.
@@ -121,6 +145,7 @@ struct EnvironmentTask {
     orders: broadcast::Sender<(Arc<str>, AlertOrder)>,
     events: mpsc::Sender<Event>,
     cancel: CancellationToken,
+    connected: watch::Sender<Option<source::kube::Cluster>>,
 }
 
 impl EnvironmentTask {
@@ -129,6 +154,7 @@ impl EnvironmentTask {
         let Some(cluster) = self.connect().await else { return };
         self.report(vec![Change::Environment(Box::new(cluster.environment.clone()))]).await;
         self.spawn_sources(&cluster);
+        self.connected.send_replace(Some(cluster.clone()));
         loop {
             let document = tokio::select! {
                 () = self.cancel.cancelled() => return,

@@ -16,6 +16,7 @@ mod permissions;
 mod proxy;
 pub mod raw;
 mod session;
+pub mod tail;
 pub mod trouble;
 mod usage;
 mod watch;

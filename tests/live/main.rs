@@ -13,4 +13,5 @@ mod flink;
 mod kafka;
 mod kubernetes;
 mod signals;
+mod logs;
 mod stack;

@@ -142,7 +142,8 @@ impl Settings {
         Self::new(&variable("STACK_KUBECONFIG"), namespaces, &more)
     }
 
-    fn path(&self) -> String {
+    /// The file.
+    pub fn path(&self) -> String {
         self.directory.path().join("flowdeck.toml").to_string_lossy().into_owned()
     }
 

@@ -92,7 +92,7 @@ fn nothing_in_a_log_reaches_the_terminal_as_a_command() {
 fn wrong_arguments_have_their_codes() {
     for (arguments, code) in [
         (&[][..], 2),
-        (&["pipeline"], 2),
+        (&["pipeline", "--file", "x"], 2),
         (&["-", "--since", "soon"], 2),
         (&["-", "--format", "morse"], 2),
         (&["--file", "/nowhere/at/all.log"], 3),
