@@ -236,7 +236,10 @@ fn test(token: &str, now: Time) -> Result<Test, QueryError> {
         "fingerprint" => Test::Fingerprint(bare.to_owned()),
         "from" => Test::From(moment(bare, now)?),
         "to" => Test::To(moment(bare, now)?),
-        _ => Test::Text(compile(&format!("\\b{}[\"']?\\s*[=:]\\s*[\"']?{}", regex::escape(name), regex::escape(bare)), true)?),
+        _ => Test::Text(compile(
+            &format!("\\b{}[\"']?\\s*[=:]\\s*[\"']?{}", regex::escape(name), regex::escape(bare)),
+            true,
+        )?),
     })
 }
 
@@ -252,11 +255,8 @@ fn literal(text: &str) -> Result<Regex, QueryError> {
 }
 
 fn compile(pattern: &str, any_case: bool) -> Result<Regex, QueryError> {
-    let built = RegexBuilder::new(pattern)
-        .case_insensitive(any_case)
-        .multi_line(true)
-        .size_limit(LARGEST_REGEX)
-        .build();
+    let built =
+        RegexBuilder::new(pattern).case_insensitive(any_case).multi_line(true).size_limit(LARGEST_REGEX).build();
     built.map_err(|error| {
         let words = error.to_string();
         QueryError::Regex(words.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned())

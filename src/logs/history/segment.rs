@@ -136,9 +136,9 @@ impl Segment {
     }
 
     pub(super) fn overlaps(&self, place: Place) -> bool {
-        self.body.as_ref().is_err_and(|mine| {
-            mine.offset < place.offset + place.length && place.offset < mine.offset + mine.length
-        })
+        self.body
+            .as_ref()
+            .is_err_and(|mine| mine.offset < place.offset + place.length && place.offset < mine.offset + mine.length)
     }
 
     /// Nothing more is added.
@@ -268,7 +268,11 @@ impl Body {
         Some(Self {
             text: std::str::from_utf8(bytes.get(HEAD..metas_at)?).ok()?.to_owned(),
             metas: bytes.get(metas_at..prints_at)?.chunks_exact(META).map(meta).collect::<Option<_>>()?,
-            prints: bytes.get(prints_at..prints_at + prints * PRINT)?.chunks_exact(PRINT).map(print).collect::<Option<_>>()?,
+            prints: bytes
+                .get(prints_at..prints_at + prints * PRINT)?
+                .chunks_exact(PRINT)
+                .map(print)
+                .collect::<Option<_>>()?,
         })
     }
 }
