@@ -37,8 +37,36 @@ pub enum Action {
     Back,
     /// The job of the selected processor.
     Job,
-    /// The last log lines of the selected pod.
+    /// The log of what is selected, as it goes on.
     Log,
+    /// What fails in what is selected.
+    Exceptions,
+    /// Follow the end of the log, or stand still.
+    Follow,
+    /// Choose a moment in the histogram.
+    Histogram,
+    /// The next match.
+    NextMatch,
+    /// The previous match.
+    PreviousMatch,
+    /// Show matches only, or all events.
+    OnlyMatches,
+    /// Show what is around matches.
+    Context,
+    /// The least level that is shown.
+    LeastLevel,
+    /// Show events with a stack trace only.
+    OnlyExceptions,
+    /// Show fields with their values.
+    Fields,
+    /// Open an event in the list, or close it.
+    Fold,
+    /// Write what is shown to a file.
+    Save,
+    /// Show the text in a pager.
+    Pager,
+    /// The pods of a failure.
+    FailurePods,
     /// The log of the run before the last restart.
     PreviousLog,
     /// The selected pod as YAML.
@@ -122,6 +150,10 @@ pub enum Place {
     Job,
     /// A text.
     Document,
+    /// A log.
+    Logs,
+    /// Failures.
+    Exceptions,
     /// List of topics.
     Topics,
     /// One topic.
@@ -156,6 +188,8 @@ impl Place {
         Self::Pod,
         Self::Job,
         Self::Document,
+        Self::Logs,
+        Self::Exceptions,
         Self::Topics,
         Self::Topic,
         Self::Groups,
@@ -179,6 +213,8 @@ impl Place {
             Self::Pod => "pod",
             Self::Job => "job",
             Self::Document => "text",
+            Self::Logs => "log",
+            Self::Exceptions => "exceptions",
             Self::Topics => "topics",
             Self::Topic => "topic",
             Self::Groups => "groups",
@@ -292,6 +328,8 @@ const SCREENS: &[Place] = &[
     Place::Pod,
     Place::Job,
     Place::Document,
+    Place::Logs,
+    Place::Exceptions,
     Place::Topics,
     Place::Topic,
     Place::Groups,
@@ -308,6 +346,8 @@ const SCREENS_AND_HELP: &[Place] = &[
     Place::Pod,
     Place::Job,
     Place::Document,
+    Place::Logs,
+    Place::Exceptions,
     Place::Topics,
     Place::Topic,
     Place::Groups,
@@ -324,6 +364,7 @@ const LISTS: &[Place] = &[
     Place::Pipeline,
     Place::Pod,
     Place::Job,
+    Place::Exceptions,
     Place::Topics,
     Place::Topic,
     Place::Groups,
@@ -457,10 +498,50 @@ pub const ACTIONS: &[Definition] = &[
         .hint("job")
         .also(&["jobs", "flink"])
         .at(&[Place::Pipelines, Place::Pipeline, Place::Pod]),
-    Definition::new(Here, A::Log, "log", &["l"], "last log lines of the selected pod")
+    Definition::new(Here, A::Log, "log", &["l"], "the log of what is selected, as it goes on")
         .hint("log")
         .also(&["logs"])
+        .at(&[Place::Pipelines, Place::Pipeline, Place::Pod, Place::Exceptions]),
+    Definition::new(Here, A::Exceptions, "exceptions", &["x"], "what fails in what is selected, each failure once")
+        .hint("exceptions")
+        .also(&["failures", "radar"])
         .at(&[Place::Pipelines, Place::Pipeline, Place::Pod]),
+    Definition::new(Here, A::Open, "open-event", &["enter"], "the whole event with its stack trace")
+        .hint("event")
+        .at(&[Place::Logs])
+        .key_only(),
+    Definition::new(Here, A::Open, "open-failure", &["enter"], "the latest event of the failure, whole")
+        .hint("trace")
+        .at(&[Place::Exceptions])
+        .key_only(),
+    Definition::new(Here, A::FailurePods, "failure-pods", &["p"], "the pods of the failure, or its latest event")
+        .hint("pods")
+        .at(&[Place::Exceptions]),
+    Definition::new(Here, A::Follow, "follow", &["f"], "follow the end of the log, or stand still")
+        .hint("follow")
+        .at(&[Place::Logs]),
+    Definition::new(Here, A::OnlyExceptions, "only-exceptions", &["x"], "only events with a stack trace, or all")
+        .hint("exceptions")
+        .at(&[Place::Logs]),
+    Definition::new(Here, A::LeastLevel, "least-level", &["e"], "all levels, warnings and worse, errors")
+        .hint("level")
+        .at(&[Place::Logs]),
+    Definition::new(Here, A::NextMatch, "next-match", &["n"], "the next match").hint("next").at(&[Place::Logs]),
+    Definition::new(Here, A::PreviousMatch, "previous-match", &["N"], "the match before").at(&[Place::Logs]),
+    Definition::new(Here, A::OnlyMatches, "only-matches", &["&"], "matches only, or all events with matches marked")
+        .at(&[Place::Logs]),
+    Definition::new(Here, A::Context, "context", &["c"], "0, 3 or 10 events around each match").at(&[Place::Logs]),
+    Definition::new(Here, A::Histogram, "histogram", &["h"], "choose a moment: left and right move, the log follows")
+        .hint("histogram")
+        .at(&[Place::Logs]),
+    Definition::new(Here, A::Fields, "fields", &["F"], "interesting fields: their commonest values with counts")
+        .hint("fields")
+        .at(&[Place::Logs]),
+    Definition::new(Here, A::Fold, "fold", &["z"], "open the event in the list, or close it").at(&[Place::Logs]),
+    Definition::new(Here, A::Save, "save", &["w"], "write what is shown to a file here")
+        .hint("save")
+        .at(&[Place::Logs]),
+    Definition::new(Here, A::Pager, "pager", &["o"], "this part of the log in $PAGER or $EDITOR").at(&[Place::Logs]),
     Definition::new(Here, A::PreviousLog, "previous-log", &["p"], "log of the run before the last restart")
         .hint("previous log")
         .at(&[Place::Pipelines, Place::Pipeline, Place::Pod, Place::Document]),
@@ -499,6 +580,8 @@ pub const ACTIONS: &[Definition] = &[
     Definition::new(Move, A::Bottom, "bottom", &["G", "end"], "to the end").at(SCREENS_AND_HELP),
     Definition::new(Move, A::Left, "left", &["left", "h"], "to the left").at(&[Place::Document]),
     Definition::new(Move, A::Right, "right", &["right", "l"], "to the right").at(&[Place::Document]),
+    Definition::new(Move, A::Left, "log-left", &["left"], "to the left, or to an earlier bar").at(&[Place::Logs]),
+    Definition::new(Move, A::Right, "log-right", &["right"], "to the right, or to a later bar").at(&[Place::Logs]),
     Definition::new(List, A::Filter, "filter", &["/"], "show only rows with this text in any column")
         .hint("filter")
         .at(FILTERED)

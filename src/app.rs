@@ -7,6 +7,7 @@
 pub mod document;
 pub mod environments;
 pub mod events;
+pub mod exceptions;
 pub mod flow;
 pub mod group;
 pub mod groups;
@@ -15,6 +16,7 @@ pub mod input;
 pub mod job;
 pub mod kafka;
 pub mod layout;
+pub mod logs;
 pub mod marks;
 pub mod overview;
 pub mod palette;
@@ -59,6 +61,8 @@ pub enum Effect {
     Copy(String),
     /// Fetch a document; it comes back as [`Event::Fetched`](crate::event::Event::Fetched).
     Fetch(DocumentKey),
+    /// Show a text in the user's pager, which has the terminal meanwhile.
+    Read(String),
     /// Ring the terminal's bell: a pipeline has started to fail.
     RingBell,
     /// Tell the golden signals of an environment what somebody does about an alert.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crossterm::event::KeyEvent;
 
+use crate::logs::news::News;
 use crate::model::Time;
 use crate::model::change::Change;
 use crate::model::environment::Backend;
@@ -35,6 +36,8 @@ pub enum Event {
     Changed(Vec<Change>),
     /// A document arrived, or why it did not.
     Fetched(DocumentKey, Result<Arc<str>, Arc<str>>),
+    /// The log that is looked at went on.
+    Logs(Box<News>),
     /// Something worth a line at the foot of the screen.
     Noticed(Notice),
     /// The process came back to the foreground.

@@ -2,4 +2,5 @@
 
 pub mod backends;
 pub mod console;
+mod logs;
 pub mod signals;

@@ -5,7 +5,10 @@
 //! buffer, so that an SSH session sees one packet and never half a screen.
 
 use std::cell::Cell;
+use std::fs::OpenOptions;
 use std::io::{self, BufWriter, IsTerminal, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::process::Command;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -163,6 +166,28 @@ impl Guard {
         leave();
         rustix::process::kill_current_process_group(rustix::process::Signal::TSTP)?;
         self.resume()
+    }
+
+    /// Gives the terminal to the user's pager, or to the editor, until it ends.
+    ///
+    /// # Errors
+    ///
+    /// When there is none, or no place for the text.
+    pub fn read(&mut self, text: &str) -> io::Result<()> {
+        let path = std::env::temp_dir().join(format!("flowdeck-text-{}", std::process::id()));
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?;
+        leave();
+        let set = |name| std::env::var(name).ok().filter(|command| !command.trim().is_empty());
+        let command = set("PAGER").or_else(|| set("EDITOR")).unwrap_or_else(|| "less".to_owned());
+        let read = file.write_all(text.as_bytes()).and_then(|()| {
+            // As every program does it: the variable may hold arguments.
+            Command::new("sh").arg("-c").arg(format!("{command} \"$1\"")).arg("sh").arg(&path).status()
+        });
+        std::fs::remove_file(&path)?;
+        match read {
+            Ok(status) if status.code() == Some(127) => Err(io::Error::other(format!("{command} was not found"))),
+            read => read.map(drop),
+        }
     }
 
     /// Takes the terminal again and has the next frame drawn whole.

@@ -8,12 +8,14 @@ pub mod chart;
 pub mod document;
 pub mod environments;
 pub mod events;
+pub mod exceptions;
 pub mod flow;
 pub mod foot;
 pub mod groups;
 pub mod head;
 pub mod help;
 pub mod job;
+pub mod logs;
 pub mod palette;
 pub mod pipeline;
 pub mod pipelines;
@@ -67,6 +69,8 @@ fn screen(canvas: &mut Canvas<'_>, area: Rect, state: &State) {
         Screen::Pod(screen) => pod::draw(canvas, area, state, screen),
         Screen::Job(screen) => job::draw(canvas, area, state, screen),
         Screen::Document(screen) => document::draw(canvas, area, state, screen),
+        Screen::Logs(screen) => logs::draw(canvas, area, state, screen),
+        Screen::Exceptions(screen) => exceptions::draw(canvas, area, state, screen),
         Screen::Topics(screen) => topics::draw(canvas, area, state, screen),
         Screen::Topic(screen) => topics::draw_one(canvas, area, state, screen),
         Screen::Groups(screen) => groups::draw(canvas, area, state, screen),

@@ -3,14 +3,17 @@
 use std::sync::Arc;
 
 use super::document::{DocumentScreen, NEVER_RESTARTED};
+use super::exceptions::ExceptionsScreen;
 use super::flow::{self, FlowLine, Piece};
 use super::layout::Layout;
+use super::logs::LogScreen;
 use super::pods::{self, PodRow};
 use super::screen::{Cause, Outcome, Part, Screen, World};
 use super::table::{Row, Table};
 use crate::action::{Action, Place};
 use crate::model::interest::{self, Depth, Interest};
 use crate::model::key::{KafkaKey, PipelineKey, ProcessorKey};
+use crate::model::log::Target;
 use crate::model::view::{self, ProcessorView};
 
 /// The screen.
@@ -214,7 +217,12 @@ impl Part for PipelineScreen {
             Action::PreviousPart => self.choose(-1, world),
             Action::Open => self.pods.selected().map_or(Outcome::Ignored, |row| Outcome::open(Screen::pod(row.key()))),
             Action::Job => self.chosen.clone().map_or(Outcome::Ignored, |key| Outcome::open(Screen::job(key))),
-            Action::Log | Action::PreviousLog | Action::Yaml => {
+            Action::Log => match &self.chosen {
+                Some(key) => Outcome::open(LogScreen::open(Target::Processor(key.clone()), "", world.now)),
+                None => Outcome::Ignored,
+            },
+            Action::Exceptions => Outcome::open(ExceptionsScreen::open(Target::Pipeline(self.key.clone()))),
+            Action::PreviousLog | Action::Yaml => {
                 let pod = self.pods.selected().map(|row| &row.view.pod);
                 if action == Action::PreviousLog && pod.is_some_and(|pod| pod.restarts == 0) {
                     return Outcome::Say(NEVER_RESTARTED);
@@ -243,9 +251,9 @@ impl Part for PipelineScreen {
             Action::NextPart | Action::PreviousPart => self.processors.len() > 1,
             Action::ShowLink(number) => usize::from(number) <= self.links.len(),
             Action::ShowAgain => !self.links.is_empty(),
-            Action::Job => self.chosen.is_some(),
+            Action::Job | Action::Log => self.chosen.is_some(),
             Action::PreviousLog => self.pods.selected().is_some_and(|row| row.view.pod.restarts > 0),
-            Action::Open | Action::Log | Action::Yaml | Action::Copy => self.pods.selected().is_some(),
+            Action::Open | Action::Yaml | Action::Copy => self.pods.selected().is_some(),
             _ => true,
         }
     }

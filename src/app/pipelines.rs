@@ -3,7 +3,9 @@
 use std::cmp::Ordering;
 use std::sync::Arc;
 
+use super::exceptions::ExceptionsScreen;
 use super::layout::Layout;
+use super::logs::LogScreen;
 use super::overview::{Overview, PipelineRow};
 use super::screen::{Cause, Outcome, Part, Screen, World};
 use super::standing::Standing;
@@ -12,6 +14,7 @@ use crate::action::{Action, Place};
 use crate::model::interest::{self, Depth, Interest};
 use crate::model::job::JobState;
 use crate::model::key::PipelineKey;
+use crate::model::log::Target;
 use crate::model::verdict::Condition;
 use crate::model::view;
 
@@ -183,7 +186,7 @@ impl Part for Pipelines {
         changed
     }
 
-    fn act(&mut self, action: Action, _world: &World<'_>) -> Outcome {
+    fn act(&mut self, action: Action, world: &World<'_>) -> Outcome {
         match action {
             Action::Open => {
                 self.table.pin();
@@ -192,17 +195,25 @@ impl Part for Pipelines {
             Action::Copy => {
                 self.table.selected().map_or(Outcome::Ignored, |row| Outcome::Copy(row.view.key.name.to_string()))
             }
-            Action::Log | Action::PreviousLog | Action::Job => {
-                Outcome::Say("Open a pipeline first (Enter), then a pod.")
+            Action::Log | Action::Exceptions => {
+                self.table.pin();
+                let Some(target) = self.table.selected().map(|row| Target::Pipeline(row.key())) else {
+                    return Outcome::Ignored;
+                };
+                Outcome::open(match action {
+                    Action::Log => LogScreen::open(target, "", world.now),
+                    _ => ExceptionsScreen::open(target),
+                })
             }
+            Action::PreviousLog | Action::Job => Outcome::Say("Open a pipeline first (Enter), then a pod."),
             other => Outcome::moved(self.table.act(other)),
         }
     }
 
     fn offers(&self, action: Action, _world: &World<'_>) -> bool {
         match action {
-            Action::Log | Action::PreviousLog | Action::Job => false,
-            Action::Open | Action::Copy => self.table.selected().is_some(),
+            Action::PreviousLog | Action::Job => false,
+            Action::Open | Action::Copy | Action::Log | Action::Exceptions => self.table.selected().is_some(),
             _ => true,
         }
     }

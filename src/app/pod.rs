@@ -4,13 +4,16 @@ use std::sync::Arc;
 
 use super::document::{DocumentScreen, NEVER_RESTARTED};
 use super::events::{self, EventRow};
+use super::exceptions::ExceptionsScreen;
 use super::layout::Layout;
+use super::logs::LogScreen;
 use super::screen::{Cause, Outcome, Part, Screen, World};
 use super::standing::{self, Standings};
 use super::table::Table;
 use crate::action::{Action, Place};
 use crate::model::interest::Interest;
 use crate::model::key::PodKey;
+use crate::model::log::Target;
 use crate::model::pod::Pod;
 use crate::model::view::PodView;
 
@@ -111,7 +114,15 @@ impl Part for PodScreen {
             Action::NextPart if count > 1 => self.container = (self.container + 1) % count,
             Action::PreviousPart if count > 1 => self.container = (self.container + count - 1) % count,
             Action::PreviousLog if view.pod.restarts == 0 => return Outcome::Say(NEVER_RESTARTED),
-            Action::Log | Action::PreviousLog | Action::Yaml => {
+            Action::Log => {
+                let target = Target::Pod(self.key.clone(), self.container().cloned());
+                return Outcome::open(LogScreen::open(target, "", world.now));
+            }
+            Action::Exceptions => {
+                let target = Target::Pod(self.key.clone(), self.container().cloned());
+                return Outcome::open(ExceptionsScreen::open(target));
+            }
+            Action::PreviousLog | Action::Yaml => {
                 let screen = DocumentScreen::of_pod(action, &view.pod, self.container());
                 return screen.map_or(Outcome::Ignored, Outcome::open);
             }
@@ -127,7 +138,9 @@ impl Part for PodScreen {
     }
 
     fn offers(&self, action: Action, world: &World<'_>) -> bool {
-        let Some(view) = &self.view else { return !matches!(action, Action::Log | Action::Yaml | Action::Job) };
+        let Some(view) = &self.view else {
+            return !matches!(action, Action::Log | Action::Exceptions | Action::Yaml | Action::Job);
+        };
         match action {
             Action::NextPart | Action::PreviousPart => view.pod.containers.len() > 1,
             Action::PreviousLog => view.pod.restarts > 0,

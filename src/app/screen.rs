@@ -6,9 +6,11 @@ use super::Effect;
 use super::document::DocumentScreen;
 use super::environments::Environments;
 use super::events::Events;
+use super::exceptions::ExceptionsScreen;
 use super::group::GroupScreen;
 use super::groups::Groups;
 use super::job::JobScreen;
+use super::logs::LogScreen;
 use super::overview::Overview;
 use super::pipeline::PipelineScreen;
 use super::pipelines::Pipelines;
@@ -148,6 +150,10 @@ pub enum Screen {
     Job(Box<JobScreen>),
     /// A text.
     Document(Box<DocumentScreen>),
+    /// A log.
+    Logs(Box<LogScreen>),
+    /// Failures.
+    Exceptions(Box<ExceptionsScreen>),
     /// All topics.
     Topics(Topics),
     /// One topic.
@@ -210,6 +216,8 @@ impl Screen {
             Self::Pod(part) => &**part,
             Self::Job(part) => &**part,
             Self::Document(part) => &**part,
+            Self::Logs(part) => &**part,
+            Self::Exceptions(part) => &**part,
             Self::Topics(part) => part,
             Self::Topic(part) => part,
             Self::Groups(part) => part,
@@ -230,6 +238,8 @@ impl Screen {
             Self::Pod(part) => &mut **part,
             Self::Job(part) => &mut **part,
             Self::Document(part) => &mut **part,
+            Self::Logs(part) => &mut **part,
+            Self::Exceptions(part) => &mut **part,
             Self::Topics(part) => part,
             Self::Topic(part) => part,
             Self::Groups(part) => part,

@@ -9,6 +9,7 @@ use super::screen::{Cause, Outcome, Screen, Touched};
 use super::{Effect, Layer, State};
 use crate::action::Action;
 use crate::event::{DocumentKey, Event, Notice};
+use crate::logs::news::News;
 use crate::model::Time;
 use crate::model::change::Change;
 
@@ -31,6 +32,7 @@ pub fn update(state: &mut State, event: Event) -> Vec<Effect> {
         Event::Ticked(now) => ticked(state, now),
         Event::Changed(changes) => return changed(state, changes),
         Event::Fetched(key, result) => fetched(state, &key, &result),
+        Event::Logs(news) => logs_went_on(state, &news),
         Event::Noticed(notice) => state.say(notice),
         Event::Resumed => state.dirty = true,
         Event::Terminated => return vec![Effect::Quit],
@@ -79,6 +81,22 @@ fn fetched(state: &mut State, key: &DocumentKey, result: &Result<std::sync::Arc<
         {
             state.dirty = true;
         }
+    }
+}
+
+/// Every screen over that log takes the news in; the one in front shows them.
+fn logs_went_on(state: &mut State, news: &News) {
+    let in_front = state.above.len();
+    for (index, screen) in state.above.iter_mut().enumerate() {
+        let told = match screen {
+            Screen::Logs(screen) => screen.told(news),
+            Screen::Exceptions(screen) => screen.told(news),
+            _ => false,
+        };
+        state.dirty |= told && index + 1 == in_front;
+    }
+    if state.dirty {
+        state.refresh(&Cause::Second);
     }
 }
 

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use super::declaration::Declaration;
 use super::inventory::{Inventory, Processor};
 use super::key::{KafkaKey, ObjectKey, ProcessorKey};
+use super::log::LogInterest;
 use super::pod::Role;
 use super::signal::Focus;
 
@@ -66,6 +67,8 @@ pub struct Interest {
     pub accounts: BTreeSet<ObjectKey>,
     /// Environments whose golden signals are looked at, and what of them beyond the table.
     pub signals: BTreeMap<Arc<str>, Focus>,
+    /// The log that is followed.
+    pub log: Option<LogInterest>,
     /// Environments whose next try should come now instead of later; set for one moment.
     pub retry: BTreeSet<Arc<str>>,
 }

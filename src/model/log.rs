@@ -154,3 +154,51 @@ pub fn main_container(pod: &Pod) -> Option<&Arc<str>> {
     let flink = pod.containers.iter().find(|name| name.contains("flink") || name.ends_with("manager"));
     flink.or_else(|| pod.containers.first())
 }
+
+/// Which part of a log is looked at.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Anchor {
+    /// The end, as it moves.
+    #[default]
+    End,
+    /// Around the event of that number.
+    Event(u64),
+    /// Around the first event of that time or later.
+    Time(Time),
+    /// Around the next match behind the event of that number.
+    NextMatch(u64),
+    /// Around the last match before the event of that number.
+    PreviousMatch(u64),
+}
+
+/// What is looked at in a log.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct View {
+    /// What is looked for, as it was typed.
+    pub query: Arc<str>,
+    /// Whether only matches are shown.
+    pub only_matches: bool,
+    /// Events shown before and behind each match.
+    pub context: u8,
+    /// Which part.
+    pub anchor: Anchor,
+    /// Events wanted.
+    pub events: u16,
+    /// Whether the fields' values are counted.
+    pub facets: bool,
+    /// Counts up when the same is asked again.
+    pub serial: u64,
+    /// File that the matches are written to; done once for each serial.
+    pub save: Option<Arc<str>>,
+}
+
+/// A log that somebody looks at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogInterest {
+    /// Whose.
+    pub target: Target,
+    /// The containers that are there now.
+    pub containers: Vec<Container>,
+    /// What of it.
+    pub view: View,
+}

@@ -91,7 +91,9 @@ impl Backends {
             fetches.insert(Arc::from(environment.name.as_str()), fetch);
             tokio::spawn(task.run(wanted));
         }
-        (Self { interest, fetches, clusters: Clusters(clusters), orders, events, cancel }, received)
+        let clusters = Clusters(clusters);
+        tokio::spawn(super::logs::run(clusters.clone(), interest.subscribe(), events.clone(), cancel.clone()));
+        (Self { interest, fetches, orders, clusters, events, cancel }, received)
     }
 
     /// Says what is looked at now. Sources are woken only when it differs from before.

@@ -16,7 +16,7 @@ use tokio::time::Instant;
 
 use super::backends::Backends;
 use crate::app::{self, Effect, State};
-use crate::event::Event;
+use crate::event::{Event, Notice};
 use crate::term::Guard;
 use crate::ui::{self, Theme};
 
@@ -79,6 +79,13 @@ pub trait Canvas {
     /// When the terminal is gone.
     fn suspend(&mut self) -> io::Result<()>;
 
+    /// Shows a text in the user's pager, which has the terminal meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// When the terminal is gone, or there is no pager.
+    fn read(&mut self, text: &str) -> io::Result<()>;
+
     /// Takes the terminal again after somebody else had it.
     ///
     /// # Errors
@@ -108,6 +115,10 @@ impl Canvas for Guard {
 
     fn suspend(&mut self) -> io::Result<()> {
         Self::suspend(self)
+    }
+
+    fn read(&mut self, text: &str) -> io::Result<()> {
+        Self::read(self, text)
     }
 
     fn resume(&mut self) -> io::Result<()> {
@@ -177,7 +188,7 @@ pub async fn run(
 ) -> io::Result<Ending> {
     let mut signals = Signals::new()?;
     let mut keys = EventStream::new();
-    let mut desk = Desk { canvas, state, theme, backends, pace: Pace { next: Instant::now() } };
+    let mut desk = Desk { canvas, state, theme, backends, pace: Pace { next: Instant::now() }, reading: None };
     desk.draw()?;
     let mut clock = tokio::time::interval(TICK);
     let mut batches = Vec::with_capacity(BATCHES);
@@ -194,6 +205,12 @@ pub async fn run(
         if let Some(ending) = ending {
             return Ok(ending);
         }
+        if let Some(text) = desk.reading.take() {
+            // The pager must get all keys.
+            drop(keys);
+            desk.read(&text)?;
+            keys = EventStream::new();
+        }
     }
 }
 
@@ -204,6 +221,8 @@ struct Desk<'a, C> {
     theme: &'a Theme,
     backends: &'a Backends,
     pace: Pace,
+    /// A text that waits for the pager.
+    reading: Option<String>,
 }
 
 impl<C: Canvas> Desk<'_, C> {
@@ -217,6 +236,17 @@ impl<C: Canvas> Desk<'_, C> {
         self.state.drawn();
         self.pace.drew(bytes);
         Ok(())
+    }
+
+    fn read(&mut self, text: &str) -> io::Result<()> {
+        let read = self.canvas.read(text);
+        self.canvas.resume()?;
+        let mut events = vec![Event::Resumed, Event::Ticked(chrono::Utc::now())];
+        if let Err(error) = read {
+            events.push(Event::Noticed(Notice::Failed(format!("no pager: {error}; set PAGER to one").into())));
+        }
+        self.apply(events)?;
+        self.draw()
     }
 
     fn caught(&mut self, caught: &Caught) -> io::Result<Option<Ending>> {
@@ -284,6 +314,7 @@ impl<C: Canvas> Desk<'_, C> {
             }
             Effect::Copy(text) => self.canvas.copy(&text)?,
             Effect::RingBell => self.canvas.ring()?,
+            Effect::Read(text) => self.reading = Some(text),
             Effect::Fetch(document) => self.backends.fetch(document),
             Effect::Answer(environment, order) => self.backends.answer(&environment, order),
         }
