@@ -23,7 +23,20 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("telemetry", &["settings"]),
     (
         "runtime",
-        &["model", "engine", "logs", "event", "action", "keymap", "app", "ui", "source", "settings", "term", "telemetry"],
+        &[
+            "model",
+            "engine",
+            "logs",
+            "event",
+            "action",
+            "keymap",
+            "app",
+            "ui",
+            "source",
+            "settings",
+            "term",
+            "telemetry",
+        ],
     ),
     (
         "cli",

@@ -101,7 +101,7 @@ impl LogScreen {
             filter: String::new(),
             opened: BTreeSet::new(),
             anchor: Anchor::End,
-            serial: 1,
+            serial: 0,
             save: None,
             height: 1,
             now,

@@ -45,8 +45,8 @@ pub enum Entry<M> {
 #[derive(Debug)]
 struct Stream<M> {
     folder: Folder,
-    /// Time of the first line of the event that is open.
-    open: Option<Time>,
+    /// The first line of the event that is open: when it was written, and when it came.
+    open: Option<(Time, Time)>,
     queue: VecDeque<Waiting<M>>,
     /// No event of it is handed out with an earlier time than that of the one before.
     latest: Option<Time>,
@@ -85,9 +85,9 @@ impl<M> Braid<M> {
     pub fn line(&mut self, number: usize, line: &str, (time, now): (Time, Time)) {
         let Some(stream) = self.streams.get_mut(number) else { return };
         stream.over = false;
-        let mut taken = Taken { came: &mut self.came, held: &mut self.held, now };
         let Stream { folder, open, queue, latest, .. } = stream;
-        let first = *open.get_or_insert(time);
+        let (first, at) = *open.get_or_insert((time, now));
+        let mut taken = Taken { came: &mut self.came, held: &mut self.held, at };
         let mut out = 0;
         folder.push(&Line { text: line.into() }, now, &mut |event| {
             out += 1;
@@ -95,31 +95,31 @@ impl<M> Braid<M> {
         });
         if out > 0 {
             // The line that ended the event before begins the next one.
-            *open = Some(time);
+            *open = Some((time, now));
         }
     }
 
     /// Puts something between the events of a stream.
     pub fn mark(&mut self, number: usize, mark: M, (time, now): (Time, Time)) {
         let Some(stream) = self.streams.get_mut(number) else { return };
-        stream.close(&mut Taken { came: &mut self.came, held: &mut self.held, now });
-        let mut taken = Taken { came: &mut self.came, held: &mut self.held, now };
+        let mut taken = Taken { came: &mut self.came, held: &mut self.held, at: now };
+        stream.close(&mut taken);
         stream.queue.push_back(taken.in_order(time, &mut stream.latest, Entry::Mark(mark)));
     }
 
     /// Nothing more comes from a stream for now: it is not waited for.
     pub fn over(&mut self, number: usize, now: Time) {
         let Some(stream) = self.streams.get_mut(number) else { return };
-        stream.close(&mut Taken { came: &mut self.came, held: &mut self.held, now });
+        stream.close(&mut Taken { came: &mut self.came, held: &mut self.held, at: now });
         stream.over = true;
     }
 
     /// Hands out what is due: stream, time, entry.
     pub fn drain(&mut self, now: Time, sink: &mut impl FnMut(usize, Time, Entry<M>)) {
         for stream in &mut self.streams {
-            let mut taken = Taken { came: &mut self.came, held: &mut self.held, now };
             let Stream { folder, open, queue, latest, .. } = stream;
-            if let Some(first) = *open {
+            if let Some((first, at)) = *open {
+                let mut taken = Taken { came: &mut self.came, held: &mut self.held, at };
                 folder.tick(now, &mut |event| {
                     *open = None;
                     queue.push_back(taken.in_order(first, latest, Entry::Event(Box::new(Record::of(event)))));
@@ -171,7 +171,7 @@ impl<M> Braid<M> {
 impl<M> Stream<M> {
     fn lets_pass(&self, time: Time, waited: TimeDelta) -> bool {
         match self.open {
-            Some(open) if open > time => true,
+            Some((open, _)) if open > time => true,
             Some(_) => waited >= OPEN,
             None => waited >= STRAGGLER,
         }
@@ -179,7 +179,7 @@ impl<M> Stream<M> {
 
     fn close(&mut self, taken: &mut Taken<'_>) {
         let Self { folder, open, queue, latest, .. } = self;
-        if let Some(first) = open.take() {
+        if let Some((first, _)) = open.take() {
             folder.finish(&mut |event| {
                 queue.push_back(taken.in_order(first, latest, Entry::Event(Box::new(Record::of(event)))));
             });
@@ -191,7 +191,8 @@ impl<M> Stream<M> {
 struct Taken<'a> {
     came: &'a mut u64,
     held: &'a mut usize,
-    now: Time,
+    /// When it came.
+    at: Time,
 }
 
 impl Taken<'_> {
@@ -199,7 +200,7 @@ impl Taken<'_> {
         let time = latest.map_or(time, |latest| latest.max(time));
         *latest = Some(time);
         *self.came += 1;
-        let waiting = Waiting { time, came: *self.came, at: self.now, entry };
+        let waiting = Waiting { time, came: *self.came, at: self.at, entry };
         *self.held += waiting.size();
         waiting
     }

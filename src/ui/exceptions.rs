@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 use super::canvas::Canvas;
 use super::events::order;
 use super::head::plural;
-use super::logs::{crumbs, histogram, trouble};
+use super::logs::{crumbs, histogram, spark, trouble};
 use super::table::{self, Cell, Cells};
 use super::theme::{Sign, Theme, Tone};
 use super::title::{self, Title};
@@ -116,7 +116,7 @@ impl ExceptionCells {
     fn rate(&self, row: &ExceptionRow) -> String {
         let most = row.rate.iter().max().copied().unwrap_or(0);
         let skip = row.rate.len().saturating_sub(RATE);
-        row.rate.iter().skip(skip).map(|count| self.theme.spark(u64::from(*count), u64::from(most))).collect()
+        row.rate.iter().skip(skip).map(|count| spark(self.theme, u64::from(*count), u64::from(most))).collect()
     }
 
     /// The time of day; older than that, how long ago.

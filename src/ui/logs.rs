@@ -118,13 +118,19 @@ pub(super) fn histogram(canvas: &mut Canvas<'_>, area: Rect, histogram: &Histogr
     for (index, bar) in histogram.bars.iter().enumerate().skip(skipped).take(room) {
         let style = if bar.bad > 0 { theme.tone(Tone::Bad) } else { theme.accent() };
         if chosen == Some(index) {
-            let sign = if bar.count == 0 { "_" } else { theme.spark(bar.count, most) };
-            pen.put(sign, theme.selected(style));
+            let sign = if bar.count == 0 { "_".to_owned() } else { spark(theme, bar.count, most) };
+            pen.put(&sign, theme.selected(style));
         } else {
-            pen.put(theme.spark(bar.count, most), style);
+            pen.put(&spark(theme, bar.count, most), style);
         }
     }
     pen.put(&span, theme.dim());
+}
+
+/// A cell as high as a count is of the most; empty for none.
+#[expect(clippy::cast_precision_loss, reason = "eight steps need no 53 bits")]
+pub(super) fn spark(theme: Theme, count: u64, most: u64) -> String {
+    if count == 0 { " ".to_owned() } else { theme.spark(count as f64 / most.max(1) as f64).to_string() }
 }
 
 /// What stands there when there are no events.

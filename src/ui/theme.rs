@@ -255,19 +255,6 @@ impl Theme {
         bar
     }
 
-    /// One cell as high as a value is of the most; empty for none.
-    #[must_use]
-    pub fn spark(self, value: u64, most: u64) -> &'static str {
-        const UNICODE: [&str; 9] = [" ", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"];
-        const ASCII: [&str; 9] = [" ", "_", "_", ".", ".", "-", "=", "*", "#"];
-        let eighths = if value == 0 { 0 } else { (value * 8).div_ceil(most.max(1)).clamp(1, 8) };
-        let signs = match self.charset {
-            Charset::Unicode => UNICODE,
-            Charset::Ascii => ASCII,
-        };
-        usize::try_from(eighths).ok().and_then(|place| signs.get(place).copied()).unwrap_or(" ")
-    }
-
     const fn pick(self, unicode: &'static str, ascii: &'static str) -> &'static str {
         match self.charset {
             Charset::Unicode => unicode,

@@ -132,3 +132,31 @@ fn carriers_and_builds_do_not_change_a_fingerprint() {
     assert_ne!(print(root), print(&root.replace("Sink", "Source")));
     assert_ne!(print(root), print(&root.replace("IOException", "EOFException")));
 }
+
+/// As `kubectl logs --timestamps` prints a log, and as it lies on a node.
+#[test]
+fn times_before_each_line_are_taken_off() {
+    let stamp = "2026-11-22T06:52:03.123456789Z";
+    let plain = format!("{HEADER}failed\njava.io.IOException: x\n\tat a.B.c(B.java:1)\n\nprinted\n");
+    let known = read(&[plain.as_bytes()]);
+    for before in [format!("{stamp} "), format!("{stamp} stdout F ")] {
+        let log: String = plain.lines().map(|line| format!("{before}{line}\n")).collect();
+        let events = read(&[log.as_bytes()]);
+        assert_eq!(events, known, "{before}");
+    }
+    let bare = read(&[format!("{stamp} one\n{stamp} two\n").as_bytes()]);
+    assert_eq!(messages(&bare), ["one", "two"]);
+    assert!(bare.iter().all(|event| event.time.unwrap().to_rfc3339() == "2026-11-22T06:52:03.123456789+00:00"));
+    let own = read(&[b"2026-11-22T06:52:03.123Z INFO a.B - message\n"]);
+    assert_eq!(own.len(), 1);
+}
+
+#[test]
+fn a_trace_of_scala_is_one_failure() {
+    let events = crate::read_fixture("scala.log");
+    let found: Vec<_> = events.iter().filter_map(|event| event.exception.as_ref()).collect();
+    assert_eq!(found.len(), 2, "{events:#?}");
+    assert_eq!(&*found[0].root().class, "scala.MatchError");
+    assert_eq!(found[0].chain().len(), 3);
+    assert_eq!(found[0].fingerprint, found[1].fingerprint, "numbers of closures and lines do not matter");
+}

@@ -102,7 +102,7 @@ fn documents() {
     use flowdeck::event::Event;
     let mut bench = Bench::new(80, 24).apply(world::healthy()).apply(world::incident());
     bench.effects.clear();
-    let bench = bench.press("enter enter l");
+    let bench = bench.press("enter enter p");
     assert_snapshot!("log_fetching", bench.screen());
     let [flowdeck::app::Effect::Fetch(key)] = bench.effects.as_slice() else { panic!("{:?}", bench.effects) };
     let key = key.clone();

@@ -28,7 +28,7 @@ fn keys_open_and_close_screens() {
         ("enter enter", Place::Pod),
         ("enter J", Place::Job),
         ("enter J esc", Place::Pipeline),
-        ("enter l", Place::Document),
+        ("enter l", Place::Logs),
         ("enter Y", Place::Document),
         ("enter enter esc esc", Place::Pipelines),
         ("esc esc esc", Place::Pipelines),
@@ -55,7 +55,11 @@ fn keys_open_and_close_screens() {
         ("T : p o d s enter", Place::Pipelines),
         (": n s enter", Place::Pipelines),
         (": g o l d enter", Place::Pipeline),
-        ("l", Place::Pipelines),
+        ("l", Place::Logs),
+        ("x", Place::Exceptions),
+        ("x l", Place::Logs),
+        ("x l esc esc", Place::Pipelines),
+        ("enter enter l", Place::Logs),
         (": j o b s enter", Place::Pipelines),
         ("enter tab p", Place::Pipeline),
     ] {
@@ -78,9 +82,10 @@ fn effects_of_keys() {
         "a link that is shown is what is copied"
     );
     assert_eq!(healthy().send(Event::Terminated).effects, [Effect::Quit]);
-    assert_eq!(fetches(&healthy().press("enter enter l")), 1);
-    assert_eq!(fetches(&healthy().press("enter enter l r")), 2);
-    assert_eq!(fetches(&healthy().press("enter enter l p")), 2, "the log of the run before");
+    let incident = || healthy().apply(world::incident());
+    assert_eq!(fetches(&incident().press("enter enter p")), 1, "the log of the run before");
+    assert_eq!(fetches(&incident().press("enter enter p r")), 2);
+    assert_eq!(fetches(&incident().press("enter enter p p")), 2, "the log of this run");
 }
 
 #[test]

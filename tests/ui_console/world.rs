@@ -189,7 +189,7 @@ impl Spec {
     }
 }
 
-const PRD: &str = "data-processing-expert-usw2-prd";
+pub const PRD: &str = "data-processing-expert-usw2-prd";
 
 /// The processors of all pipelines.
 pub fn specs() -> Vec<Spec> {
