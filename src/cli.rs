@@ -14,8 +14,8 @@ mod get;
 mod logs;
 mod output;
 mod signals;
-mod validate;
 mod tail;
+mod validate;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

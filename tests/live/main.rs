@@ -12,6 +12,6 @@ mod faults;
 mod flink;
 mod kafka;
 mod kubernetes;
-mod signals;
 mod logs;
+mod signals;
 mod stack;
