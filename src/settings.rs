@@ -185,4 +185,44 @@ pub struct ObjectSettings {
 pub struct SignalsSettings {
     /// File of the signals spec; its topics are on the environment's Kafka cluster.
     pub spec: PathBuf,
+    /// Who is told of alerts.
+    #[serde(default)]
+    pub webhooks: Vec<WebhookSettings>,
+}
+
+/// Somebody who is told of alerts.
+#[derive(Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct WebhookSettings {
+    /// Address; that of a channel is a secret.
+    pub url: String,
+    /// What it understands.
+    pub form: WebhookForm,
+}
+
+impl fmt::Debug for WebhookSettings {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("WebhookSettings").field("form", &self.form).finish_non_exhaustive()
+    }
+}
+
+/// What the other end of a webhook understands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum WebhookForm {
+    /// Version 2 of Alertmanager's API.
+    Alertmanager,
+    /// A Slack channel's incoming webhook.
+    Slack,
+}
+
+impl WebhookForm {
+    /// What it is called.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Alertmanager => "Alertmanager",
+            Self::Slack => "Slack channel",
+        }
+    }
 }

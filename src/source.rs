@@ -9,3 +9,4 @@ pub mod kube;
 pub mod link;
 pub mod objects;
 pub mod side_input;
+pub mod webhook;

@@ -15,7 +15,7 @@ use super::layout::Layout;
 use super::screen::{Cause, Outcome, Part, Screen, World};
 use super::table::{Column, Row, Table};
 use crate::action::{Action, Place};
-use crate::model::interest::Interest;
+use crate::model::interest::{self, Depth, Interest};
 use crate::model::signal::{AlertState, Focus, Latency, Point, Reading, ServiceHistory, ServiceNow, Signals};
 use lens::{Lens, Snapshot};
 
@@ -249,7 +249,7 @@ impl SignalsScreen {
         let layout = Self::layout(world.size);
         self.table.fit(layout.width, layout.body.saturating_sub(1));
         let snapshot = self.lens.snapshot(world.inventory);
-        let (rows, tally) = (rows(snapshot), tally(snapshot));
+        let (rows, tally) = (rows(world, snapshot), tally(snapshot));
         let readings: Vec<_> = snapshot.iter().map(|(name, it)| (name.clone(), it.reading.clone())).collect();
         let changed = tally != self.tally || readings != self.readings;
         (self.tally, self.readings) = (tally, readings);
@@ -259,17 +259,31 @@ impl SignalsScreen {
 }
 
 /// The rows of a snapshot.
-fn rows(snapshot: &Snapshot) -> Vec<ServiceRow> {
+fn rows(world: &World<'_>, snapshot: &Snapshot) -> Vec<ServiceRow> {
     let rows = snapshot.iter().flat_map(|(environment, signals)| {
         let is_stale = matches!(signals.reading, Reading::Stalled(..) | Reading::Failed(_));
         signals.services.iter().map(move |now| ServiceRow {
             environment: environment.clone(),
-            now: now.clone(),
+            now: with_saturation(world, environment, now),
             is_stale,
             is_alerting: is_alerting(signals, &now.service),
         })
     });
     rows.collect()
+}
+
+/// A service whose events do not tell how near it is to its limits has that of the pipeline behind it.
+#[must_use]
+pub fn with_saturation(world: &World<'_>, environment: &Arc<str>, now: &ServiceNow) -> ServiceNow {
+    let mut now = now.clone();
+    if now.point.as_ref().is_some_and(|point| point.saturation.is_none()) {
+        let owner = owner::of(world, environment, &now);
+        let saturation = owner.and_then(|owner| owner::saturation(world.inventory, &owner));
+        if let Some(point) = &mut now.point {
+            point.saturation = saturation;
+        }
+    }
+    now
 }
 
 fn is_alerting(signals: &Signals, service: &Arc<str>) -> bool {
@@ -300,6 +314,16 @@ pub fn history_of<'a>(
     service: &Arc<str>,
 ) -> Option<&'a Arc<ServiceHistory>> {
     snapshot.get(environment)?.history.as_ref().filter(|history| history.service == *service)
+}
+
+/// Asks for what the pipeline behind a service tells of its saturation.
+pub fn want_owner(world: &World<'_>, environment: &Arc<str>, now: &ServiceNow, interest: &mut Interest) {
+    let Some(pipeline) = owner::of(world, environment, now) else { return };
+    interest.usage.insert(environment.clone());
+    for (key, _) in world.inventory.processors_of(&pipeline) {
+        interest.jobs.extend(interest::job_interest(world.inventory, key, Depth::Detail));
+        interest.groups.extend(interest::group_interest(world.inventory, key, true));
+    }
 }
 
 /// What was not counted, as a text to read.
@@ -388,6 +412,7 @@ impl Part for SignalsScreen {
         }
         if let Some(row) = self.table.selected() {
             interest.signals.insert(row.environment.clone(), self.lens.focus(&row.now.service, None));
+            want_owner(world, &row.environment, &row.now, interest);
         }
     }
 

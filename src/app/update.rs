@@ -12,6 +12,7 @@ use crate::event::{DocumentKey, Event, Notice};
 use crate::logs::news::News;
 use crate::model::Time;
 use crate::model::change::Change;
+use crate::model::signal::{Alert, AlertState};
 
 /// A notice stays for so long, in seconds.
 const NOTICE_SECONDS: i64 = 6;
@@ -57,6 +58,7 @@ fn ticked(state: &mut State, now: Time) {
 
 fn changed(state: &mut State, changes: Vec<Change>) -> Vec<Effect> {
     let failing = state.overview.counts().failing;
+    let alerting = awake(state);
     let mut touched = Touched::default();
     for change in changes {
         touched.note(&change);
@@ -69,7 +71,16 @@ fn changed(state: &mut State, changes: Vec<Change>) -> Vec<Effect> {
     state.overview.pipelines_changed(&state.inventory, &touched.pipelines, state.now);
     state.refresh(&Cause::Changed(&touched));
     let settled = state.overview.standings().iter().all(|(_, standing)| !standing.is_pending());
-    if settled && state.overview.counts().failing > failing { vec![Effect::RingBell] } else { Vec::new() }
+    let alerts = touched.signals && awake(state) > alerting;
+    let worse = settled && (alerts || state.overview.counts().failing > failing);
+    if worse { vec![Effect::RingBell] } else { Vec::new() }
+}
+
+/// How many alerts fire that nobody looks after yet.
+fn awake(state: &State) -> usize {
+    let sleeps = |alert: &Alert| alert.snoozed_until.is_some_and(|until| until > state.now);
+    let alerts = state.inventory.signals().values().flat_map(|signals| signals.alerts.iter());
+    alerts.filter(|it| it.state == AlertState::Firing && it.acknowledged.is_none() && !sleeps(it)).count()
 }
 
 fn fetched(state: &mut State, key: &DocumentKey, result: &Result<std::sync::Arc<str>, std::sync::Arc<str>>) {

@@ -66,6 +66,7 @@ async fn tell(describe: &Describe, settings: &Settings) -> Result<u8, Failure> {
         events: true,
         accounts: true,
         rates: matches!(describe.kind, Kind::Topic | Kind::Group),
+        signals: false,
     };
     let mut world = World::open(settings, need);
     let complete = world.settle(Duration::from_secs(describe.timeout)).await;

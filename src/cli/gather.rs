@@ -13,6 +13,7 @@ use crate::model::environment::{Backend, Link};
 use crate::model::interest::{self, Depth, GroupInterest, Interest, JobInterest};
 use crate::model::inventory::Inventory;
 use crate::model::key::{KafkaKey, ObjectKey, ProcessorKey};
+use crate::model::signal::{Focus, Reading};
 use crate::model::view;
 use crate::runtime::backends::{Backends, Clusters, Counting};
 use crate::settings::Settings;
@@ -41,6 +42,8 @@ pub struct Need {
     pub accounts: bool,
     /// Rates of topics and groups, which take two looks.
     pub rates: bool,
+    /// Golden signals, read up to now.
+    pub signals: bool,
 }
 
 /// The world as a command sees it.
@@ -52,13 +55,20 @@ pub struct World {
     backends: Backends,
     events: mpsc::Receiver<Event>,
     environments: usize,
+    /// Environments that have golden signals.
+    counted: Vec<Arc<str>>,
 }
 
 impl World {
     /// Starts the sources of all environments.
     pub fn open(settings: &Settings, need: Need) -> Self {
         let (backends, events) = Backends::start(settings, Counting::WhenWanted);
-        Self { inventory: Inventory::default(), need, backends, events, environments: settings.environments.len() }
+        let counted = settings.environments.iter().filter(|it| it.signals.is_some()).map(|it| {
+            let name = if it.name.is_empty() { "default" } else { it.name.as_str() };
+            Arc::from(name)
+        });
+        let (environments, counted) = (settings.environments.len(), counted.collect());
+        Self { inventory: Inventory::default(), need, backends, events, environments, counted }
     }
 
     /// Waits until all that is needed has answered, or `patience` is over. Whether it is complete.
@@ -117,6 +127,11 @@ impl World {
                 }
             }
         }
+        for (environment, signals) in self.inventory.signals() {
+            if let Reading::Failed(why) | Reading::Stalled(_, why) = &signals.reading {
+                sentences.push(format!("{environment} signals: {why}"));
+            }
+        }
         for (scope, state) in self.inventory.scopes() {
             match state {
                 ScopeState::Forbidden(words) => {
@@ -147,6 +162,7 @@ impl World {
             && interest.jobs.iter().all(|job| self.asked(job))
             && interest.groups.iter().all(|group| self.group_answered(group))
             && interest.topics.iter().all(|topic| self.topic_answered(topic))
+            && (!self.need.signals || self.counted.iter().all(|environment| self.has_counted(environment)))
             && interest.accounts.iter().all(|account| self.account_answered(account))
             && interest.kafka_names.iter().all(|environment| {
                 self.kafka_is_out(environment) || self.inventory.group_names().contains_key(environment)
@@ -178,6 +194,12 @@ impl World {
             Some(Fetched::Ready(found)) => job.depth == Depth::Summary || found.state_since.is_some(),
             Some(_) => true,
         }
+    }
+
+    /// Whether its golden signals are read up to now, or cannot be.
+    fn has_counted(&self, environment: &Arc<str>) -> bool {
+        let signals = self.inventory.signals().get(environment);
+        signals.is_some_and(|signals| !matches!(signals.reading, Reading::Starting | Reading::CatchingUp(_)))
     }
 
     fn group_answered(&self, group: &GroupInterest) -> bool {
@@ -245,6 +267,9 @@ fn wanted(inventory: &Inventory, need: Need) -> Interest {
     }
     if need.usage {
         wanted.usage = environments().collect();
+    }
+    if need.signals {
+        wanted.signals = environments().map(|name| (name, Focus::default())).collect();
     }
     if need.events {
         wanted.events = environments().collect();

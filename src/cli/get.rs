@@ -1,6 +1,7 @@
 //! `flowdeck get`: the screens' lists as tables, JSON, YAML or names.
 
 mod rows;
+mod signals;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -54,6 +55,12 @@ pub enum Kind {
     /// Kafka consumer groups
     #[value(alias = "group")]
     Groups,
+    /// Golden signals of services
+    #[value(alias = "services", alias = "service")]
+    Signals,
+    /// Alerts
+    #[value(alias = "alert")]
+    Alerts,
     /// Environments and their connections
     #[value(alias = "environment", alias = "env")]
     Environments,
@@ -70,6 +77,8 @@ pub fn run(get: &Get, settings: &Settings) -> Result<u8, Failure> {
             Kind::Jobs => list(get, settings, &rows::JOBS).await,
             Kind::Topics => list(get, settings, &rows::TOPICS).await,
             Kind::Groups => list(get, settings, &rows::GROUPS).await,
+            Kind::Signals => list(get, settings, &signals::SERVICES).await,
+            Kind::Alerts => list(get, settings, &signals::ALERTS).await,
             Kind::Environments => list(get, settings, &rows::ENVIRONMENTS).await,
         }
     });

@@ -220,6 +220,7 @@ impl EnvironmentTask {
             environment: unconnected(&self.settings).name,
             spec: signals.spec.clone(),
             objects: self.settings.objects.clone(),
+            webhooks: signals.webhooks.clone(),
             kafka: self.settings.kafka.clone(),
             interest: self.interest.clone(),
             orders: self.orders.subscribe(),

@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 use std::sync::Arc;
 
 use super::lens::{Lens, Snapshot};
-use super::{history_of, open_owner, rejects};
+use super::{history_of, open_owner, rejects, want_owner, with_saturation};
 use crate::action::{Action, Place};
 use crate::app::layout::Layout;
 use crate::app::screen::{Cause, Outcome, Part, World};
@@ -172,7 +172,8 @@ impl ServiceScreen {
     fn look(&mut self, world: &World<'_>) -> bool {
         let snapshot = self.lens.snapshot(world.inventory);
         let signals = snapshot.get(&self.environment);
-        self.now = signals.and_then(|it| it.services.iter().find(|now| now.service == self.service)).cloned();
+        let now = signals.and_then(|it| it.services.iter().find(|now| now.service == self.service));
+        self.now = now.map(|now| with_saturation(world, &self.environment, now));
         let history = history_of(snapshot, &self.environment, &self.service);
         let slices = history.map_or_else(Vec::new, |history| {
             let slice = |(dimension, value, point): &(Arc<str>, Arc<str>, Point)| SliceRow {
@@ -262,7 +263,10 @@ impl Part for ServiceScreen {
         }
     }
 
-    fn interest(&self, _world: &World<'_>, interest: &mut Interest) {
+    fn interest(&self, world: &World<'_>, interest: &mut Interest) {
+        if let Some(now) = &self.now {
+            want_owner(world, &self.environment, now, interest);
+        }
         let focus = self.lens.focus(&self.service, self.slice.clone());
         interest.signals.insert(self.environment.clone(), focus);
     }

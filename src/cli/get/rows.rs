@@ -34,7 +34,8 @@ pub struct Listing<T: 'static> {
     pub empty: &'static str,
 }
 
-const NOTHING: Need = Need {
+/// What a list needs that needs nothing but pods and what declares them.
+pub const NOTHING: Need = Need {
     jobs: None,
     groups: false,
     topics: false,
@@ -44,17 +45,21 @@ const NOTHING: Need = Need {
     events: false,
     accounts: false,
     rates: false,
+    signals: false,
 };
 
-const fn text<T>(title: &'static str, cell: fn(&T, Time) -> String) -> Column<T> {
+/// A column of words.
+pub const fn text<T>(title: &'static str, cell: fn(&T, Time) -> String) -> Column<T> {
     Column { title, right: false, wide: false, cell }
 }
 
-const fn number<T>(title: &'static str, cell: fn(&T, Time) -> String) -> Column<T> {
+/// A column of numbers.
+pub const fn number<T>(title: &'static str, cell: fn(&T, Time) -> String) -> Column<T> {
     Column { title, right: true, wide: false, cell }
 }
 
-const fn wide<T>(title: &'static str, cell: fn(&T, Time) -> String) -> Column<T> {
+/// A column that only wide tables have.
+pub const fn wide<T>(title: &'static str, cell: fn(&T, Time) -> String) -> Column<T> {
     Column { title, right: false, wide: true, cell }
 }
 

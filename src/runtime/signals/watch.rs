@@ -21,9 +21,10 @@ use crate::model::change::Change;
 use crate::model::document::Fetch;
 use crate::model::interest::Interest;
 use crate::model::signal::{AlertOrder, OverridesState, Reading, Signals};
-use crate::settings::{KafkaSettings, ObjectSettings};
+use crate::settings::{KafkaSettings, ObjectSettings, WebhookSettings};
 use crate::source::kafka::consume::{Reader, Start, Subscription};
 use crate::source::side_input::{self, Fetcher};
+use crate::source::webhook;
 
 /// Time passes for the engine this often, and a view is made for whoever looks.
 const TICK: Duration = Duration::from_millis(250);
@@ -43,6 +44,8 @@ pub struct Task {
     pub environment: Arc<str>,
     /// File of the signals spec.
     pub spec: PathBuf,
+    /// Who is told of alerts.
+    pub webhooks: Vec<WebhookSettings>,
     /// Where its topics are.
     pub kafka: Option<KafkaSettings>,
     /// Where its buckets are.
@@ -61,6 +64,11 @@ pub struct Task {
 pub async fn run(task: Task) {
     let (newest, mut views) = watch::channel(None);
     let (environment, events, cancel) = (task.environment.clone(), task.events.clone(), task.cancel.clone());
+    let alerts = watch::Sender::new(webhook::Alerts::default());
+    for settings in task.webhooks.clone() {
+        let told = webhook::run(environment.clone(), settings, alerts.subscribe(), events.clone(), cancel.clone());
+        tokio::spawn(told);
+    }
     let thread = std::thread::Builder::new().name(format!("signals-{environment}")).spawn(move || work(task, &newest));
     if let Err(error) = thread {
         tracing::error!(%environment, %error, "no thread for golden signals");
@@ -74,6 +82,13 @@ pub async fn run(task: Task) {
         let view: Option<Arc<Signals>> = views.borrow_and_update().clone();
         if changed.is_err() {
             return;
+        }
+        if let Some(view) = &view {
+            alerts.send_if_modified(|known| {
+                let differs = *known != view.alerts;
+                known.clone_from(&view.alerts);
+                differs
+            });
         }
         if let Some(view) = view
             && events.send(Event::Changed(vec![Change::Signals(environment.clone(), view)])).await.is_err()

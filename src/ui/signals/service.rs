@@ -92,6 +92,10 @@ fn promise_line(canvas: &mut Canvas<'_>, area: Rect, now: &ServiceNow) {
         let bar = theme.bar(left / 100.0, 10);
         pen.put(&bar, style);
     }
+    if let Some(saturation) = now.point.as_ref().and_then(|point| point.saturation.as_ref()) {
+        let text = format!("{} {:.0}%", saturation.component, saturation.percent);
+        pen.skip(3).put("saturation ", theme.dim()).put(&text, theme.text());
+    }
     if let Some(lane) = &now.swimlane {
         pen.skip(3).put("lane ", theme.dim()).put(lane, theme.text());
     }

@@ -1,0 +1,119 @@
+//! The lists of golden signals: services and alerts, as the console shows them.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use super::rows::{Listing, NOTHING, number, text, wide};
+use crate::cli::gather::Need;
+use crate::model::human;
+use crate::model::signal::{Alert, AlertState, Point, ServiceNow};
+
+/// One service of one environment.
+#[derive(Serialize)]
+pub struct ServiceLine {
+    environment: Arc<str>,
+    #[serde(flatten)]
+    now: ServiceNow,
+}
+
+/// One alert of one environment.
+#[derive(Serialize)]
+pub struct AlertLine {
+    environment: Arc<str>,
+    #[serde(flatten)]
+    alert: Alert,
+}
+
+const NONE: &str =
+    "no golden signals. Name a signals spec in the settings of an environment: [environment.signals] spec = \"FILE\"";
+
+/// `get signals`.
+pub static SERVICES: Listing<ServiceLine> = Listing {
+    need: Need { signals: true, ..NOTHING },
+    rows: |inventory, _| {
+        let mut rows: Vec<ServiceLine> = inventory
+            .signals()
+            .iter()
+            .flat_map(|(environment, signals)| {
+                signals.services.iter().map(|now| ServiceLine { environment: environment.clone(), now: now.clone() })
+            })
+            .collect();
+        rows.sort_by_key(|row| std::cmp::Reverse(row.now.point.as_ref().map(|point| point.health)));
+        rows
+    },
+    answers_to: |row, name| *row.now.service == *name,
+    name: |row| format!("{}/{}", row.environment, row.now.service),
+    columns: &[
+        number("H", |row, _| row.point().map_or_else(|| "-".to_owned(), |point| point.health.level().to_string())),
+        text("ENV", |row, _| row.environment.to_string()),
+        text("SERVICE", |row, _| row.now.service.to_string()),
+        number("REQ/s", |row, _| row.now.requests_per_second.map_or_else(silent(row), human::rate)),
+        number("AVAIL", |row, _| {
+            let availability = row.point().and_then(Point::availability_percent);
+            availability.map_or_else(|| "-".to_owned(), |percent| format!("{percent:.2}"))
+        }),
+        number("P50", |row, _| latency(row, |point| point.latency.p50_us)),
+        number("P95", |row, _| latency(row, |point| point.latency.p95_us)),
+        number("P99", |row, _| latency(row, |point| point.latency.p99_us)),
+        number("BUDGET", |row, _| {
+            row.now.budget_left_percent.map_or_else(|| "-".to_owned(), |left| format!("{left:.0}%"))
+        }),
+        wide("RULE", |row, _| row.now.rule.text.to_string()),
+        wide("FROM", |row, _| row.now.rule.from.to_string()),
+    ],
+    empty: NONE,
+};
+
+/// `get alerts`.
+pub static ALERTS: Listing<AlertLine> = Listing {
+    need: Need { signals: true, ..NOTHING },
+    rows: |inventory, _| {
+        let rows = inventory.signals().iter().flat_map(|(environment, signals)| {
+            signals.alerts.iter().map(|alert| AlertLine { environment: environment.clone(), alert: alert.clone() })
+        });
+        rows.collect()
+    },
+    answers_to: |row, name| *row.alert.service == *name || *row.alert.rule == *name,
+    name: |row| format!("{}/{}/{}", row.environment, row.alert.service, row.alert.rule),
+    columns: &[
+        text("STATE", |row, _| {
+            let word = match row.alert.state {
+                AlertState::Firing => "FIRING",
+                AlertState::Pending => "PENDING",
+                AlertState::Resolved => "RESOLVED",
+            };
+            word.to_owned()
+        }),
+        text("SEVERITY", |row, _| row.alert.severity.to_string()),
+        text("ENV", |row, _| row.environment.to_string()),
+        text("SERVICE", |row, _| row.alert.service.to_string()),
+        text("RULE", |row, _| row.alert.rule.to_string()),
+        number("FOR", |row, now| human::age(row.alert.since, now)),
+        text("WHY", |row, _| row.alert.summary.to_string()),
+    ],
+    empty: "no alert fires or fired lately",
+};
+
+impl ServiceLine {
+    const fn point(&self) -> Option<&Point> {
+        self.now.point.as_ref()
+    }
+}
+
+/// What stands in place of the rate of a service that has none.
+fn silent(row: &ServiceLine) -> impl FnOnce() -> String {
+    let since = row.now.silence.map(|silence| silence.since);
+    move || since.map_or_else(|| "-".to_owned(), |since| format!("silent since {}", since.format("%H:%M:%S")))
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a latency is at most an hour")]
+fn latency(row: &ServiceLine, pick: fn(&Point) -> f64) -> String {
+    row.point().map_or_else(
+        || "-".to_owned(),
+        |point| match pick(point) {
+            micros if micros < 9_950.0 => format!("{:.1}ms", micros / 1_000.0),
+            micros => human::milliseconds((micros / 1_000.0).round() as u64),
+        },
+    )
+}
