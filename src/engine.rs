@@ -34,7 +34,7 @@ pub use series::Series;
 pub use spec::Spec;
 pub use window::Pane;
 
-use decode::{Decoder, Event};
+use decode::{Decoding, Event, Refusal};
 use rejects::{Reason, Rejects};
 use services::{ServiceId, Services};
 use spec::SpecError;
@@ -47,7 +47,7 @@ pub const NO_CLOCK: i64 = i64::MAX;
 /// Counts the events of a source as its spec says.
 #[derive(Clone, Debug)]
 pub struct Engine {
-    decoder: Decoder,
+    decoding: Decoding,
     services: Services,
     watermarks: Watermarks,
     windows: Windows,
@@ -64,7 +64,7 @@ const BLOCK: usize = 128;
 /// An event whose window is not over.
 #[derive(Clone, Copy, Debug)]
 struct Admitted<'a> {
-    record: &'a str,
+    record: &'a [u8],
     time: i64,
     start: i64,
     service: ServiceId,
@@ -81,6 +81,8 @@ pub struct Counts {
     pub counted: u64,
     /// Those of them that came after their window had closed.
     pub late: u64,
+    /// Spans of kinds that the spec does not ask for.
+    pub left_out: u64,
     /// Events of windows that an earlier run has told.
     pub told_before: u64,
 }
@@ -93,7 +95,7 @@ impl Engine {
     /// When the spec's fields contradict each other.
     pub fn new(spec: &Spec) -> Result<Self, SpecError> {
         Ok(Self {
-            decoder: Decoder::new(spec)?,
+            decoding: Decoding::new(spec)?,
             services: Services::new(spec.limits.services),
             watermarks: Watermarks::new(spec.watermark.delay.millis(), spec.watermark.idle_after.millis()),
             windows: Windows::new(spec),
@@ -131,19 +133,19 @@ impl Engine {
         let mut greatest = None;
         let mut admitted = Vec::with_capacity(BLOCK);
         for (offset, record) in (batch.first_offset..).zip(batch.records()) {
-            let found = match record {
-                Ok(text) => self.admit(partition, text, now),
+            let refused = match record {
+                Ok(text) => self.admit(partition, text, now, &mut admitted),
+                Err(bytes) if self.is_of_spans() => self.admit_spans(partition, bytes, now, &mut admitted),
                 Err(bytes) => {
                     self.counts.records += 1;
                     self.rejects.add(Reason::NotUtf8, String::new(), partition, bytes);
-                    None
+                    1
                 }
             };
-            match found {
-                Some(found) => admitted.push(found),
-                None => self.rejects.locate(offset),
+            if refused > 0 {
+                self.rejects.locate(refused, offset);
             }
-            if admitted.len() == BLOCK {
+            if admitted.len() >= BLOCK {
                 greatest = greatest.max(self.place_all(partition, &mut admitted));
             }
         }
@@ -156,31 +158,78 @@ impl Engine {
 
     /// Counts one record without moving the watermark; its event time when it is to be believed.
     pub fn count(&mut self, partition: u32, record: &str, now: i64) -> Option<i64> {
-        let admitted = self.admit(partition, record, now)?;
-        self.place(partition, &admitted)
+        let mut admitted = Vec::with_capacity(1);
+        self.admit(partition, record, now, &mut admitted);
+        self.place_all(partition, &mut admitted)
     }
 
-    /// Decodes a record and finds its window and service, or says why it is not counted.
-    fn admit<'a>(&mut self, partition: u32, record: &'a str, now: i64) -> Option<Admitted<'a>> {
-        self.counts.records += 1;
-        let (reason, detail) = if record.len() > self.longest_record {
-            (Reason::TooLong, format!("{} bytes", record.len()))
-        } else {
-            match self.decoder.decode(record) {
-                Err(refusal) => (refusal.reason, refusal.detail),
-                Ok(event) if event.time > now.saturating_add(self.future_limit) => {
-                    (Reason::Future, format!("{} ms ahead", event.time.saturating_sub(now)))
-                }
-                Ok(Event { time, service, failed, latency_us }) => match self.windows.start(time) {
-                    Ok(start) => {
-                        let service = self.services.intern(&service);
-                        return Some(Admitted { record, time, start, service, failed, latency_us });
-                    }
-                    Err(reason) => (reason, self.how_far()),
-                },
-            }
+    const fn is_of_spans(&self) -> bool {
+        matches!(self.decoding, Decoding::Spans(_))
+    }
+
+    /// Decodes a record and finds the window and service of its events, or says why they are not counted; how many are not.
+    fn admit<'a>(&mut self, partition: u32, record: &'a str, now: i64, admitted: &mut Vec<Admitted<'a>>) -> usize {
+        let Decoding::Fields(decoder) = &mut self.decoding else {
+            return self.admit_spans(partition, record.as_bytes(), now, admitted);
         };
-        self.rejects.add(reason, detail, partition, record.as_bytes());
+        self.counts.records += 1;
+        let event =
+            if record.len() > self.longest_record { Err(too_long(record.len())) } else { decoder.decode(record) };
+        let found = self.admit_event(partition, record.as_bytes(), event, now);
+        let refused = usize::from(found.is_none());
+        admitted.extend(found);
+        refused
+    }
+
+    /// The same for a record that holds spans.
+    fn admit_spans<'a>(
+        &mut self,
+        partition: u32,
+        record: &'a [u8],
+        now: i64,
+        admitted: &mut Vec<Admitted<'a>>,
+    ) -> usize {
+        let Decoding::Spans(decoder) = &self.decoding else { return 0 };
+        self.counts.records += 1;
+        let spans =
+            if record.len() > self.longest_record { Err(too_long(record.len())) } else { decoder.decode(record) };
+        match spans {
+            Err(refusal) => {
+                self.rejects.add(refusal.reason, refusal.detail, partition, record);
+                1
+            }
+            Ok((events, others)) => {
+                self.counts.left_out += others;
+                let (all, before) = (events.len(), admitted.len());
+                for event in events {
+                    admitted.extend(self.admit_event(partition, record, event, now));
+                }
+                all - (admitted.len() - before)
+            }
+        }
+    }
+
+    fn admit_event<'a>(
+        &mut self,
+        partition: u32,
+        record: &'a [u8],
+        event: Result<Event<'_>, Refusal>,
+        now: i64,
+    ) -> Option<Admitted<'a>> {
+        let (reason, detail) = match event {
+            Err(refusal) => (refusal.reason, refusal.detail),
+            Ok(event) if event.time > now.saturating_add(self.future_limit) => {
+                (Reason::Future, format!("{} ms ahead", event.time.saturating_sub(now)))
+            }
+            Ok(Event { time, service, failed, latency_us }) => match self.windows.start(time) {
+                Ok(start) => {
+                    let service = self.services.intern(&service);
+                    return Some(Admitted { record, time, start, service, failed, latency_us });
+                }
+                Err(reason) => (reason, self.how_far()),
+            },
+        };
+        self.rejects.add(reason, detail, partition, record);
         None
     }
 
@@ -204,7 +253,7 @@ impl Engine {
                 Some(time)
             }
             Err(reason) => {
-                self.rejects.add(reason, self.how_far(), partition, record.as_bytes());
+                self.rejects.add(reason, self.how_far(), partition, record);
                 None
             }
         }
@@ -256,4 +305,8 @@ impl Engine {
     pub const fn watermark(&self) -> i64 {
         self.watermarks.whole()
     }
+}
+
+fn too_long(bytes: usize) -> Refusal {
+    Refusal { reason: Reason::TooLong, detail: format!("{bytes} bytes") }
 }

@@ -12,6 +12,8 @@
 mod beam;
 #[path = "engine/command.rs"]
 mod command;
+#[path = "engine/formats.rs"]
+mod formats;
 #[path = "engine/hostile.rs"]
 mod hostile;
 #[path = "engine/order.rs"]

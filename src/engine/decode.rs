@@ -2,16 +2,25 @@
 //!
 //! Why: what arrives is not what was promised. A wrong unit or a missing field must cost one event, counted and shown.
 //!
-//! How: the spec's fields are taken by [`Shape::extract`], converted to milliseconds and microseconds, and checked.
+//! How: the spec's fields are taken from JSON ([`Shape`]) or from a line ([`line`]), converted to milliseconds and
+//! microseconds, and checked; records of OpenTelemetry hold many events ([`otlp`]).
 //!
 //! It must not guess: a number in a string, a time outside years 1 to 9999 or a latency over an hour is refused.
+
+pub(super) mod line;
+mod otlp;
+mod spans;
+mod wire;
 
 use std::borrow::Cow;
 
 use super::json::{Field, Shape};
 use super::rejects::Reason;
 use super::sketch::{GREATEST_US, LEAST_US};
-use super::spec::{ErrorRule, LatencyUnit, Path, Spec, SpecError, TimeUnit};
+use super::spec::{ErrorRule, LatencyUnit, Operand, Path, Spec, SpecError, TimeUnit};
+use line::LineShape;
+
+pub use spans::SpanDecoder;
 
 /// Longest name of a service, in bytes.
 const LONGEST_NAME: usize = 256;
@@ -47,10 +56,33 @@ struct Slot {
     index: usize,
 }
 
-/// Decodes the records of one spec.
+/// How the records of a spec are decoded.
+#[derive(Clone, Debug)]
+pub enum Decoding {
+    /// A record is an event.
+    Fields(Box<Decoder>),
+    /// A record holds spans, each of them an event.
+    Spans(SpanDecoder),
+}
+
+impl Decoding {
+    /// What the spec asks for.
+    ///
+    /// # Errors
+    ///
+    /// When the spec's fields contradict each other.
+    pub fn new(spec: &Spec) -> Result<Self, SpecError> {
+        if spec.source.format.is_spans() {
+            return Ok(Self::Spans(SpanDecoder::new(spec)));
+        }
+        Ok(Self::Fields(Box::new(Decoder::new(spec)?)))
+    }
+}
+
+/// Decodes records of which each is an event.
 #[derive(Clone, Debug)]
 pub struct Decoder {
-    shape: Shape,
+    record: RecordShape,
     time: Slot,
     time_unit: TimeUnit,
     latency: Slot,
@@ -58,6 +90,12 @@ pub struct Decoder {
     service: Slot,
     status: Slot,
     error: ErrorRule,
+}
+
+#[derive(Clone, Debug)]
+enum RecordShape {
+    Json(Shape),
+    Line(LineShape),
 }
 
 fn refuse<T>(reason: Reason, detail: impl Into<String>) -> Result<T, Refusal> {
@@ -71,33 +109,61 @@ impl Decoder {
     ///
     /// When the spec's fields contradict each other.
     pub fn new(spec: &Spec) -> Result<Self, SpecError> {
+        let (Some(time), Some(latency), Some(key)) = (&spec.source.time, &spec.source.latency, &spec.key) else {
+            let problem = "spans are not decoded by fields";
+            return Err(SpecError::Value { key: "source.format", value: format!("{:?}", spec.source.format), problem });
+        };
         let shape = spec.shape()?;
         let slot = |path: &Path| Slot { path: path.clone(), index: shape.slot(&path.keys()).unwrap_or(usize::MAX) };
-        let (time, latency) = (slot(&spec.source.time.field), slot(&spec.source.latency.field));
-        let (service, status) = (slot(&spec.key.service), slot(&spec.error.field));
-        let (time_unit, latency_unit) = (spec.source.time.unit, spec.source.latency.unit);
-        Ok(Self { shape, time, time_unit, latency, latency_unit, service, status, error: spec.error.clone() })
+        let (time_slot, latency_slot) = (slot(&time.field), slot(&latency.field));
+        let (service, status) = (slot(&key.service), slot(&spec.error.field));
+        let record = match &spec.source.pattern {
+            None => RecordShape::Json(shape),
+            Some(pattern) => {
+                let in_words = matches!(time.unit, TimeUnit::Rfc3339 | TimeUnit::Clf);
+                let compares_words = matches!(spec.error.value, Operand::Text(_) | Operand::Bool(_));
+                let numeric = |slot: usize| {
+                    (slot == time_slot.index && !in_words)
+                        || slot == latency_slot.index
+                        || (slot == status.index && !compares_words)
+                };
+                RecordShape::Line(LineShape::new(pattern, &shape.names(), numeric))
+            }
+        };
+        Ok(Self {
+            record,
+            time: time_slot,
+            time_unit: time.unit,
+            latency: latency_slot,
+            latency_unit: latency.unit,
+            service,
+            status,
+            error: spec.error.clone(),
+        })
     }
 
     /// Decodes one record.
     ///
     /// # Errors
     ///
-    /// When it is not JSON, a field is missing or of a wrong type, or a value cannot be.
+    /// When it is not of the spec's format, a field is missing or of a wrong type, or a value cannot be.
     pub fn decode<'a>(&mut self, record: &'a str) -> Result<Event<'a>, Refusal> {
         let mut fields: [Field<'a>; 4] = [Field::Absent, Field::Absent, Field::Absent, Field::Absent];
-        if let Err(error) = self.shape.extract(record, &mut fields) {
-            return refuse(Reason::NotJson, error.to_string());
+        match &mut self.record {
+            RecordShape::Json(shape) => {
+                if let Err(error) = shape.extract(record, &mut fields) {
+                    return refuse(Reason::NotJson, error.to_string());
+                }
+            }
+            RecordShape::Line(shape) => {
+                if shape.extract(record, &mut fields).is_none() {
+                    return refuse(Reason::Format, "the line is not of the pattern");
+                }
+            }
         }
         let time = time(present(&fields, &self.time)?, self.time_unit, &self.time.path)?;
         let latency_us = latency(present(&fields, &self.latency)?, self.latency_unit, &self.latency.path)?;
-        let status = present(&fields, &self.status)?;
-        let Some(failed) = self.error.failed(status) else {
-            return refuse(
-                Reason::WrongType,
-                format!("{} cannot be compared as the error rule says", self.status.path.text()),
-            );
-        };
+        let failed = self.failed(&fields)?;
         present(&fields, &self.service)?;
         let service = match fields.get_mut(self.service.index).map(std::mem::take) {
             Some(Field::Text(name)) if !name.is_empty() && name.len() <= LONGEST_NAME => name,
@@ -107,6 +173,20 @@ impl Decoder {
             _ => return refuse(Reason::WrongType, format!("{} is not a string", self.service.path.text())),
         };
         Ok(Event { time, service, failed, latency_us })
+    }
+
+    fn failed(&self, fields: &[Field<'_>]) -> Result<bool, Refusal> {
+        match (present(fields, &self.status), self.error.failed_without()) {
+            (Err(_), Some(failed)) => Ok(failed),
+            (Err(refusal), None) => Err(refusal),
+            (Ok(status), _) => match self.error.failed(status) {
+                Some(failed) => Ok(failed),
+                None => refuse(
+                    Reason::WrongType,
+                    format!("{} cannot be compared as the error rule says", self.status.path.text()),
+                ),
+            },
+        }
     }
 }
 
@@ -141,7 +221,12 @@ fn time(field: &Field<'_>, unit: TimeUnit, path: &Path) -> Result<i64, Refusal> 
         (TimeUnit::Rfc3339, Field::Text(text)) => {
             chrono::DateTime::parse_from_rfc3339(text).ok().map(|time| time.timestamp_millis())
         }
-        (TimeUnit::Rfc3339, _) => return refuse(Reason::WrongType, format!("{} is not a string", path.text())),
+        (TimeUnit::Clf, Field::Text(text)) => {
+            chrono::DateTime::parse_from_str(text, "%d/%b/%Y:%H:%M:%S %z").ok().map(|time| time.timestamp_millis())
+        }
+        (TimeUnit::Rfc3339 | TimeUnit::Clf, _) => {
+            return refuse(Reason::WrongType, format!("{} is not a string", path.text()));
+        }
         _ => return refuse(Reason::WrongType, format!("{} is not a number", path.text())),
     };
     match millis.filter(|millis| YEARS.contains(millis)) {
@@ -186,72 +271,4 @@ impl LatencyUnit {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn decoder(time_unit: TimeUnit, latency_unit: LatencyUnit) -> Decoder {
-        let mut spec = Spec::parse(include_str!("../../config/examples/golden-signals.toml")).unwrap();
-        (spec.source.time.unit, spec.source.latency.unit) = (time_unit, latency_unit);
-        Decoder::new(&spec).unwrap()
-    }
-
-    fn record(time: &str, latency: &str) -> String {
-        format!(r#"{{"ts":{time},"svc":"a","status":200,"lat_us":{latency}}}"#)
-    }
-
-    #[test]
-    fn units_are_converted() {
-        let second = 1_700_000_000_123_i64;
-        for (unit, text) in [
-            (TimeUnit::Ms, "1700000000123"),
-            (TimeUnit::Ms, "1700000000123.9"),
-            (TimeUnit::S, "1700000000.1235"),
-            (TimeUnit::Us, "1700000000123999"),
-            (TimeUnit::Ns, "1700000000123999999"),
-            (TimeUnit::Rfc3339, "\"2023-11-14T23:13:20.123+01:00\""),
-        ] {
-            let record = record(text, "1");
-            assert_eq!(decoder(unit, LatencyUnit::Us).decode(&record).map(|event| event.time), Ok(second), "{text}");
-        }
-        for (unit, text, expected) in [
-            (LatencyUnit::Us, "1834", 1_834),
-            (LatencyUnit::Us, "0", 1),
-            (LatencyUnit::Ms, "1.8345", 1_835),
-            (LatencyUnit::S, "3600", GREATEST_US),
-            (LatencyUnit::Ns, "1499", 1),
-        ] {
-            let record = record("0", text);
-            let found = decoder(TimeUnit::Ms, unit).decode(&record).map(|event| event.latency_us);
-            assert_eq!(found, Ok(expected), "{text}");
-        }
-    }
-
-    #[test]
-    fn bad_records_are_refused_by_reason() {
-        let mut decoder = decoder(TimeUnit::Ms, LatencyUnit::Us);
-        let long = format!(r#"{{"ts":1,"svc":"{}","status":200,"lat_us":1}}"#, "x".repeat(257));
-        for (record, reason, detail) in [
-            ("nonsense", Reason::NotJson, "line 1"),
-            ("[]", Reason::Missing, "there is no ts"),
-            (r#"{"ts":null}"#, Reason::Missing, "there is no ts"),
-            (r#"{"ts":1,"lat_us":1,"svc":"a"}"#, Reason::Missing, "there is no status"),
-            (r#"{"ts":"1","lat_us":1,"svc":"a","status":1}"#, Reason::WrongType, "ts is not a number"),
-            (r#"{"ts":1,"lat_us":{},"svc":"a","status":1}"#, Reason::WrongType, "lat_us is not a number"),
-            (r#"{"ts":1,"lat_us":1,"svc":7,"status":1}"#, Reason::WrongType, "svc is not a string"),
-            (r#"{"ts":1,"lat_us":1,"svc":"a","status":"200"}"#, Reason::WrongType, "status cannot be compared"),
-            (r#"{"ts":1,"lat_us":1,"svc":"","status":1}"#, Reason::Service, "svc has 0 bytes"),
-            (&long, Reason::Service, "svc has 257 bytes"),
-            (&record("1700000000123000", "1"), Reason::Time, "is its unit right?"),
-            (&record("9e300", "1"), Reason::Time, "is its unit right?"),
-            (&record("1", "-1"), Reason::Latency, "is negative"),
-            (&record("1", "3600000001"), Reason::Latency, "over an hour"),
-            (&record("1", "1e300"), Reason::Latency, "over an hour"),
-            (&record("1", "NaN"), Reason::NotJson, "line 1"),
-            (&record("1", "1e999"), Reason::NotJson, "out of range"),
-        ] {
-            let refusal = decoder.decode(record).unwrap_err();
-            assert_eq!(refusal.reason, reason, "{record}");
-            assert!(refusal.detail.contains(detail), "{record}: {}", refusal.detail);
-        }
-    }
-}
+mod tests;

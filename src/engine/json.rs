@@ -80,6 +80,11 @@ impl Shape {
         Ok(shape)
     }
 
+    /// The paths in the order of their slots, joined by dots.
+    pub fn names(&self) -> Vec<String> {
+        self.paths.iter().map(|path| path.join(".")).collect()
+    }
+
     /// The slot of a path.
     pub fn slot(&self, path: &[String]) -> Option<usize> {
         self.paths.iter().position(|known| known == path)

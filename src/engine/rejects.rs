@@ -17,6 +17,8 @@ pub enum Reason {
     NotUtf8,
     /// The record is not JSON.
     NotJson,
+    /// The record is not of the spec's format.
+    Format,
     /// A field is not there or null.
     Missing,
     /// A field is of another type.
@@ -39,9 +41,10 @@ pub enum Reason {
 
 impl Reason {
     /// All of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::NotUtf8,
         Self::NotJson,
+        Self::Format,
         Self::Missing,
         Self::WrongType,
         Self::Time,
@@ -64,6 +67,7 @@ impl fmt::Display for Reason {
         formatter.write_str(match self {
             Self::NotUtf8 => "not UTF-8",
             Self::NotJson => "not JSON",
+            Self::Format => "not of the format",
             Self::Missing => "field missing",
             Self::WrongType => "wrong type",
             Self::Time => "impossible time",
@@ -112,9 +116,9 @@ impl Rejects {
         self.samples.push_back(Sample { reason, detail, partition, offset: None, excerpt });
     }
 
-    /// Says where the last sample lies.
-    pub fn locate(&mut self, offset: i64) {
-        if let Some(sample) = self.samples.back_mut() {
+    /// Says where the last samples lie: they are of one record.
+    pub fn locate(&mut self, count: usize, offset: i64) {
+        for sample in self.samples.iter_mut().rev().take(count) {
             sample.offset = Some(offset);
         }
     }
@@ -147,7 +151,7 @@ mod tests {
             rejects.add(reason, String::new(), 0, b"");
         }
         assert!(Reason::ALL.into_iter().all(|reason| rejects.count(reason) == 1));
-        assert_eq!(rejects.poison(), 8);
+        assert_eq!(rejects.poison(), 9);
     }
 
     #[test]

@@ -9,12 +9,14 @@
 
 mod rule;
 mod rules;
+mod source;
 mod span;
 
 use serde::Deserialize;
 
-pub use rule::{Comparison, ErrorRule, Operand};
+pub use rule::{Absent, Comparison, ErrorRule, Operand};
 pub use rules::{Expressions, OverridesPlace};
+pub use source::{Format, Latency, LatencyKind, LatencyUnit, Path, Source, SpanKind, Time, TimeUnit};
 pub use span::Span;
 
 use super::alert::{self, AlertSpec};
@@ -58,8 +60,8 @@ pub struct Spec {
     pub name: String,
     /// What is read and where its fields are.
     pub source: Source,
-    /// What an event is counted under.
-    pub key: Key,
+    /// What an event is counted under; spans have their own.
+    pub key: Option<Key>,
     /// Which events failed.
     #[serde(default)]
     pub error: ErrorRule,
@@ -81,118 +83,6 @@ pub struct Spec {
     pub overrides: Option<OverridesPlace>,
     /// When somebody is to be told; `None` is the usual rules, and an empty list none.
     pub alert: Option<Vec<AlertSpec>>,
-}
-
-/// What is read.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Source {
-    /// Kafka topics.
-    #[serde(default)]
-    pub topics: Vec<String>,
-    /// Form of a record.
-    pub format: Format,
-    /// Event time.
-    pub time: Time,
-    /// Latency.
-    pub latency: Latency,
-}
-
-/// Form of a record.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Format {
-    /// One JSON object.
-    Json,
-}
-
-/// A path to a field: `"a.b"`, or `["a", "b.c"]` when a key has a dot.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(untagged, expecting = "a path such as \"a.b\", or an array of keys such as [\"a\", \"b.c\"]")]
-pub enum Path {
-    /// Keys joined by dots.
-    Dotted(String),
-    /// Keys.
-    Keys(Vec<String>),
-}
-
-impl Path {
-    /// The keys from the outside in.
-    pub fn keys(&self) -> Vec<String> {
-        match self {
-            Self::Dotted(text) => text.split('.').map(str::to_owned).collect(),
-            Self::Keys(keys) => keys.clone(),
-        }
-    }
-
-    /// The path for a person.
-    pub fn text(&self) -> String {
-        self.keys().join(".")
-    }
-}
-
-/// Where the event time is.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Time {
-    /// Field.
-    pub field: Path,
-    /// Unit since 1970.
-    pub unit: TimeUnit,
-}
-
-/// What a point in time is written in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum TimeUnit {
-    /// Seconds since 1970.
-    S,
-    /// Milliseconds since 1970.
-    Ms,
-    /// Microseconds since 1970.
-    Us,
-    /// Nanoseconds since 1970.
-    Ns,
-    /// Text such as `2026-11-22T16:00:00.123Z`.
-    Rfc3339,
-}
-
-/// Where the latency is.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Latency {
-    /// Field.
-    pub field: Path,
-    /// Unit.
-    pub unit: LatencyUnit,
-    /// What was timed: sources differ, and the screen must say which.
-    #[serde(default)]
-    pub kind: LatencyKind,
-}
-
-/// Unit of a latency.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum LatencyUnit {
-    /// Seconds.
-    S,
-    /// Milliseconds.
-    Ms,
-    /// Microseconds.
-    Us,
-    /// Nanoseconds.
-    Ns,
-}
-
-/// What a latency is the time of.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum LatencyKind {
-    /// The whole request.
-    #[default]
-    Complete,
-    /// Until the first byte of the answer.
-    FirstByte,
 }
 
 /// What an event is counted under.
@@ -306,6 +196,7 @@ impl Spec {
                 );
             }
         }
+        self.check_source()?;
         if self.name.trim().is_empty() {
             return value("name", &"\"\"", "give these signals a name");
         }
@@ -345,18 +236,18 @@ impl Spec {
         self.shape().map(|_| ()).map_err(SpecError::from)
     }
 
-    fn paths(&self) -> [(&'static str, &Path); 4] {
-        [
-            ("source.time.field", &self.source.time.field),
-            ("source.latency.field", &self.source.latency.field),
-            ("key.service", &self.key.service),
-            ("error.field", &self.error.field),
-        ]
+    /// The fields that an event is made of; none for spans.
+    fn paths(&self) -> Vec<(&'static str, &Path)> {
+        let time = self.source.time.as_ref().map(|time| ("source.time.field", &time.field));
+        let latency = self.source.latency.as_ref().map(|latency| ("source.latency.field", &latency.field));
+        let service = self.key.as_ref().map(|key| ("key.service", &key.service));
+        let error = (!self.source.format.is_spans()).then_some(("error.field", &self.error.field));
+        [time, latency, service, error].into_iter().flatten().collect()
     }
 
     /// The fields that are read from a record.
     pub(super) fn shape(&self) -> Result<Shape, PathClash> {
-        Shape::new(&self.paths().map(|(_, path)| path.keys()))
+        Shape::new(&self.paths().iter().map(|(_, path)| path.keys()).collect::<Vec<_>>())
     }
 }
 

@@ -143,3 +143,26 @@ fn halves(bytes: [u8; LONGEST]) -> [u128; 2] {
     let half = |at: usize| bytes.get(at..).and_then(<[u8]>::first_chunk).map_or(0, |half| u128::from_le_bytes(*half));
     [half(0), half(16)]
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_step_from_before_all_was_forgotten_leads_to_no_key_of_another_object() {
+        let mut memory = Memory::default();
+        let outer = memory.begin(0);
+        let stale = memory.learn(0, outer, b"\"x\":", None);
+        memory.steps.clear();
+        memory.beginnings.clear();
+        let inner = memory.begin(1);
+        let key = memory.learn(1, inner, b"\"a\":", Some(0));
+        let next = memory.learn(1, key, b"\"b\":", Some(1));
+        assert_eq!(stale, key);
+        assert_eq!(memory.guess(0, stale, b"\"b\":1}"), None);
+        assert_eq!(memory.guess(1, key, b"\"b\":1}"), Some((next, 4, Some(1))));
+        assert_eq!(memory.guess(1, key, b"\"b\": "), Some((next, 4, Some(1))));
+        assert_eq!(memory.guess(1, key, b"\"b\" :1}"), None);
+        assert_eq!(memory.guess(1, key, b"\"b\""), None);
+    }
+}

@@ -18,12 +18,33 @@ pub struct ErrorRule {
     pub op: Comparison,
     /// With what.
     pub value: Operand,
+    /// What an event is that has no such field, or null there.
+    #[serde(default)]
+    pub absent: Absent,
+}
+
+/// What an event without the field of the rule is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Absent {
+    /// Not an event: it is counted as refused.
+    #[default]
+    Refused,
+    /// A success: the field is only written of failures.
+    Succeeded,
+    /// A failure: the field is what an answer would have brought.
+    Failed,
 }
 
 impl Default for ErrorRule {
     /// The server's side of HTTP: 500 and above.
     fn default() -> Self {
-        Self { field: Path::Dotted("status".into()), op: Comparison::AtLeast, value: Operand::Integer(500) }
+        Self {
+            field: Path::Dotted("status".into()),
+            op: Comparison::AtLeast,
+            value: Operand::Integer(500),
+            absent: Absent::Refused,
+        }
     }
 }
 
@@ -85,6 +106,15 @@ impl ErrorRule {
             Operand::Bool(_) | Operand::Text(_) if ordered => Err("text, true and false have no order: use == or !="),
             Operand::Float(float) if !float.is_finite() => Err("the value is not a number that can be compared with"),
             _ => Ok(()),
+        }
+    }
+
+    /// Whether an event without the field failed; `None` when it is no event.
+    pub const fn failed_without(&self) -> Option<bool> {
+        match self.absent {
+            Absent::Refused => None,
+            Absent::Succeeded => Some(false),
+            Absent::Failed => Some(true),
         }
     }
 

@@ -50,7 +50,7 @@ fn wrong_values_are_refused_with_a_way_out() {
 #[test]
 fn keys_with_dots_are_arrays() {
     let spec = with(|text| text.replace("service = \"svc\"", "service = [\"resource\", \"service.name\"]")).unwrap();
-    assert_eq!(spec.key.service.keys(), ["resource", "service.name"]);
+    assert_eq!(spec.key.unwrap().service.keys(), ["resource", "service.name"]);
 }
 
 #[test]
@@ -94,5 +94,26 @@ fn expressions_and_overrides() {
     ] {
         let said = with(more).unwrap_err().to_string();
         assert!(said.contains(expected), "{said}");
+    }
+}
+
+#[test]
+fn each_format_is_told_what_it_needs_and_nothing_else() {
+    let lines = include_str!("../../../config/examples/access-log.toml");
+    let spans = include_str!("../../../config/examples/otlp-spans.toml");
+    for (sample, from, to, expected) in [
+        (lines, "$host", "$vhost", "key.service = host: the pattern has no such field"),
+        (lines, "$request_time $host", "$request_time$host", "two fields touch"),
+        (lines, "format = \"line\"", "format = \"json\"", "only lines have a pattern"),
+        (lines, "latency =", "# latency =", "source.latency = (nothing): say which field it is"),
+        (spans, "kinds = [\"server\", \"consumer\"]", "kinds = []", "name at least one kind"),
+        (spans, "[\"server\"", "[\"sever\"", "unknown variant `sever`"),
+        (spans, "format = \"otlp_proto\"", "format = \"json\"", "source.time = (nothing): say which field it is"),
+        (spans, "kinds =", "time = { field = \"a\", unit = \"ms\" }\nkinds =", "spans have their own: leave it out"),
+    ] {
+        assert!(sample.contains(from), "{from}");
+        Spec::parse(sample).unwrap();
+        let message = Spec::parse(&sample.replace(from, to)).unwrap_err().to_string();
+        assert!(message.contains(expected), "{to}: {message}");
     }
 }
