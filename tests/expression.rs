@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+#[path = "expression/command.rs"]
+mod command;
 #[path = "expression/conformance.rs"]
 mod conformance;
 #[path = "expression/hostile.rs"]

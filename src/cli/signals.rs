@@ -2,6 +2,7 @@
 //!
 //! One file for each of its commands; what they share is here.
 
+mod check;
 mod replay;
 mod run;
 
@@ -25,6 +26,8 @@ pub struct Signals {
 
 #[derive(Clone, Debug, Subcommand)]
 enum Command {
+    /// Check a spec, overrides or an expression, and try an expression on recorded windows
+    Check(check::Arguments),
     /// Run a file of events and watermarks through the engine and print every pane
     Replay(replay::Arguments),
     /// Read a spec's topics and print what each window of each service comes to
@@ -34,6 +37,7 @@ enum Command {
 /// Runs one of the commands.
 pub fn run(signals: &Signals, shared: &Shared) -> Result<u8, Failure> {
     match &signals.command {
+        Command::Check(arguments) => check::run(arguments),
         Command::Replay(arguments) => replay::run(arguments),
         Command::Run(arguments) => run::run(arguments, shared),
     }
