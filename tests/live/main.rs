@@ -13,5 +13,6 @@ mod flink;
 mod kafka;
 mod kubernetes;
 mod logs;
+mod side_input;
 mod signals;
 mod stack;
