@@ -178,7 +178,12 @@ fn likely(key: &str, options: impl Iterator<Item = &'static Known>) -> Option<&'
         let ends = strsim::normalized_damerau_levenshtein(&end(&key), &end(&known_in_lower_case));
         (whole.max(0.75f64.mul_add(whole, 0.25 * ends)), known)
     };
-    let best = options.map(|option| likeness(option.key)).max_by(|one, other| one.0.total_cmp(&other.0))?;
+    // Keys whose lengths differ by more cannot be alike enough, whatever they say; most are passed over here.
+    let near = options.filter(|option| {
+        let (shorter, longer) = (key.len().min(option.key.len()), key.len().max(option.key.len()));
+        shorter * 10 >= longer * 7
+    });
+    let best = near.map(|option| likeness(option.key)).max_by(|one, other| one.0.total_cmp(&other.0))?;
     (best.0 >= ALIKE).then_some(best.1)
 }
 
