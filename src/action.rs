@@ -505,7 +505,7 @@ pub const ACTIONS: &[Definition] = &[
     Definition::new(Here, A::Exceptions, "exceptions", &["x"], "what fails in what is selected, each failure once")
         .hint("exceptions")
         .also(&["failures", "radar"])
-        .at(&[Place::Pipelines, Place::Pipeline, Place::Pod]),
+        .at(&[Place::Pipelines, Place::Pipeline, Place::Pod, Place::Signals, Place::Service, Place::Alerts]),
     Definition::new(Here, A::Open, "open-event", &["enter"], "the whole event with its stack trace")
         .hint("event")
         .at(&[Place::Logs])

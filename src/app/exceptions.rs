@@ -79,7 +79,7 @@ impl Row for ExceptionRow {
     const COLUMNS: &'static [Column<ExceptionColumn>] = &[
         Column::text(ExceptionColumn::New, "", 3),
         Column::number(ExceptionColumn::Count, "COUNT", 6),
-        Column::text(ExceptionColumn::Rate, "RATE", 6).up_to(24).rank(2),
+        Column::text(ExceptionColumn::Rate, "RATE", 8).rank(2),
         Column::text(ExceptionColumn::First, "FIRST", 8).rank(2),
         Column::text(ExceptionColumn::Last, "LAST", 8).rank(1),
         Column::number(ExceptionColumn::Pods, "PODS", 4).rank(3),
@@ -116,7 +116,7 @@ impl Row for ExceptionRow {
     fn wanted(&self, column: ExceptionColumn) -> usize {
         match column {
             ExceptionColumn::Cause => self.cause().chars().count(),
-            ExceptionColumn::Rate => 24,
+            ExceptionColumn::Rate => 8,
             _ => 0,
         }
     }

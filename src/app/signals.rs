@@ -11,11 +11,13 @@ use std::cmp::Ordering;
 use std::sync::Arc;
 
 use super::document::DocumentScreen;
+use super::exceptions::ExceptionsScreen;
 use super::layout::Layout;
 use super::screen::{Cause, Outcome, Part, Screen, World};
 use super::table::{Column, Row, Table};
 use crate::action::{Action, Place};
 use crate::model::interest::{self, Depth, Interest};
+use crate::model::log::Target;
 use crate::model::signal::{AlertState, Focus, Latency, Point, Reading, ServiceHistory, ServiceNow, Signals};
 use lens::{Lens, Snapshot};
 
@@ -360,6 +362,15 @@ pub fn open_owner(world: &World<'_>, environment: &Arc<str>, now: &ServiceNow) -
     }
 }
 
+/// The outcome of asking for what fails in the pipeline of a service.
+#[must_use]
+pub fn open_failures(world: &World<'_>, environment: &Arc<str>, now: &ServiceNow) -> Outcome {
+    match owner::of(world, environment, now) {
+        Some(key) => Outcome::open(ExceptionsScreen::open(Target::Pipeline(key))),
+        None => Outcome::Say(NO_OWNER),
+    }
+}
+
 impl Part for SignalsScreen {
     fn place(&self) -> Place {
         Place::Signals
@@ -388,6 +399,7 @@ impl Part for SignalsScreen {
                 Outcome::open(Screen::Service(Box::new(service)))
             }
             Action::Owner => open_owner(world, &row.environment, &row.now),
+            Action::Exceptions => open_failures(world, &row.environment, &row.now),
             Action::Copy => Outcome::Copy(row.now.service.to_string()),
             Action::Rejects => match self.snapshot(world).get(&row.environment) {
                 Some(signals) => Outcome::open(rejects(&row.environment, signals)),
@@ -399,7 +411,7 @@ impl Part for SignalsScreen {
 
     fn offers(&self, action: Action, _world: &World<'_>) -> bool {
         match action {
-            Action::Open | Action::Copy | Action::Owner | Action::TimeBack | Action::Rejects => {
+            Action::Open | Action::Copy | Action::Owner | Action::Exceptions | Action::TimeBack | Action::Rejects => {
                 self.table.selected().is_some()
             }
             _ => true,

@@ -1,6 +1,6 @@
 //! A small S3: one bucket in memory, path style, as far as reading overrides and keeping a file needs it.
 //!
-//! It holds the health and swimlane overrides of the golden-signals pipeline, one JSON file for each service. Signatures
+//! It holds the overrides of health and the tags of the golden-signals pipeline, one JSON file for each service. Signatures
 //! are not checked; entity tags, conditional requests and listings are as real clients expect them.
 
 use std::collections::BTreeMap;
@@ -213,24 +213,28 @@ fn escaped(text: &str) -> String {
 
 /// The overrides that teams keep in Git and a build uploads, with the expressions of the talk.
 fn overrides() -> Vec<(String, String)> {
-    let file = |service: &str, health: Option<&str>, swimlane: Option<&str>| {
+    let file = |service: &str, health: Option<&str>, pipeline: Option<&str>| {
         let mut body = json!({"service": service, "owner": service.rsplit_once('.').map_or(service, |(team, _)| team)});
         if let Some(health) = health {
             body["health"] = json!(health);
         }
-        if let Some(swimlane) = swimlane {
-            body["swimlane"] = json!(swimlane);
+        if let Some(pipeline) = pipeline {
+            body["tags"] = json!({"pipeline": pipeline});
         }
         (format!("golden-signals/overrides/{service}.json"), format!("{body:#}\n"))
     };
     vec![
-        file("intuit.cloud.monitoring.rum", Some("requestCount < 60 ? 0 : availability > 99.0 ? 0 : 3"), None),
+        file(
+            "intuit.cloud.monitoring.rum",
+            Some("requestCount < 60 ? 0 : availability > 99.0 ? 0 : 3"),
+            Some("golden-signals"),
+        ),
         file(
             "intuit.expertnetwrk.engagement",
             Some("availability > 99.5 ? 0 : availability > 98.0 ? 1 : 3"),
-            Some("svcHost in ['engagement-ec2.a.intuit.com', 'engagement-ec2-b.a.intuit.com'] ? \"ec2\" : \"\""),
+            Some("expert-matching"),
         ),
         file("intuit.tax.import", Some("requestCount < 60 ? 0 : p99 > 1500.0 ? 2 : 0"), None),
-        file("intuit.ledger.batch", None, Some("region == 'use2' ? \"east\" : \"west\"")),
+        file("intuit.ledger.batch", None, Some("incident-stream")),
     ]
 }

@@ -20,7 +20,7 @@ pub(super) struct Place {
     pub(super) protection: &'static str,
 }
 
-/// What golden signals are made of: the access log that [`super::traffic`] writes.
+/// What golden signals are made of: the access log that [`super::traffic`] writes. Where overrides are follows.
 const SIGNALS: &str = r#"name = "service-events"
 
 [source]
@@ -79,13 +79,17 @@ impl Directory {
         self.path.join("flowdeck.toml")
     }
 
-    fn signals(&self) -> PathBuf {
-        self.path.join("golden-signals.toml")
+    fn signals(&self, place: &Place) -> PathBuf {
+        self.path.join(format!("golden-signals-{}.toml", place.name))
     }
 
     pub(super) fn write(&self, places: &[Place]) -> io::Result<()> {
         write_private(&self.kubeconfig(), &kubeconfig(places))?;
-        write_private(&self.signals(), SIGNALS)?;
+        for place in places {
+            let location = format!("s3://flowdeck-{}/golden-signals/overrides/", place.name);
+            let spec = format!("{SIGNALS}\n[overrides]\nlocation = \"{location}\"\nrefresh = \"30s\"\n");
+            write_private(&self.signals(place), &spec)?;
+        }
         write_private(&self.settings(), &settings(self, places))
     }
 }
@@ -162,7 +166,7 @@ fn write_environment(text: &mut String, directory: &Directory, place: &Place) ->
     writeln!(text, "protection = {}", quoted(place.protection))?;
     if let Some(kafka) = &place.kafka {
         writeln!(text, "[environment.kafka]\nbootstrap = {}", quoted(kafka))?;
-        writeln!(text, "[environment.signals]\nspec = {}", quoted(&directory.signals().to_string_lossy()))?;
+        writeln!(text, "[environment.signals]\nspec = {}", quoted(&directory.signals(place).to_string_lossy()))?;
     }
     if let Some(objects) = &place.objects {
         writeln!(text, "[environment.objects]\nendpoint = {}", quoted(objects))?;

@@ -127,6 +127,8 @@ impl Traffic {
     /// Moves on by so many seconds.
     pub(crate) fn step(&mut self, environment: &Environment, seconds: f64, now: DateTime<Utc>) {
         let flows = flows(environment);
+        let fails = environment.world().clusters.values().any(|it| matches!(it.trouble, Some(Trouble::SinkFails)));
+        self.author.set_matching_fails(fails);
         let mut due: BTreeMap<String, f64> = BTreeMap::new();
         for (topic, rate) in SOURCES {
             if self.topics.contains_key(topic) {

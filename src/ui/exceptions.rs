@@ -14,7 +14,7 @@ use crate::app::exceptions::{ExceptionColumn, ExceptionRow, ExceptionsScreen};
 use crate::model::{Time, human};
 
 /// Cells of the rate.
-const RATE: usize = 24;
+const RATE: usize = 8;
 
 /// Draws the screen above the foot.
 pub fn draw(canvas: &mut Canvas<'_>, area: Rect, state: &State, screen: &ExceptionsScreen) {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::lens::Lens;
 use super::service::ServiceScreen;
-use super::{open_owner, tally};
+use super::{open_failures, open_owner, tally};
 use crate::action::{Action, Place};
 use crate::app::Effect;
 use crate::app::layout::Layout;
@@ -182,12 +182,11 @@ impl Part for AlertsScreen {
                 Self::answer(row, Answer::Wake)
             }
             Action::Snooze => Self::answer(row, Answer::Snooze(world.now + chrono::Duration::hours(SNOOZE_HOURS))),
-            Action::Owner => {
+            Action::Owner | Action::Exceptions => {
+                let open = if action == Action::Owner { open_owner } else { open_failures };
                 let signals = world.inventory.signals().get(&row.environment);
                 let now = signals.and_then(|it| it.services.iter().find(|now| now.service == alert.service));
-                now.map_or(Outcome::Say("This service is not seen any more."), |now| {
-                    open_owner(world, &row.environment, now)
-                })
+                now.map_or(Outcome::Say("This service is not seen any more."), |now| open(world, &row.environment, now))
             }
             Action::Copy => Outcome::Copy(format!("{} {}: {}", alert.rule, alert.service, alert.summary)),
             other => Outcome::moved(self.table.act(other)),
@@ -196,7 +195,7 @@ impl Part for AlertsScreen {
 
     fn offers(&self, action: Action, _world: &World<'_>) -> bool {
         match action {
-            Action::Open | Action::Copy | Action::Owner | Action::Acknowledge | Action::Snooze => {
+            Action::Open | Action::Copy | Action::Owner | Action::Exceptions | Action::Acknowledge | Action::Snooze => {
                 self.table.selected().is_some()
             }
             _ => true,

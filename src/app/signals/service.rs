@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 use std::sync::Arc;
 
 use super::lens::{Lens, Snapshot};
-use super::{history_of, open_owner, rejects, want_owner, with_saturation};
+use super::{history_of, open_failures, open_owner, rejects, want_owner, with_saturation};
 use crate::action::{Action, Place};
 use crate::app::layout::Layout;
 use crate::app::screen::{Cause, Outcome, Part, World};
@@ -246,6 +246,9 @@ impl Part for ServiceScreen {
             }
             (Action::Owner, _) => {
                 self.now.as_ref().map_or(Outcome::Ignored, |now| open_owner(world, &self.environment, now))
+            }
+            (Action::Exceptions, _) => {
+                self.now.as_ref().map_or(Outcome::Ignored, |now| open_failures(world, &self.environment, now))
             }
             (Action::Copy, _) => Outcome::Copy(self.service.to_string()),
             (Action::Rejects, _) => match self.lens.snapshot(world.inventory).get(&self.environment) {

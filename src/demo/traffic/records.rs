@@ -22,7 +22,7 @@ const TURN: i64 = 420;
 
 /// The first services, busiest first; the rest have names by area and part.
 const KNOWN: [&str; 8] = [
-    "intuit.expertnetwrk.engagement",
+    MATCHED,
     "intuit.tax.import",
     TROUBLED,
     "intuit.identity.authn",
@@ -34,6 +34,8 @@ const KNOWN: [&str; 8] = [
 const AREAS: [&str; 7] = ["tax", "payments", "quickbooks", "identity", "mailchimp", "data", "cloud"];
 const PARTS: [&str; 8] = ["import", "ledger", "search", "notify", "profile", "export", "pricing", "session"];
 const SILENT: &str = "intuit.ledger.batch";
+/// Its requests need an expert, so they fail while matching does.
+const MATCHED: &str = "intuit.expertnetwrk.engagement";
 const TROUBLED: &str = "intuit.cloud.monitoring.rum";
 
 /// Writes the records of one environment.
@@ -41,6 +43,8 @@ pub(super) struct Author {
     environment: String,
     services: Vec<String>,
     started: DateTime<Utc>,
+    /// Whether experts cannot be matched.
+    matching_fails: bool,
 }
 
 impl Author {
@@ -59,7 +63,12 @@ impl Author {
         }
         services.dedup();
         services.truncate(wanted);
-        Self { environment: environment.to_owned(), services, started: Utc::now() }
+        Self { environment: environment.to_owned(), services, started: Utc::now(), matching_fails: false }
+    }
+
+    /// What becomes of a pipeline shows in the service that needs it.
+    pub(super) const fn set_matching_fails(&mut self, fails: bool) {
+        self.matching_fails = fails;
     }
 
     pub(super) fn record(&self, topic: &str, dice: &mut Dice, now: DateTime<Utc>) -> Record {
@@ -131,7 +140,7 @@ impl Author {
             // It has gone silent, and nobody has noticed yet.
             service = TROUBLED;
         }
-        let ill = service == TROUBLED && age % TURN > WELL;
+        let ill = (service == TROUBLED && age % TURN > WELL) || (service == MATCHED && self.matching_fails);
         let status = match dice.below(10_000) {
             0..1_240 if ill => 503,
             0..2 => 500,

@@ -123,6 +123,15 @@ fn alert_line(canvas: &mut Canvas<'_>, area: Rect, state: &State, (signals, now)
     }
 }
 
+/// The kind of a place, for a line that has other things to say.
+fn brief(place: &str) -> &str {
+    match place.split_once("://") {
+        Some(("s3", _)) => "S3",
+        Some((_, rest)) => rest.split('/').next().unwrap_or(rest),
+        None => place.rsplit('/').next().unwrap_or(place),
+    }
+}
+
 /// The rule that holds, where it is from, and what is wrong with the side input.
 pub fn rule_line(canvas: &mut Canvas<'_>, area: Rect, (state, signals): (&State, Option<&Signals>), now: &ServiceNow) {
     let theme = *canvas.theme;
@@ -131,7 +140,7 @@ pub fn rule_line(canvas: &mut Canvas<'_>, area: Rect, (state, signals): (&State,
     let overrides = signals.map(|signals| &signals.overrides);
     let mut from = match &*now.rule.from {
         place @ ("spec" | "default") => place.to_owned(),
-        place => format!("from {place}"),
+        place => format!("from {}", brief(place)),
     };
     if let Some(fetched) = overrides.and_then(|it| it.fetched).filter(|_| from.starts_with("from ")) {
         from.push_str(&format!(", {} ago", human::age(fetched, state.now())));
