@@ -10,6 +10,9 @@ use crate::model::signal::{Saturation, ServiceNow};
 /// The tag of an override that names a pipeline.
 const TAG: &str = "pipeline";
 
+/// Lag grows when so many times as much is written as read; what is read as it comes is no sign of a limit.
+const GROWS: f64 = 1.05;
+
 /// The pipeline of a service of an environment; `None` when nothing tells.
 #[must_use]
 pub fn of(world: &World<'_>, environment: &Arc<str>, now: &ServiceNow) -> Option<PipelineKey> {
@@ -57,6 +60,7 @@ fn components(inventory: &Inventory, key: &ProcessorKey, processor: &Processor) 
     if let Some(group) = inventory.group_of(key)
         && let (Some(written), Some(read)) = (group.produced_per_second, group.consumed_per_second)
         && read > 0.0
+        && written > read * GROWS
     {
         parts.push(("lag", written * 100.0 / read));
     }
