@@ -2,7 +2,7 @@
 //!
 //! Why: what arrives is not what was promised. A wrong unit or a missing field must cost one event, counted and shown.
 //!
-//! How: the spec's fields are taken from JSON ([`Shape`]) or from a line ([`line`]), converted to milliseconds and
+//! How: the spec's fields are taken from JSON ([`Shape`]) or from a line ([`mod@line`]), converted to milliseconds and
 //! microseconds, and checked; records of OpenTelemetry hold many events ([`otlp`]).
 //!
 //! It must not guess: a number in a string, a time outside years 1 to 9999 or a latency over an hour is refused.

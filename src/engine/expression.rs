@@ -5,7 +5,7 @@
 //!
 //! How: [`Expression::compile`] reads the source ([`token`], [`parse`]), finds its type ([`check`]) and computes what
 //! does not depend on inputs; [`Expression::evaluate`] walks the tree once ([`evaluate`]). Source, nodes, depth and what
-//! an evaluation may cost are bounded. [`backtest`] asks what would have been. The conformance tests of CEL hold it (`tests/expression`).
+//! an evaluation may cost are bounded. [`mod@backtest`] asks what would have been. The conformance tests of CEL hold it (`tests/expression`).
 //!
 //! It must not be given NaN or a made-up 0 for what is not known: such an input is `None`, and reading it an error.
 

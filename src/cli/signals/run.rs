@@ -1,6 +1,6 @@
 //! `flowdeck signals run`: golden signals of a topic without a screen, for a pipe, a scraper or another topic.
 //!
-//! What is told, by default, is the last word on each window, once ([`Finals`]). What was told is remembered in a state
+//! What is told, by default, is the last word on each window, once ([`Finals`](crate::engine::finals::Finals)). What was told is remembered in a state
 //! file, if one is given: the first window that was not told, and for each partition the offset from which reading
 //! has to go on so that all events of that window and later ones are read again. So a restart needs no copy of the
 //! engine's insides, survives a new version of it, and comes to the same numbers, because a final pane does not depend
