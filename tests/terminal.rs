@@ -74,9 +74,10 @@ fn suspended_it_gives_the_terminal_to_the_shell_and_comes_back_with_a_whole_fram
     shell.sees("shell>");
     shell.press(&format!("{FLOWDECK} --kubeconfig {kubeconfig}\r"));
     shell.until("the console", |screen| screen.starts_with(" flowdeck "));
-    for _ in 0..2 {
+    for round in 1..=2 {
         shell.press("\x1a");
-        shell.sees("Stopped");
+        // What the shell said the first time is on its screen again before it speaks the second time.
+        shell.until("the shell", |screen| screen.matches("Stopped").count() == round);
         assert!(!shell.terminal().alternate_screen() && !shell.terminal().hide_cursor());
         shell.press("echo the shell $((20 + 22)) answers\r");
         shell.sees("the shell 42 answers");
