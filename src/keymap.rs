@@ -102,8 +102,7 @@ impl Default for Keymap {
     fn default() -> Self {
         let actions = ACTIONS.iter().flat_map(|definition| {
             let chords = definition.keys.iter().filter_map(|key| Chord::parse(key));
-            chords
-                .flat_map(move |chord| definition.places.iter().map(move |place| ((*place, chord), definition.action)))
+            chords.flat_map(move |chord| definition.places.iter().map(move |place| ((place, chord), definition.action)))
         });
         Self { actions: actions.collect() }
     }

@@ -13,7 +13,7 @@ use rdkafka::producer::{BaseRecord, Producer, ThreadedProducer};
 use rdkafka::{ClientConfig, Message, Offset, TopicPartitionList};
 use serde_json::Value;
 
-use crate::stack::{Killed, eventually, kafka_tool, variable};
+use crate::stack::{Killed, eventually, kafka_tool, throughout, variable};
 use crate::support::FLOWDECK;
 
 /// Requests, errors, and sum, least and greatest of latencies by window and service.
@@ -42,8 +42,10 @@ impl Stream {
         );
         std::fs::write(directory.path().join("spec.toml"), spec).unwrap();
         let mut config = ClientConfig::new();
-        config.set("bootstrap.servers", variable("STACK_KAFKA")).set("compression.type", "lz4");
-        let producer = config.set("linger.ms", "5").set("topic.metadata.refresh.interval.ms", "500").create().unwrap();
+        config.set("bootstrap.servers", variable("STACK_KAFKA")).set("compression.type", "lz4").set("linger.ms", "5");
+        // What is sent again when a broker went away before its answer came is written once.
+        config.set("enable.idempotence", "true").set("topic.metadata.refresh.interval.ms", "500");
+        let producer = config.create().unwrap();
         Self { topic, directory, producer, expected: Counts::new() }
     }
 
@@ -143,9 +145,12 @@ fn printed(path: &Path) -> (Counts, usize) {
 }
 
 fn assert_same(found: &Counts, expected: &Counts) {
-    let differing: Vec<_> = expected.iter().filter(|(key, counts)| found.get(*key) != Some(*counts)).take(5).collect();
-    let surplus: Vec<_> = found.keys().filter(|key| !expected.contains_key(*key)).take(5).collect();
-    assert!(differing.is_empty() && surplus.is_empty(), "expected {differing:?}, surplus {surplus:?}");
+    let different = expected.iter().map(|(key, counts)| (key, found.get(key), counts));
+    let different: Vec<_> = different.filter(|(_, found, counts)| *found != Some(*counts)).collect();
+    let surplus: Vec<_> = found.keys().filter(|key| !expected.contains_key(*key)).collect();
+    let few = (&different[..different.len().min(5)], &surplus[..surplus.len().min(5)]);
+    let numbers = (different.len(), surplus.len());
+    assert_eq!(numbers, (0, 0), "(key, found, expected), and what nobody expects: {few:?}");
 }
 
 /// Some minutes ago, on a whole window, so that nothing is ahead of the clock.
@@ -261,7 +266,8 @@ fn a_broker_that_goes_away_and_comes_back_costs_nothing() {
     eventually("rows", || (lines(&rows) > 0).then_some(()));
     let killed = Killed::now("kafka");
     eventually("a word about it", || stream.words().contains("; waiting").then_some(()));
-    std::thread::sleep(Duration::from_secs(5));
+    // Longer than its first attempts to connect again.
+    throughout(Duration::from_secs(5), || assert_eq!(child.try_wait().unwrap(), None, "{}", stream.words()));
     killed.revive();
     let back = Instant::now();
     eventually("the word that it is back", || stream.words().contains("everything answers again").then_some(()));

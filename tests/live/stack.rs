@@ -95,8 +95,22 @@ pub fn eventually<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
             return answer;
         }
         assert!(Instant::now() < deadline, "waited a minute for {what}");
-        std::thread::yield_now();
+        breathe();
     }
+}
+
+/// Checks it again and again for a while.
+pub fn throughout(time: Duration, mut check: impl FnMut()) {
+    let end = Instant::now() + time;
+    while Instant::now() < end {
+        check();
+        breathe();
+    }
+}
+
+/// Between two questions: to ask without a pause would take a core from what is asked.
+fn breathe() {
+    std::thread::park_timeout(Duration::from_millis(5));
 }
 
 /// A namespace of one test, gone with it.
