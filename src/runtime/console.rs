@@ -24,6 +24,8 @@ use crate::ui::{self, Theme};
 const FRAME: Duration = Duration::from_millis(33);
 /// Bytes a second that frames may use while no key is pressed.
 const BUDGET: u64 = 8_000;
+/// Bytes that a quiet screen saves up, so that the first rows, a few big frames in a row, need not wait for each other.
+const SAVINGS: u64 = 16_000;
 /// However big a frame was, the next one is not later than this.
 const LONGEST_REST: Duration = Duration::from_secs(1);
 /// The clock that ages on screen follow.
@@ -126,17 +128,31 @@ impl Canvas for Guard {
     }
 }
 
-/// When the next frame may be drawn.
+/// When the next frame may be drawn: a bucket of bytes, filled at [`BUDGET`] up to [`SAVINGS`].
 #[derive(Debug)]
 struct Pace {
     next: Instant,
+    /// When the bucket is full again.
+    full: Instant,
 }
 
 impl Pace {
-    fn drew(&mut self, bytes: u64) {
-        let rest = Duration::from_millis(bytes * 1_000 / BUDGET).clamp(FRAME, LONGEST_REST);
-        self.next = Instant::now() + rest;
+    fn new(now: Instant) -> Self {
+        Self { next: now, full: now }
     }
+
+    fn drew(&mut self, now: Instant, bytes: u64) {
+        let savings = time_for(SAVINGS);
+        self.full = (self.full.max(now) + time_for(bytes)).min(now + savings + LONGEST_REST);
+        // Until the bucket is no longer overdrawn.
+        let overdrawn = self.full.saturating_duration_since(now).saturating_sub(savings);
+        self.next = now + overdrawn.max(FRAME);
+    }
+}
+
+/// How long the budget takes to fill so many bytes.
+const fn time_for(bytes: u64) -> Duration {
+    Duration::from_micros(bytes * 1_000_000 / BUDGET)
 }
 
 /// The signals that concern a console.
@@ -188,7 +204,7 @@ pub async fn run(
 ) -> io::Result<Ending> {
     let mut signals = Signals::new()?;
     let mut keys = EventStream::new();
-    let mut desk = Desk { canvas, state, theme, backends, pace: Pace { next: Instant::now() }, reading: None };
+    let mut desk = Desk { canvas, state, theme, backends, pace: Pace::new(Instant::now()), reading: None };
     desk.draw()?;
     let mut clock = tokio::time::interval(TICK);
     let mut batches = Vec::with_capacity(BATCHES);
@@ -234,7 +250,7 @@ impl<C: Canvas> Desk<'_, C> {
         }
         let bytes = self.canvas.draw(self.state, self.theme)?;
         self.state.drawn();
-        self.pace.drew(bytes);
+        self.pace.drew(Instant::now(), bytes);
         Ok(())
     }
 
@@ -340,5 +356,40 @@ fn translate(event: TerminalEvent) -> Option<Event> {
         TerminalEvent::Paste(text) => Some(Event::Paste(text)),
         TerminalEvent::Resize(columns, rows) => Some(Event::Resized(columns, rows)),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_big_frames_do_not_wait_for_each_other() {
+        let now = Instant::now();
+        let mut pace = Pace::new(now);
+        pace.drew(now, 7_000);
+        assert_eq!(pace.next, now + FRAME);
+        pace.drew(now + FRAME, 7_000);
+        assert_eq!(pace.next, now + 2 * FRAME);
+    }
+
+    #[test]
+    fn frames_without_end_keep_to_the_budget() {
+        let begun = Instant::now();
+        let (mut pace, mut bytes) = (Pace::new(begun), 0);
+        while pace.next < begun + Duration::from_mins(1) {
+            bytes += 900;
+            pace.drew(pace.next, 900);
+        }
+        let bounds = 60 * BUDGET..=60 * BUDGET + SAVINGS + 900;
+        assert!(bounds.contains(&bytes), "{bytes} of {bounds:?}");
+    }
+
+    #[test]
+    fn a_huge_frame_is_not_waited_out() {
+        let now = Instant::now();
+        let mut pace = Pace::new(now);
+        pace.drew(now, 1_000_000);
+        assert_eq!(pace.next, now + LONGEST_REST);
     }
 }
