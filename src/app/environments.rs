@@ -239,15 +239,12 @@ impl Part for Environments {
     }
 
     fn refresh(&mut self, world: &World<'_>, cause: &Cause<'_>) -> bool {
-        match cause {
-            Cause::Changed(touched) if !touched.environments => false,
-            Cause::Second => false,
-            _ => {
-                let layout = Self::layout(world.size);
-                self.table.fit(layout.width, layout.list());
-                self.table.set_rows(rows(world))
-            }
+        if !cause.concerns(|touched| touched.environments) {
+            return false;
         }
+        let layout = Self::layout(world.size);
+        self.table.fit(layout.width, layout.list());
+        self.table.set_rows(rows(world))
     }
 
     fn act(&mut self, action: Action, _world: &World<'_>) -> Outcome {

@@ -129,15 +129,12 @@ impl Part for Events {
     }
 
     fn refresh(&mut self, world: &World<'_>, cause: &Cause<'_>) -> bool {
-        match cause {
-            Cause::Changed(touched) if !touched.events && !touched.environments => false,
-            Cause::Second => false,
-            _ => {
-                let layout = Self::layout(world.size);
-                self.table.fit(layout.width, layout.list());
-                self.look(world)
-            }
+        if !cause.concerns(|touched| touched.events || touched.environments) {
+            return false;
         }
+        let layout = Self::layout(world.size);
+        self.table.fit(layout.width, layout.list());
+        self.look(world)
     }
 
     fn act(&mut self, action: Action, world: &World<'_>) -> Outcome {

@@ -109,25 +109,22 @@ impl Part for GroupScreen {
     }
 
     fn refresh(&mut self, world: &World<'_>, cause: &Cause<'_>) -> bool {
-        match cause {
-            Cause::Changed(touched) if !touched.kafka => false,
-            Cause::Second => false,
-            _ => {
-                let layout = Self::layout(world.size);
-                self.table.fit(layout.width, layout.list());
-                let mut group = world.inventory.group(&self.key).cloned();
-                // When Kafka was asked does not show, so it is no news.
-                if let (Some(group), Some(before)) = (&mut group, &self.group) {
-                    group.observed_at = before.observed_at;
-                }
-                let changed = group != self.group;
-                let partitions = group.iter().flat_map(|group| &group.partitions).cloned();
-                let rows = partitions.map(LagRow).collect();
-                self.group = group;
-                self.stopped = self.processor.as_ref().is_some_and(|key| is_stopped(world, key));
-                self.table.set_rows(rows) || changed
-            }
+        if !cause.concerns(|touched| touched.kafka) {
+            return false;
         }
+        let layout = Self::layout(world.size);
+        self.table.fit(layout.width, layout.list());
+        let mut group = world.inventory.group(&self.key).cloned();
+        // When Kafka was asked does not show, so it is no news.
+        if let (Some(group), Some(before)) = (&mut group, &self.group) {
+            group.observed_at = before.observed_at;
+        }
+        let changed = group != self.group;
+        let partitions = group.iter().flat_map(|group| &group.partitions).cloned();
+        let rows = partitions.map(LagRow).collect();
+        self.group = group;
+        self.stopped = self.processor.as_ref().is_some_and(|key| is_stopped(world, key));
+        self.table.set_rows(rows) || changed
     }
 
     fn act(&mut self, action: Action, _world: &World<'_>) -> Outcome {

@@ -232,18 +232,15 @@ impl Part for Groups {
     }
 
     fn refresh(&mut self, world: &World<'_>, cause: &Cause<'_>) -> bool {
-        match cause {
-            Cause::Changed(touched) if !touched.kafka && !touched.environments => false,
-            Cause::Second => false,
-            _ => {
-                let layout = Self::layout(world.size);
-                self.table.fit(layout.width, layout.list());
-                let standings = kafka::standings(world.inventory, world.inventory.group_names());
-                let changed = standings != self.standings;
-                self.standings = standings;
-                self.table.set_rows(rows(world)) || changed
-            }
+        if !cause.concerns(|touched| touched.kafka || touched.environments) {
+            return false;
         }
+        let layout = Self::layout(world.size);
+        self.table.fit(layout.width, layout.list());
+        let standings = kafka::standings(world.inventory, world.inventory.group_names());
+        let changed = standings != self.standings;
+        self.standings = standings;
+        self.table.set_rows(rows(world)) || changed
     }
 
     fn act(&mut self, action: Action, _world: &World<'_>) -> Outcome {

@@ -95,16 +95,13 @@ impl Part for PodScreen {
     }
 
     fn refresh(&mut self, world: &World<'_>, cause: &Cause<'_>) -> bool {
-        match cause {
-            Cause::Second => false,
-            Cause::Changed(touched) => {
-                let processor = self.view.as_ref().map(|view| &view.pod.processor);
-                let pipeline = processor.and_then(|key| world.inventory.pipeline_of(key));
-                let mine = pipeline.is_none_or(|key| touched.pipelines.contains(key));
-                (mine || touched.events || touched.usage || touched.environments) && self.look(world)
-            }
-            Cause::Shown => self.look(world),
-        }
+        let shown = cause.concerns(|touched| {
+            let processor = self.view.as_ref().map(|view| &view.pod.processor);
+            let pipeline = processor.and_then(|key| world.inventory.pipeline_of(key));
+            let mine = pipeline.is_none_or(|key| touched.pipelines.contains(key));
+            mine || touched.events || touched.usage || touched.environments
+        });
+        shown && self.look(world)
     }
 
     fn act(&mut self, action: Action, world: &World<'_>) -> Outcome {

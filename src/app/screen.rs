@@ -86,6 +86,17 @@ pub enum Cause<'a> {
     Shown,
 }
 
+impl Cause<'_> {
+    /// Whether a screen that shows these parts of the world, and no ages, has to look again.
+    pub fn concerns(&self, shown: impl FnOnce(&Touched) -> bool) -> bool {
+        match self {
+            Self::Changed(touched) => shown(touched),
+            Self::Second => false,
+            Self::Shown => true,
+        }
+    }
+}
+
 /// What came of an intent.
 #[derive(Debug)]
 pub enum Outcome {

@@ -158,11 +158,7 @@ impl Part for TopicScreen {
     }
 
     fn refresh(&mut self, world: &World<'_>, cause: &Cause<'_>) -> bool {
-        match cause {
-            Cause::Changed(touched) if !touched.kafka => false,
-            Cause::Second => false,
-            _ => self.look(world),
-        }
+        cause.concerns(|touched| touched.kafka) && self.look(world)
     }
 
     fn act(&mut self, action: Action, _world: &World<'_>) -> Outcome {

@@ -212,18 +212,15 @@ impl Part for Topics {
     }
 
     fn refresh(&mut self, world: &World<'_>, cause: &Cause<'_>) -> bool {
-        match cause {
-            Cause::Changed(touched) if !touched.kafka && !touched.environments => false,
-            Cause::Second => false,
-            _ => {
-                let layout = Self::layout(world.size);
-                self.table.fit(layout.width, layout.list());
-                let standings = kafka::standings(world.inventory, world.inventory.topic_names());
-                let changed = standings != self.standings;
-                self.standings = standings;
-                self.table.set_rows(rows(world.inventory)) || changed
-            }
+        if !cause.concerns(|touched| touched.kafka || touched.environments) {
+            return false;
         }
+        let layout = Self::layout(world.size);
+        self.table.fit(layout.width, layout.list());
+        let standings = kafka::standings(world.inventory, world.inventory.topic_names());
+        let changed = standings != self.standings;
+        self.standings = standings;
+        self.table.set_rows(rows(world.inventory)) || changed
     }
 
     fn act(&mut self, action: Action, _world: &World<'_>) -> Outcome {
