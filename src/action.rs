@@ -133,6 +133,14 @@ pub enum Action {
     Acknowledge,
     /// No bell and no message of the selected alert for a while.
     Snooze,
+    /// To the next thing that is wrong in a text.
+    NextProblem,
+    /// Back to the text as its file has it.
+    Clear,
+    /// Take the last change of a text back.
+    Undo,
+    /// Make a change again that was taken back.
+    Redo,
     /// Leave for the shell, to come back with `fg`.
     Suspend,
     /// Leave.

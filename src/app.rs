@@ -5,6 +5,7 @@
 //! loop draws only then.
 
 pub mod document;
+pub mod editor;
 pub mod environments;
 pub mod events;
 pub mod exceptions;
@@ -33,8 +34,12 @@ pub mod topics;
 mod update;
 
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::sync::Arc;
 
+use crossterm::event::KeyEvent;
+
+use self::editor::EditorScreen;
 use self::input::Input;
 use self::overview::Overview;
 use self::palette::Palette;
@@ -42,7 +47,7 @@ use self::pipelines::Pipelines;
 use self::screen::{Cause, Outcome, Part, Screen, World};
 pub use self::update::update;
 use crate::action::{Action, Place};
-use crate::event::{DocumentKey, Notice};
+use crate::event::{DocumentKey, Draft, Notice};
 use crate::keymap::Keymap;
 use crate::model::Time;
 use crate::model::environment::{Backend, Link};
@@ -63,6 +68,20 @@ pub enum Effect {
     Fetch(DocumentKey),
     /// Show a text in the user's pager, which has the terminal meanwhile.
     Read(String),
+    /// Let the user write on in an editor of their own, which has the terminal meanwhile; the end of the file's name
+    /// tells it the language.
+    Edit(String, &'static str),
+    /// Keep the draft of a file, or drop it.
+    Keep(Arc<Path>, Option<Draft>),
+    /// Write a file, unless somebody else changed it since it was read.
+    Save {
+        /// The file.
+        path: Arc<Path>,
+        /// What it should hold.
+        text: Arc<str>,
+        /// What it held when it was read; `None` when it did not exist.
+        base: Option<Arc<str>>,
+    },
     /// Ring the terminal's bell: a pipeline has started to fail.
     RingBell,
     /// Tell the golden signals of an environment what somebody does about an alert.
@@ -126,6 +145,15 @@ impl State {
         state
     }
 
+    /// A console that only writes one text.
+    #[must_use]
+    pub fn editing(options: Options, editor: EditorScreen) -> Self {
+        let mut state = Self::new(options);
+        state.root = Screen::Editor(Box::new(editor));
+        state.refresh(&Cause::Shown);
+        state
+    }
+
     /// All that is known of the world.
     #[must_use]
     pub const fn inventory(&self) -> &Inventory {
@@ -184,7 +212,10 @@ impl State {
     pub fn offers(&self, action: Action) -> bool {
         match (&self.layer, action) {
             (Some(_), _) => true,
-            (None, Action::Back) => !self.above.is_empty() || !self.screen().part().filter().is_empty(),
+            (None, Action::Back) => {
+                let leads = !self.above.is_empty() || matches!(self.root, Screen::Editor(_));
+                leads || !self.screen().part().filter().is_empty()
+            }
             (None, Action::Retry) => self.is_troubled() && self.screen().part().offers(action, &self.world()),
             (None, _) => self.screen().part().offers(action, &self.world()),
         }
@@ -245,8 +276,22 @@ impl State {
         self.above.last_mut().unwrap_or(&mut self.root).part_mut().act(action, &world)
     }
 
+    fn typed(&mut self, key: &KeyEvent) -> Outcome {
+        let world = World { inventory: &self.inventory, overview: &self.overview, now: self.now, size: self.size };
+        self.above.last_mut().unwrap_or(&mut self.root).part_mut().typed(key, &world)
+    }
+
+    fn pasted(&mut self, text: &str) -> Outcome {
+        let world = World { inventory: &self.inventory, overview: &self.overview, now: self.now, size: self.size };
+        self.above.last_mut().unwrap_or(&mut self.root).part_mut().pasted(text, &world)
+    }
+
+    fn front_mut(&mut self) -> &mut Screen {
+        self.above.last_mut().unwrap_or(&mut self.root)
+    }
+
     fn part_mut(&mut self) -> &mut dyn Part {
-        self.above.last_mut().unwrap_or(&mut self.root).part_mut()
+        self.front_mut().part_mut()
     }
 
     fn say(&mut self, notice: Notice) {

@@ -8,6 +8,7 @@ mod console;
 mod demo;
 mod describe;
 mod doctor;
+mod edit;
 mod exceptions;
 mod gather;
 mod get;
@@ -143,6 +144,8 @@ enum Command {
     Signals(signals::Signals),
     /// Check manifests and configuration documents, without a cluster
     Validate(validate::Validate),
+    /// Write a manifest or a configuration document, checked as you type
+    Edit(edit::Edit),
     /// Print a completion script for a shell
     Completions(completions::Completions),
     /// Print the manual page
@@ -195,6 +198,7 @@ fn run(arguments: Arguments) -> Result<u8, Failure> {
         Some(Command::Demo(demo)) => demo::run(&demo, &shared),
         Some(Command::Signals(signals)) => signals::run(&signals, &shared),
         Some(Command::Validate(validate)) => validate::run(&validate),
+        Some(Command::Edit(edit)) => edit::run(&edit, shared.load()?),
         Some(Command::Completions(completions)) => completions::run(&completions),
         Some(Command::Man) => completions::manual(),
     }

@@ -2,9 +2,11 @@
 //!
 //! Events are past tense and plain data, so that a test can script them and a log can show them.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use crossterm::event::KeyEvent;
+use serde::{Deserialize, Serialize};
 
 use crate::logs::news::News;
 use crate::model::Time;
@@ -19,6 +21,28 @@ pub enum DocumentKey {
     PodYaml(ObjectKey),
     /// The last lines of a container's log: pod, container, and whether it is of the previous run.
     LogTail(ObjectKey, Arc<str>, bool),
+}
+
+/// A text that was written and not saved.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Draft {
+    /// What the file held when the writing began; `None` when it did not exist.
+    pub base: Option<Arc<str>>,
+    /// What was written.
+    pub text: String,
+    /// When it was last kept.
+    pub kept_at: Time,
+}
+
+/// What came of saving a text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Saving {
+    /// The file holds it now.
+    Done(Arc<str>),
+    /// Somebody else changed the file, which now holds this; nothing was written.
+    Overtaken(Option<Arc<str>>),
+    /// It could not be written, and why.
+    Failed(Arc<str>),
 }
 
 /// Something that happened.
@@ -36,6 +60,10 @@ pub enum Event {
     Changed(Vec<Change>),
     /// A document arrived, or why it did not.
     Fetched(DocumentKey, Result<Arc<str>, Arc<str>>),
+    /// The user's own editor is done with a text, or why it could not be started.
+    Edited(Result<Arc<str>, Arc<str>>),
+    /// A file was to be written.
+    Saved(Arc<Path>, Saving),
     /// The log that is looked at went on.
     Logs(Box<News>),
     /// Something worth a line at the foot of the screen.

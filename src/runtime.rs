@@ -2,5 +2,6 @@
 
 pub mod backends;
 pub mod console;
+pub mod files;
 mod logs;
 pub mod signals;

@@ -174,20 +174,18 @@ impl Guard {
     ///
     /// When there is none, or no place for the text.
     pub fn read(&mut self, text: &str) -> io::Result<()> {
-        let path = std::env::temp_dir().join(format!("flowdeck-text-{}", std::process::id()));
-        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?;
-        leave();
-        let set = |name| std::env::var(name).ok().filter(|command| !command.trim().is_empty());
-        let command = set("PAGER").or_else(|| set("EDITOR")).unwrap_or_else(|| "less".to_owned());
-        let read = file.write_all(text.as_bytes()).and_then(|()| {
-            // As every program does it: the variable may hold arguments.
-            Command::new("sh").arg("-c").arg(format!("{command} \"$1\"")).arg("sh").arg(&path).status()
-        });
-        std::fs::remove_file(&path)?;
-        match read {
-            Ok(status) if status.code() == Some(127) => Err(io::Error::other(format!("{command} was not found"))),
-            read => read.map(drop),
-        }
+        let command = chosen(&["PAGER", "EDITOR"]).unwrap_or_else(|| "less".to_owned());
+        hand_over(&command, text, "").map(drop)
+    }
+
+    /// Gives the terminal to the user's editor with a text until it ends; answers what the text is then.
+    ///
+    /// # Errors
+    ///
+    /// When there is none, it failed, or there is no place for the text.
+    pub fn edit(&mut self, text: &str, suffix: &str) -> io::Result<String> {
+        let command = chosen(&["VISUAL", "EDITOR"]).unwrap_or_else(|| "vi".to_owned());
+        hand_over(&command, text, suffix)
     }
 
     /// Takes the terminal again and has the next frame drawn whole.
@@ -205,6 +203,28 @@ impl Drop for Guard {
     fn drop(&mut self) {
         leave();
     }
+}
+
+/// Runs a command of the user's with a text in a file that only they may read; answers what it holds afterwards.
+fn hand_over(command: &str, text: &str, suffix: &str) -> io::Result<String> {
+    let path = std::env::temp_dir().join(format!("flowdeck-text-{}{suffix}", std::process::id()));
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?;
+    leave();
+    let ended = file.write_all(text.as_bytes()).and_then(|()| {
+        // As every program does it: the variable may hold arguments.
+        Command::new("sh").arg("-c").arg(format!("{command} \"$1\"")).arg("sh").arg(&path).status()
+    });
+    let after = std::fs::read_to_string(&path);
+    std::fs::remove_file(&path)?;
+    match ended? {
+        status if status.code() == Some(127) => Err(io::Error::other(format!("{command} was not found"))),
+        _ => after,
+    }
+}
+
+/// The first of some variables that names a command.
+fn chosen(names: &[&str]) -> Option<String> {
+    names.iter().find_map(|name| std::env::var(name).ok().filter(|command| !command.trim().is_empty()))
 }
 
 fn enter() -> io::Result<()> {

@@ -6,6 +6,7 @@
 pub mod canvas;
 pub mod chart;
 pub mod document;
+pub mod editor;
 pub mod environments;
 pub mod events;
 pub mod exceptions;
@@ -80,6 +81,7 @@ fn screen(canvas: &mut Canvas<'_>, area: Rect, state: &State) {
         Screen::Signals(screen) => signals::draw(canvas, area, state, screen),
         Screen::Service(screen) => signals::service::draw(canvas, area, state, screen),
         Screen::Alerts(screen) => signals::alerts::draw(canvas, area, state, screen),
+        Screen::Editor(screen) => editor::draw(canvas, area, state, screen),
     }
 }
 

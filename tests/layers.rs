@@ -62,6 +62,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
 /// Crates that tie a room to a terminal, a network or a cluster, and the rooms that may use them.
 const MAY_USE: &[(&str, &[&str])] = &[
     ("ratatui", &["ui", "term", "runtime"]),
+    ("ratatui_textarea", &["app"]),
     ("kube", &["source", "demo"]),
     ("k8s_openapi", &["source", "demo"]),
     ("rdkafka", &["source", "router", "demo"]),

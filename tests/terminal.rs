@@ -170,3 +170,38 @@ fn a_key_is_on_screen_before_the_clock_ticks() {
     // Far below the tick of the clock, which would hide a frame that waits for it.
     assert!(slowest < Duration::from_millis(150), "{slowest:?}");
 }
+
+#[test]
+fn what_was_typed_survives_a_kill_and_is_saved_once_asked() {
+    let directory = tempfile::tempdir().unwrap();
+    let home = directory.path().to_string_lossy().into_owned();
+    let file = directory.path().join("tuned.json");
+    std::fs::write(&file, "{}\n").unwrap();
+    let path = file.to_string_lossy().into_owned();
+    let start = || Console::start(&["edit", &path], &[("HOME", &home), ("XDG_STATE_HOME", &home)], 80, 24);
+    let mut console = start();
+    console.sees("1   {}");
+    console.press("\x1b[C\"flink\": {}");
+    console.sees("{\"flink\": {}}");
+    // The draft is on the disk soon after the letter is on the screen.
+    let drafts = directory.path().join("flowdeck/drafts");
+    // A name with a dot in front is still being written.
+    let is_whole = |path: &std::path::Path| !path.file_name().unwrap().to_string_lossy().starts_with('.');
+    let kept = || {
+        let mut paths = std::fs::read_dir(&drafts).ok()?.map(|entry| entry.unwrap().path());
+        std::fs::read_to_string(paths.find(|path| is_whole(path))?).ok()
+    };
+    console.until("the draft", |_| kept().is_some_and(|text| text.contains(r#"{\"flink\": {}}"#)));
+    console.signal(Signal::KILL);
+    console.ends();
+    let mut console = start();
+    console.sees("draft of");
+    console.sees("{\"flink\": {}}");
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), "{}\n");
+    console.press("\x1bOQ");
+    console.sees("saved");
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), "{\"flink\": {}}\n");
+    console.press("\x1b");
+    assert!(console.ends().success());
+    assert_eq!(kept(), None);
+}

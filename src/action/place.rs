@@ -35,6 +35,8 @@ pub enum Place {
     Service,
     /// Alerts.
     Alerts,
+    /// A text that is being written.
+    Editor,
     /// Layer: the keys.
     Help,
     /// Layer: a filter is typed.
@@ -62,6 +64,7 @@ impl Place {
         Self::Signals,
         Self::Service,
         Self::Alerts,
+        Self::Editor,
         Self::Help,
         Self::Filter,
         Self::Palette,
@@ -87,6 +90,7 @@ impl Place {
             Self::Signals => "signals",
             Self::Service => "service",
             Self::Alerts => "alerts",
+            Self::Editor => "editor",
             Self::Help => "help",
             Self::Filter => "filter",
             Self::Palette => "palette",
@@ -101,8 +105,8 @@ pub struct Places(u32);
 impl Places {
     /// Everywhere.
     pub const ALL: Self = Self::of(Place::ALL);
-    /// Screens, without the layers over them.
-    pub const SCREENS: Self = Self::ALL.without(&[Place::Help, Place::Filter, Place::Palette]);
+    /// Screens where letters are commands: neither the layers over them nor the editor.
+    pub const SCREENS: Self = Self::ALL.without(&[Place::Editor, Place::Help, Place::Filter, Place::Palette]);
     /// Screens with rows to choose from.
     pub const LISTS: Self = Self::SCREENS.without(&[Place::Document, Place::Logs]);
 

@@ -9,6 +9,7 @@ const OPENING: Places = Places::of(&[Place::Pipelines, Place::Topics, Place::Gro
 const CHARTED: Places = Places::of(&[Place::Signals, Place::Service]);
 const SERVICES: Places = CHARTED.with(&[Place::Alerts]);
 const PARTS: Places = Places::of(&[Place::Pipeline, Place::Job, Place::Pod]);
+const EDITOR: &[Place] = &[Place::Editor];
 const INPUTS: Places = Places::of(&[Place::Filter, Place::Palette]);
 /// Screens where other keys mean nothing of their own: no charts, no log.
 const BEYOND_CHARTS: Places =
@@ -133,6 +134,42 @@ pub const ACTIONS: &[Definition] = &[
         .hint("save")
         .at(&[Place::Logs]),
     Definition::new(Here, A::Pager, "pager", &["o"], "this part of the log in $PAGER or $EDITOR").at(&[Place::Logs]),
+    Definition::new(Here, A::Save, "save-text", &["f2"], "save it to its file").hint("save").at(EDITOR).key_only(),
+    Definition::new(Here, A::Complete, "mend", &["tab"], "take what is offered: a mend, a key, a value; else 2 spaces")
+        .hint("take")
+        .at(EDITOR)
+        .key_only(),
+    Definition::new(Here, A::NextProblem, "next-problem", &["f3"], "the next thing that is wrong")
+        .hint("next problem")
+        .at(EDITOR)
+        .key_only(),
+    Definition::new(Here, A::Clear, "clear", &["f4"], "back to the text as its file has it")
+        .hint("clear")
+        .at(EDITOR)
+        .key_only(),
+    Definition::new(Here, A::Pager, "editor", &["f5"], "write on in $VISUAL or $EDITOR")
+        .hint("$EDITOR")
+        .at(EDITOR)
+        .key_only(),
+    Definition::new(Here, A::Undo, "undo", &["ctrl-u"], "take the last change back").hint("undo").at(EDITOR).key_only(),
+    Definition::new(Here, A::Redo, "redo", &["ctrl-r"], "make it again").at(EDITOR).key_only(),
+    Definition::new(Here, A::Filter, "find", &["ctrl-f"], "find a text").hint("find").at(EDITOR).key_only(),
+    Definition::new(Here, A::NextMatch, "find-next", &["f6", "ctrl-g"], "to where it stands next")
+        .at(EDITOR)
+        .key_only(),
+    Definition::new(Here, A::PreviousMatch, "find-previous", &["f7"], "to where it stood last").at(EDITOR).key_only(),
+    Definition::new(Move, A::PageUp, "text-page-up", &["pageup"], "one page up").at(EDITOR),
+    Definition::new(Move, A::PageDown, "text-page-down", &["pagedown"], "one page down").at(EDITOR),
+    Definition::new(Move, A::Top, "text-top", &["ctrl-home"], "to the first line").at(EDITOR),
+    Definition::new(Move, A::Bottom, "text-end", &["ctrl-end"], "to the last line").at(EDITOR),
+    Definition::new(Program, A::Help, "text-help", &["f1"], "the keys of the editor")
+        .hint("help")
+        .at(EDITOR)
+        .key_only(),
+    Definition::new(Program, A::Back, "leave", &["esc"], "leave; what is not saved is kept as a draft")
+        .hint("leave")
+        .at(EDITOR)
+        .key_only(),
     Definition::new(Here, A::PreviousLog, "previous-log", &["p"], "log of the run before the last restart")
         .hint("previous log")
         .at(&[Place::Pipelines, Place::Pipeline, Place::Pod, Place::Document]),

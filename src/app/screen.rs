@@ -2,8 +2,11 @@
 
 use std::collections::HashSet;
 
+use crossterm::event::KeyEvent;
+
 use super::Effect;
 use super::document::DocumentScreen;
+use super::editor::EditorScreen;
 use super::environments::Environments;
 use super::events::Events;
 use super::exceptions::ExceptionsScreen;
@@ -136,6 +139,14 @@ pub trait Part {
     fn refresh(&mut self, world: &World<'_>, cause: &Cause<'_>) -> bool;
     /// Answers to an intent.
     fn act(&mut self, action: Action, world: &World<'_>) -> Outcome;
+    /// Takes a key that is no intent here.
+    fn typed(&mut self, _key: &KeyEvent, _world: &World<'_>) -> Outcome {
+        Outcome::Ignored
+    }
+    /// Takes a text that was pasted.
+    fn pasted(&mut self, _text: &str, _world: &World<'_>) -> Outcome {
+        Outcome::Ignored
+    }
     /// Whether an intent would do something now.
     fn offers(&self, action: Action, world: &World<'_>) -> bool;
     /// Adds what the backends should be asked for.
@@ -183,6 +194,8 @@ pub enum Screen {
     Service(Box<ServiceScreen>),
     /// Alerts.
     Alerts(AlertsScreen),
+    /// A text that is being written.
+    Editor(Box<EditorScreen>),
 }
 
 impl Screen {
@@ -238,6 +251,7 @@ impl Screen {
             Self::Signals(part) => &**part,
             Self::Service(part) => &**part,
             Self::Alerts(part) => part,
+            Self::Editor(part) => &**part,
         }
     }
 
@@ -260,6 +274,7 @@ impl Screen {
             Self::Signals(part) => &mut **part,
             Self::Service(part) => &mut **part,
             Self::Alerts(part) => part,
+            Self::Editor(part) => &mut **part,
         }
     }
 }

@@ -1,5 +1,8 @@
 //! Events in, effects out.
 
+use std::path::Path;
+use std::sync::Arc;
+
 use crossterm::event::KeyEvent;
 
 use super::help;
@@ -8,7 +11,7 @@ use super::palette::{Palette, Target};
 use super::screen::{Cause, Outcome, Screen, Touched};
 use super::{Effect, Layer, State};
 use crate::action::Action;
-use crate::event::{DocumentKey, Event, Notice};
+use crate::event::{DocumentKey, Event, Notice, Saving};
 use crate::logs::news::News;
 use crate::model::Time;
 use crate::model::change::Change;
@@ -23,7 +26,7 @@ const DEEPEST: usize = 20;
 pub fn update(state: &mut State, event: Event) -> Vec<Effect> {
     match event {
         Event::Key(key) => return pressed(state, &key),
-        Event::Paste(text) => pasted(state, &text),
+        Event::Paste(text) => return pasted(state, &text),
         Event::Resized(columns, rows) => {
             state.size = (columns, rows);
             state.dirty = true;
@@ -33,6 +36,8 @@ pub fn update(state: &mut State, event: Event) -> Vec<Effect> {
         Event::Ticked(now) => ticked(state, now),
         Event::Changed(changes) => return changed(state, changes),
         Event::Fetched(key, result) => fetched(state, &key, &result),
+        Event::Edited(result) => return edited(state, result),
+        Event::Saved(path, saving) => return saved(state, &path, &saving),
         Event::Logs(news) => logs_went_on(state, &news),
         Event::Noticed(notice) => state.say(notice),
         Event::Resumed => state.dirty = true,
@@ -83,7 +88,7 @@ fn awake(state: &State) -> usize {
     alerts.filter(|it| it.state == AlertState::Firing && it.acknowledged.is_none() && !sleeps(it)).count()
 }
 
-fn fetched(state: &mut State, key: &DocumentKey, result: &Result<std::sync::Arc<str>, std::sync::Arc<str>>) {
+fn fetched(state: &mut State, key: &DocumentKey, result: &Result<Arc<str>, Arc<str>>) {
     let in_front = state.above.len();
     for (index, screen) in state.above.iter_mut().enumerate() {
         if let Screen::Document(document) = screen
@@ -111,21 +116,60 @@ fn logs_went_on(state: &mut State, news: &News) {
     }
 }
 
-fn pasted(state: &mut State, text: &str) {
+fn pasted(state: &mut State, text: &str) -> Vec<Effect> {
     match &mut state.layer {
         Some(Layer::Filter(input, _)) => input.insert(text),
         Some(Layer::Palette(palette)) => palette.input.insert(text),
-        Some(Layer::Help(_)) | None => return,
+        Some(Layer::Help(_)) => return Vec::new(),
+        None => {
+            let outcome = state.pasted(text);
+            return concluded(state, outcome);
+        }
     }
     retyped(state);
+    Vec::new()
+}
+
+/// The user's own editor gave a text back.
+fn edited(state: &mut State, result: Result<Arc<str>, Arc<str>>) -> Vec<Effect> {
+    state.dirty = true;
+    let now = state.now;
+    match (result, state.front_mut()) {
+        (Ok(text), Screen::Editor(editor)) => vec![editor.edited(&text, now)],
+        (Ok(_), _) => Vec::new(),
+        (Err(why), _) => {
+            state.say(Notice::Failed(format!("no editor: {why}; set EDITOR to one").into()));
+            Vec::new()
+        }
+    }
+}
+
+/// What came of saving a text, and what is to be kept of it now.
+fn saved(state: &mut State, path: &Arc<Path>, saving: &Saving) -> Vec<Effect> {
+    let now = state.now;
+    let Screen::Editor(editor) = state.front_mut() else { return Vec::new() };
+    if !editor.saved(path, saving) {
+        return Vec::new();
+    }
+    let (errors, _) = editor.counts();
+    let keep = editor.draft(now);
+    state.say(match (saving, errors) {
+        (Saving::Done(_), 0) => Notice::Done("saved".into()),
+        (Saving::Done(_), errors) => Notice::Failed(format!("saved, with {errors} errors in it").into()),
+        (Saving::Overtaken(_), _) => {
+            let words = "not saved: somebody changed the file; F2 writes yours over it, F4 takes theirs";
+            Notice::Failed(words.into())
+        }
+        (Saving::Failed(why), _) => Notice::Failed(format!("not saved: {why}").into()),
+    });
+    vec![keep]
 }
 
 fn pressed(state: &mut State, key: &KeyEvent) -> Vec<Effect> {
     state.dirty |= state.notice.take().is_some();
     let place = state.place();
     let Some(action) = state.keymap.action(place, key) else {
-        typed(state, key);
-        return Vec::new();
+        return typed(state, key);
     };
     match action {
         Action::Quit => vec![Effect::Quit],
@@ -139,15 +183,20 @@ fn pressed(state: &mut State, key: &KeyEvent) -> Vec<Effect> {
     }
 }
 
-fn typed(state: &mut State, key: &KeyEvent) {
+fn typed(state: &mut State, key: &KeyEvent) -> Vec<Effect> {
     let edited = match &mut state.layer {
         Some(Layer::Filter(input, _)) => input.press(key),
         Some(Layer::Palette(palette)) => palette.input.press(key),
-        Some(Layer::Help(_)) | None => false,
+        Some(Layer::Help(_)) => false,
+        None => {
+            let outcome = state.typed(key);
+            return concluded(state, outcome);
+        }
     };
     if edited {
         retyped(state);
     }
+    Vec::new()
 }
 
 /// Lets the line that was edited take effect.
@@ -286,6 +335,8 @@ fn back(state: &mut State) -> Vec<Effect> {
     } else if state.above.pop().is_some() {
         state.refresh(&Cause::Shown);
         state.dirty = true;
+    } else if matches!(state.root, Screen::Editor(_)) {
+        return vec![Effect::Quit];
     }
     Vec::new()
 }

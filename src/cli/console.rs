@@ -12,20 +12,24 @@ use super::{Failure, exit};
 
 /// Opens the console and stays until it ends.
 pub fn run(settings: &Settings) -> Result<u8, Failure> {
+    run_with(settings, State::new)
+}
+
+/// The same, beginning with a state of one's own.
+pub fn run_with(settings: &Settings, begin: impl FnOnce(Options) -> State) -> Result<u8, Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    let code = runtime.block_on(open(settings));
+    let code = runtime.block_on(open(settings, begin));
     // Tasks that block on a dead backend must not hold the user's shell.
     runtime.shutdown_background();
     code
 }
 
-/// The same, inside a runtime that is already there.
-pub async fn open(settings: &Settings) -> Result<u8, Failure> {
+async fn open(settings: &Settings, begin: impl FnOnce(Options) -> State) -> Result<u8, Failure> {
     let log = telemetry::start(&settings.log);
     let mut guard = Guard::take().map_err(Failure::usage)?;
     let size = guard.size()?;
     let theme = Theme::new(colours(settings.screen.colours), settings.screen.ascii || !speaks_utf8());
-    let mut state = State::new(Options { now: chrono::Utc::now(), size });
+    let mut state = begin(Options { now: chrono::Utc::now(), size });
     let (backends, mut events) = Backends::start(settings, Counting::Always);
     let ending = console::run(&mut guard, &mut state, &theme, &backends, &mut events).await?;
     drop(guard);

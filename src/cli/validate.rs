@@ -40,7 +40,7 @@ enum Form {
     Json,
 }
 
-fn version(text: &str) -> Result<FlinkVersion, String> {
+pub fn version(text: &str) -> Result<FlinkVersion, String> {
     FlinkVersion::parse(text).ok_or_else(|| "a version is written as 2.2".to_owned())
 }
 

@@ -9,6 +9,7 @@
 //! It must not change the document: it is the user's text, spaces and order included.
 
 mod across;
+pub mod spot;
 mod text;
 
 use std::collections::BTreeMap;

@@ -114,6 +114,12 @@ impl Backends {
         }
     }
 
+    /// Where all that happens is told.
+    #[must_use]
+    pub fn events(&self) -> mpsc::Sender<Event> {
+        self.events.clone()
+    }
+
     /// The ways to the clusters.
     #[must_use]
     pub fn clusters(&self) -> Clusters {

@@ -15,6 +15,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::backends::Backends;
+use super::files::Files;
 use crate::app::{self, Effect, State};
 use crate::event::{Event, Notice};
 use crate::term::Guard;
@@ -88,6 +89,13 @@ pub trait Canvas {
     /// When the terminal is gone, or there is no pager.
     fn read(&mut self, text: &str) -> io::Result<()>;
 
+    /// Has the user write on at a text in their own editor, which has the terminal meanwhile; answers what it is then.
+    ///
+    /// # Errors
+    ///
+    /// When the terminal is gone, or there is no editor.
+    fn edit(&mut self, text: &str, suffix: &str) -> io::Result<String>;
+
     /// Takes the terminal again after somebody else had it.
     ///
     /// # Errors
@@ -121,6 +129,10 @@ impl Canvas for Guard {
 
     fn read(&mut self, text: &str) -> io::Result<()> {
         Self::read(self, text)
+    }
+
+    fn edit(&mut self, text: &str, suffix: &str) -> io::Result<String> {
+        Self::edit(self, text, suffix)
     }
 
     fn resume(&mut self) -> io::Result<()> {
@@ -204,7 +216,7 @@ pub async fn run(
 ) -> io::Result<Ending> {
     let mut signals = Signals::new()?;
     let mut keys = EventStream::new();
-    let mut desk = Desk { canvas, state, theme, backends, pace: Pace::new(Instant::now()), reading: None };
+    let mut desk = Desk { canvas, state, theme, backends, pace: Pace::new(Instant::now()), files: None, errand: None };
     desk.draw()?;
     let mut clock = tokio::time::interval(TICK);
     let mut batches = Vec::with_capacity(BATCHES);
@@ -221,10 +233,10 @@ pub async fn run(
         if let Some(ending) = ending {
             return Ok(ending);
         }
-        if let Some(text) = desk.reading.take() {
-            // The pager must get all keys.
+        if let Some(errand) = desk.errand.take() {
+            // The other program must get all keys.
             drop(keys);
-            desk.read(&text)?;
+            desk.hand_over(&errand)?;
             keys = EventStream::new();
         }
     }
@@ -237,8 +249,18 @@ struct Desk<'a, C> {
     theme: &'a Theme,
     backends: &'a Backends,
     pace: Pace,
-    /// A text that waits for the pager.
-    reading: Option<String>,
+    /// From the first text that is written on.
+    files: Option<Files>,
+    /// What another program is to have the terminal for.
+    errand: Option<Errand>,
+}
+
+/// What another program is to have the terminal for.
+enum Errand {
+    /// The user's pager, for a text.
+    Read(String),
+    /// The user's editor, for a text and the end of its file's name.
+    Edit(String, &'static str),
 }
 
 impl<C: Canvas> Desk<'_, C> {
@@ -254,14 +276,20 @@ impl<C: Canvas> Desk<'_, C> {
         Ok(())
     }
 
-    fn read(&mut self, text: &str) -> io::Result<()> {
-        let read = self.canvas.read(text);
+    fn hand_over(&mut self, errand: &Errand) -> io::Result<()> {
+        let told = match errand {
+            Errand::Read(text) => self
+                .canvas
+                .read(text)
+                .err()
+                .map(|error| Event::Noticed(Notice::Failed(format!("no pager: {error}; set PAGER to one").into()))),
+            Errand::Edit(text, suffix) => {
+                let edited = self.canvas.edit(text, suffix);
+                Some(Event::Edited(edited.map(Into::into).map_err(|error| error.to_string().into())))
+            }
+        };
         self.canvas.resume()?;
-        let mut events = vec![Event::Resumed, Event::Ticked(chrono::Utc::now())];
-        if let Err(error) = read {
-            events.push(Event::Noticed(Notice::Failed(format!("no pager: {error}; set PAGER to one").into())));
-        }
-        self.apply(events)?;
+        self.apply([Event::Resumed, Event::Ticked(chrono::Utc::now())].into_iter().chain(told))?;
         self.draw()
     }
 
@@ -308,6 +336,11 @@ impl<C: Canvas> Desk<'_, C> {
         self.apply(batches.drain(..))
     }
 
+    fn files(&mut self) -> &Files {
+        let backends = self.backends;
+        self.files.get_or_insert_with(|| Files::new(backends.events()))
+    }
+
     fn apply(&mut self, events: impl IntoIterator<Item = Event>) -> io::Result<Option<Ending>> {
         let mut ending = None;
         for event in events {
@@ -330,7 +363,10 @@ impl<C: Canvas> Desk<'_, C> {
             }
             Effect::Copy(text) => self.canvas.copy(&text)?,
             Effect::RingBell => self.canvas.ring()?,
-            Effect::Read(text) => self.reading = Some(text),
+            Effect::Read(text) => self.errand = Some(Errand::Read(text)),
+            Effect::Edit(text, suffix) => self.errand = Some(Errand::Edit(text, suffix)),
+            Effect::Keep(path, draft) => self.files().keep(path, draft),
+            Effect::Save { path, text, base } => self.files().save(path, text, base),
             Effect::Fetch(document) => self.backends.fetch(document),
             Effect::Answer(environment, order) => self.backends.answer(&environment, order),
         }

@@ -75,6 +75,8 @@ pub enum Sign {
     Enter,
     /// The keys to the left and to the right.
     Sideways,
+    /// A line of a text that something is wrong with.
+    Problem,
 }
 
 /// How everything looks.
@@ -158,6 +160,12 @@ impl Theme {
         }
     }
 
+    /// The letter under the cursor of a text.
+    #[must_use]
+    pub const fn cursor(self) -> Style {
+        self.text().add_modifier(Modifier::REVERSED)
+    }
+
     /// A sign.
     #[must_use]
     pub const fn sign(self, sign: Sign) -> &'static str {
@@ -179,6 +187,7 @@ impl Theme {
             Sign::Cursor => ("▏", "_"),
             Sign::Enter => ("↵", "ret"),
             Sign::Sideways => ("←→", "left/right"),
+            Sign::Problem => ("✖", "x"),
         };
         self.pick(unicode, ascii)
     }

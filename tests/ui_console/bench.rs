@@ -1,10 +1,12 @@
 //! A console without a terminal: events go in, the screen comes out as text.
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use flowdeck::app::editor::EditorScreen;
 use flowdeck::app::{Effect, Options, State, update};
-use flowdeck::event::Event;
+use flowdeck::event::{Draft, Event};
 use flowdeck::keymap::Chord;
 use flowdeck::model::change::Change;
+use flowdeck::model::manifest::Judgement;
 use flowdeck::ui::{self, Colours, Theme};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
@@ -22,6 +24,14 @@ impl Bench {
     pub fn new(columns: u16, rows: u16) -> Self {
         let state = State::new(Options { now: world::now(), size: (columns, rows) });
         Self { state, effects: Vec::new(), theme: Theme::new(Colours::Full, false) }
+    }
+
+    /// A console that writes a text.
+    pub fn editing(path: &str, text: &str, draft: Option<Draft>) -> Self {
+        let options = Options { now: world::now(), size: (80, 24) };
+        let path = std::sync::Arc::from(std::path::Path::new(path));
+        let editor = EditorScreen::new(path, Some(text.into()), draft, Judgement::default());
+        Self { state: State::editing(options, editor), ..Self::new(80, 24) }
     }
 
     pub fn ascii(mut self) -> Self {
