@@ -33,7 +33,6 @@ pub mod topic;
 pub mod topics;
 mod update;
 
-use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -120,7 +119,7 @@ pub struct State {
     notice: Option<(Notice, Time)>,
     size: (u16, u16),
     now: Time,
-    retry: BTreeSet<Arc<str>>,
+    retry: u64,
     dirty: bool,
 }
 
@@ -138,7 +137,7 @@ impl State {
             notice: None,
             size: options.size,
             now: options.now,
-            retry: BTreeSet::new(),
+            retry: 0,
             dirty: true,
         };
         state.refresh(&Cause::Shown);
@@ -242,7 +241,7 @@ impl State {
     /// What the backends should be asked for: what is on screen.
     #[must_use]
     pub fn interest(&self) -> Interest {
-        let mut interest = Interest { retry: self.retry.clone(), ..Interest::default() };
+        let mut interest = Interest { retry: self.retry, ..Interest::default() };
         self.screen().part().interest(&self.world(), &mut interest);
         interest
     }

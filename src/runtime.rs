@@ -5,3 +5,4 @@ pub mod console;
 pub mod files;
 mod logs;
 pub mod signals;
+mod visitor;

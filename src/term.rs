@@ -5,10 +5,7 @@
 //! buffer, so that an SSH session sees one packet and never half a screen.
 
 use std::cell::Cell;
-use std::fs::OpenOptions;
 use std::io::{self, BufWriter, IsTerminal, Write};
-use std::os::unix::fs::OpenOptionsExt;
-use std::process::Command;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -168,24 +165,9 @@ impl Guard {
         self.resume()
     }
 
-    /// Gives the terminal to the user's pager, or to the editor, until it ends.
-    ///
-    /// # Errors
-    ///
-    /// When there is none, or no place for the text.
-    pub fn read(&mut self, text: &str) -> io::Result<()> {
-        let command = chosen(&["PAGER", "EDITOR"]).unwrap_or_else(|| "less".to_owned());
-        hand_over(&command, text, "").map(drop)
-    }
-
-    /// Gives the terminal to the user's editor with a text until it ends; answers what the text is then.
-    ///
-    /// # Errors
-    ///
-    /// When there is none, it failed, or there is no place for the text.
-    pub fn edit(&mut self, text: &str, suffix: &str) -> io::Result<String> {
-        let command = chosen(&["VISUAL", "EDITOR"]).unwrap_or_else(|| "vi".to_owned());
-        hand_over(&command, text, suffix)
+    /// Gives the terminal to another program, until [`Self::resume`].
+    pub fn release(&mut self) {
+        leave();
     }
 
     /// Takes the terminal again and has the next frame drawn whole.
@@ -203,28 +185,6 @@ impl Drop for Guard {
     fn drop(&mut self) {
         leave();
     }
-}
-
-/// Runs a command of the user's with a text in a file that only they may read; answers what it holds afterwards.
-fn hand_over(command: &str, text: &str, suffix: &str) -> io::Result<String> {
-    let path = std::env::temp_dir().join(format!("flowdeck-text-{}{suffix}", std::process::id()));
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?;
-    leave();
-    let ended = file.write_all(text.as_bytes()).and_then(|()| {
-        // As every program does it: the variable may hold arguments.
-        Command::new("sh").arg("-c").arg(format!("{command} \"$1\"")).arg("sh").arg(&path).status()
-    });
-    let after = std::fs::read_to_string(&path);
-    std::fs::remove_file(&path)?;
-    match ended? {
-        status if status.code() == Some(127) => Err(io::Error::other(format!("{command} was not found"))),
-        _ => after,
-    }
-}
-
-/// The first of some variables that names a command.
-fn chosen(names: &[&str]) -> Option<String> {
-    names.iter().find_map(|name| std::env::var(name).ok().filter(|command| !command.trim().is_empty()))
 }
 
 fn enter() -> io::Result<()> {
@@ -247,10 +207,16 @@ fn leave() {
 }
 
 /// Logs the panic, restores the terminal, then prints the message where it can be read.
+///
+/// A panic elsewhere than in the thread that draws ends one task and not the screen, so it is only logged.
 fn restore_on_panic() {
     let print = std::panic::take_hook();
+    let draws = std::thread::current().id();
     std::panic::set_hook(Box::new(move |panic| {
         tracing::error!(%panic, "panic");
+        if std::thread::current().id() != draws && TAKEN.load(Ordering::SeqCst) {
+            return;
+        }
         leave();
         print(panic);
     }));

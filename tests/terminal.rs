@@ -205,3 +205,26 @@ fn what_was_typed_survives_a_kill_and_is_saved_once_asked() {
     assert!(console.ends().success());
     assert_eq!(kept(), None);
 }
+
+#[test]
+fn an_editor_of_ones_own_may_be_interrupted_and_gives_its_text_back() {
+    let directory = tempfile::tempdir().unwrap();
+    let home = directory.path().to_string_lossy().into_owned();
+    let file = directory.path().join("tuned.json").to_string_lossy().into_owned();
+    // It waits for a line, survives Ctrl-C as editors do, and then writes.
+    let editor = directory.path().join("editor");
+    std::fs::write(&editor, "trap 'echo interrupted' INT; echo waiting; read line; echo '{\"flink\": {}}' > \"$1\"\n")
+        .unwrap();
+    let editor = format!("bash {}", editor.display());
+    let variables = [("HOME", home.as_str()), ("XDG_STATE_HOME", &home), ("VISUAL", &editor)];
+    let mut console = Console::start(&["edit", &file], &variables, 80, 24);
+    console.sees("Nothing is wrong");
+    console.press("\x1b[15~");
+    console.sees("waiting");
+    console.press("\x03");
+    console.sees("interrupted");
+    console.press("\r");
+    console.sees("1   {\"flink\": {}}");
+    console.press("\x03");
+    assert!(console.ends().success());
+}

@@ -53,7 +53,6 @@ fn ticked(state: &mut State, now: Time) {
         return;
     }
     state.dirty = true;
-    state.retry.clear();
     if state.notice.as_ref().is_some_and(|(_, at)| (now - *at).num_seconds() >= NOTICE_SECONDS) {
         state.notice = None;
     }
@@ -307,7 +306,7 @@ fn perform(state: &mut State, action: Action) -> Vec<Effect> {
         Action::Help => state.layer = Some(Layer::Help(0)),
         Action::Back => return back(state),
         Action::Retry => {
-            state.retry = state.inventory.environments().map(|it| it.name.clone()).collect();
+            state.retry += 1;
             state.say(Notice::Done("asking all backends again now".into()));
         }
         Action::Pipelines => {

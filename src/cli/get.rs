@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use serde::Serialize;
+use tokio::signal::unix::{SignalKind, signal};
 
 use super::gather::{self, World};
 use super::output::{self, Format, Table};
@@ -135,11 +136,13 @@ struct WatchLine<'a, T> {
 async fn watch<T: Serialize>(get: &Get, mut world: World, listing: &Listing<T>, first: Vec<T>) -> Result<u8, Failure> {
     let mut printed = Printed::new(get.output, listing);
     let mut rows = first;
+    // Listened to all the time: a signal that comes while a line is written must not be lost.
+    let mut interrupts = signal(SignalKind::interrupt())?;
     loop {
         output::print(&printed.take(rows)?)?;
         let ended = tokio::select! {
             more = world.next() => !more,
-            interrupted = tokio::signal::ctrl_c() => { interrupted?; true }
+            _ = interrupts.recv() => true,
         };
         if ended {
             return Ok(exit::OK);
@@ -195,7 +198,7 @@ impl<'a, T: Serialize> Printed<'a, T> {
         Ok(match self.format {
             Format::Json => serde_json::to_string(&WatchLine { r#type: news, object: row })? + "\n",
             Format::Yaml => format!("---\n{}", serde_saphyr::to_string(&WatchLine { r#type: news, object: row })?),
-            Format::Name => format!("{}\n", (self.listing.name)(row)),
+            Format::Name => format!("{}\n", output::clean(&(self.listing.name)(row))),
             Format::Table | Format::Wide if news == "DELETED" => {
                 format!("{}  (gone)\n", self.table.line(row, now).trim_end())
             }

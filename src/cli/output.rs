@@ -50,7 +50,8 @@ pub fn print(text: &str) -> io::Result<()> {
 
 /// Writes a sentence to standard error; when that is closed nobody listens.
 pub fn complain(sentence: &str) {
-    if writeln!(io::stderr(), "flowdeck: {sentence}").is_err() {
+    // It may quote an API server, a login helper or a broker.
+    if writeln!(io::stderr(), "flowdeck: {}", clean_lines(sentence).trim_end()).is_err() {
         tracing::debug!("standard error is closed");
     }
 }

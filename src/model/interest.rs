@@ -69,8 +69,8 @@ pub struct Interest {
     pub signals: BTreeMap<Arc<str>, Focus>,
     /// The log that is followed.
     pub log: Option<LogInterest>,
-    /// Environments whose next try should come now instead of later; set for one moment.
-    pub retry: BTreeSet<Arc<str>>,
+    /// How often somebody asked for a try at once; a source that waits tries when this has grown since it last began.
+    pub retry: u64,
 }
 
 /// How to ask for a processor's job; `None` when there is nothing to ask: no such processor, no job in a

@@ -178,6 +178,7 @@ impl EnvironmentTask {
         let since = chrono::Utc::now();
         let mut interest = self.interest.clone();
         loop {
+            let tried = interest.borrow().retry;
             let error = match source::kube::connect(&self.settings).await {
                 Ok(cluster) => return Some(cluster),
                 Err(error) => error.to_string(),
@@ -191,7 +192,7 @@ impl EnvironmentTask {
                 Change::Link(name.clone(), Backend::Kubernetes, link),
             ])
             .await;
-            let asked = interest.wait_for(|interest| interest.retry.contains(&name));
+            let asked = interest.wait_for(|interest| interest.retry > tried);
             tokio::select! {
                 () = self.cancel.cancelled() => return None,
                 () = tokio::time::sleep(CONNECT_AGAIN) => {}

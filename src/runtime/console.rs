@@ -16,6 +16,7 @@ use tokio::time::Instant;
 
 use super::backends::Backends;
 use super::files::Files;
+use super::visitor::Visitor;
 use crate::app::{self, Effect, State};
 use crate::event::{Event, Notice};
 use crate::term::Guard;
@@ -82,19 +83,8 @@ pub trait Canvas {
     /// When the terminal is gone.
     fn suspend(&mut self) -> io::Result<()>;
 
-    /// Shows a text in the user's pager, which has the terminal meanwhile.
-    ///
-    /// # Errors
-    ///
-    /// When the terminal is gone, or there is no pager.
-    fn read(&mut self, text: &str) -> io::Result<()>;
-
-    /// Has the user write on at a text in their own editor, which has the terminal meanwhile; answers what it is then.
-    ///
-    /// # Errors
-    ///
-    /// When the terminal is gone, or there is no editor.
-    fn edit(&mut self, text: &str, suffix: &str) -> io::Result<String>;
+    /// Gives the terminal to another program.
+    fn release(&mut self);
 
     /// Takes the terminal again after somebody else had it.
     ///
@@ -127,12 +117,8 @@ impl Canvas for Guard {
         Self::suspend(self)
     }
 
-    fn read(&mut self, text: &str) -> io::Result<()> {
-        Self::read(self, text)
-    }
-
-    fn edit(&mut self, text: &str, suffix: &str) -> io::Result<String> {
-        Self::edit(self, text, suffix)
+    fn release(&mut self) {
+        Self::release(self);
     }
 
     fn resume(&mut self) -> io::Result<()> {
@@ -236,8 +222,32 @@ pub async fn run(
         if let Some(errand) = desk.errand.take() {
             // The other program must get all keys.
             drop(keys);
-            desk.hand_over(&errand)?;
+            if let Some(ending) = desk.hand_over(&errand, events, &mut signals).await? {
+                return Ok(ending);
+            }
             keys = EventStream::new();
+        }
+    }
+}
+
+impl Errand {
+    fn visitor(&self) -> io::Result<Visitor> {
+        match self {
+            Self::Read(text) => Visitor::start(&["PAGER", "EDITOR"], "less", text, ""),
+            Self::Edit(text, suffix) => Visitor::start(&["VISUAL", "EDITOR"], "vi", text, suffix),
+        }
+    }
+
+    /// What there is to tell when the program has ended with a text.
+    fn told(&self, ended: io::Result<String>) -> Option<Event> {
+        match (self, ended) {
+            (Self::Read(_), Ok(_)) => None,
+            (Self::Read(_), Err(error)) => {
+                Some(Event::Noticed(Notice::Failed(format!("no pager: {error}; set PAGER to one").into())))
+            }
+            (Self::Edit(..), ended) => {
+                Some(Event::Edited(ended.map(Into::into).map_err(|error| error.to_string().into())))
+            }
         }
     }
 }
@@ -276,21 +286,39 @@ impl<C: Canvas> Desk<'_, C> {
         Ok(())
     }
 
-    fn hand_over(&mut self, errand: &Errand) -> io::Result<()> {
-        let told = match errand {
-            Errand::Read(text) => self
-                .canvas
-                .read(text)
-                .err()
-                .map(|error| Event::Noticed(Notice::Failed(format!("no pager: {error}; set PAGER to one").into()))),
-            Errand::Edit(text, suffix) => {
-                let edited = self.canvas.edit(text, suffix);
-                Some(Event::Edited(edited.map(Into::into).map_err(|error| error.to_string().into())))
-            }
+    /// Lets another program have the terminal until it ends; facts are taken in meanwhile.
+    async fn hand_over(
+        &mut self,
+        errand: &Errand,
+        events: &mut mpsc::Receiver<Event>,
+        signals: &mut Signals,
+    ) -> io::Result<Option<Ending>> {
+        self.canvas.release();
+        let mut batches = Vec::with_capacity(BATCHES);
+        let told = match errand.visitor() {
+            Ok(mut visitor) => loop {
+                tokio::select! {
+                    ended = visitor.ended() => break errand.told(ended.and_then(|()| visitor.text())),
+                    count = events.recv_many(&mut batches, BATCHES) => {
+                        if let Some(ending) = self.facts(count, &mut batches)? {
+                            return Ok(Some(ending));
+                        }
+                    }
+                    caught = signals.next() => match caught {
+                        // An interrupt is meant for the program in front.
+                        Caught::End(number) if number != SignalKind::interrupt().as_raw_value() => {
+                            return Ok(Some(Ending::Signal(number)));
+                        }
+                        Caught::End(_) | Caught::Continued => {}
+                    },
+                }
+            },
+            Err(error) => errand.told(Err(error)),
         };
         self.canvas.resume()?;
         self.apply([Event::Resumed, Event::Ticked(chrono::Utc::now())].into_iter().chain(told))?;
-        self.draw()
+        self.draw()?;
+        Ok(None)
     }
 
     fn caught(&mut self, caught: &Caught) -> io::Result<Option<Ending>> {
@@ -363,7 +391,11 @@ impl<C: Canvas> Desk<'_, C> {
             }
             Effect::Copy(text) => self.canvas.copy(&text)?,
             Effect::RingBell => self.canvas.ring()?,
-            Effect::Read(text) => self.errand = Some(Errand::Read(text)),
+            // Pagers hand on what terminals obey.
+            Effect::Read(text) => {
+                let clean: String = text.lines().map(|line| ui::text::clean(line).into_owned() + "\n").collect();
+                self.errand = Some(Errand::Read(clean));
+            }
             Effect::Edit(text, suffix) => self.errand = Some(Errand::Edit(text, suffix)),
             Effect::Keep(path, draft) => self.files().keep(path, draft),
             Effect::Save { path, text, base } => self.files().save(path, text, base),

@@ -84,16 +84,15 @@ struct Poller {
 
 impl Poller {
     async fn run(mut self, mut interest: watch::Receiver<Arc<Interest>>) {
-        let mut asked = false;
+        let mut asked = interest.borrow().retry;
         loop {
             let wanted = interest.borrow_and_update().clone();
             let jobs = wanted.jobs.iter().filter(|job| job.processor.environment == self.environment).cloned();
             self.agenda.want(jobs.collect(), Instant::now());
-            let asks = wanted.retry.contains(&self.environment);
-            if asks && !asked {
+            if wanted.retry > asked {
                 self.agenda.hurry();
             }
-            asked = asks;
+            asked = wanted.retry;
             if !self.until_changed(&mut interest).await {
                 return;
             }

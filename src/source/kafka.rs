@@ -84,7 +84,8 @@ async fn rounds(
         if !changes.is_empty() && events.send(Event::Changed(std::mem::take(&mut changes))).await.is_err() {
             return;
         }
-        let wanted = Wanted::of(&interest.borrow_and_update(), &environment);
+        let now = interest.borrow_and_update().clone();
+        let wanted = Wanted::of(&now, &environment);
         let begun = Instant::now();
         let due = match timeout(ROUND_LIMIT, poller.round(&wanted)).await {
             Ok(Ok(news)) => {
@@ -107,7 +108,7 @@ async fn rounds(
         if !changes.is_empty() && events.send(Event::Changed(std::mem::take(&mut changes))).await.is_err() {
             return;
         }
-        match pause(&mut interest, &environment, &wanted, due).await {
+        match pause(&mut interest, &environment, (&wanted, now.retry), due).await {
             Pause::Over => {}
             Pause::Retry => {
                 keeper.forgive();
@@ -133,22 +134,22 @@ enum Pause {
 async fn pause(
     interest: &mut watch::Receiver<Arc<Interest>>,
     environment: &Arc<str>,
-    last: &Wanted,
+    (last, asked): (&Wanted, u64),
     due: Instant,
 ) -> Pause {
     loop {
+        let now = interest.borrow_and_update().clone();
+        if now.retry > asked {
+            return Pause::Retry;
+        }
+        if Wanted::of(&now, environment).adds_to(last) {
+            return Pause::Over;
+        }
         tokio::select! {
             () = sleep_until(due) => return Pause::Over,
             changed = interest.changed() => {
                 if changed.is_err() {
                     return Pause::Abandoned;
-                }
-                let now = interest.borrow_and_update().clone();
-                if now.retry.contains(environment) {
-                    return Pause::Retry;
-                }
-                if Wanted::of(&now, environment).adds_to(last) {
-                    return Pause::Over;
                 }
             }
         }

@@ -103,7 +103,7 @@ pub async fn run(
         tasks.spawn(follow::<StatefulSet>(watch.clone(), namespace.clone()));
         tasks.spawn(follow::<Job>(watch.clone(), namespace));
     }
-    tasks.spawn(hurry(watch.cluster.environment.name.clone(), interest.clone(), watch.gate.clone()));
+    tasks.spawn(hurry(interest.clone(), watch.gate.clone()));
     tasks.spawn(usage::poll(watch.clone(), interest.clone()));
     tasks.spawn(accounts::look_up(watch.clone(), interest.clone()));
     tasks.spawn(records(watch, interest));
@@ -115,14 +115,11 @@ pub async fn run(
 }
 
 /// Passes a person's wish for the next try on.
-async fn hurry(environment: Arc<str>, mut interest: latest::Receiver<Arc<Interest>>, gate: Gate) {
-    let mut before = false;
-    while interest.changed().await.is_ok() {
-        let now = interest.borrow_and_update().retry.contains(&environment);
-        if now && !before {
-            gate.ask();
-        }
-        before = now;
+async fn hurry(mut interest: latest::Receiver<Arc<Interest>>, gate: Gate) {
+    let mut asked = interest.borrow().retry;
+    while let Ok(now) = interest.wait_for(|interest| interest.retry > asked).await.map(|interest| interest.retry) {
+        asked = now;
+        gate.ask();
     }
 }
 

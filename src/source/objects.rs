@@ -54,6 +54,7 @@ async fn watch_store(
         {
             return;
         }
+        let asked = interest.borrow().retry;
         let outcome = match &client {
             Ok(client) => ask(client, &url, &settings.bucket).await,
             Err(error) => Err(Failure::Down(cause(error))),
@@ -76,23 +77,12 @@ async fn watch_store(
         }
         tokio::select! {
             () = sleep_until(due) => {}
-            asked = retry_asked(interest, environment) => match asked {
-                Ok(()) => keeper.forgive(),
-                Err(_) => return,
+            again = interest.wait_for(|interest| interest.retry > asked) => {
+                if again.is_err() {
+                    return;
+                }
+                keeper.forgive();
             }
-        }
-    }
-}
-
-/// Waits until the interest is changed to one that asks for a try at once.
-async fn retry_asked(
-    interest: &mut watch::Receiver<Arc<Interest>>,
-    environment: &Arc<str>,
-) -> Result<(), watch::error::RecvError> {
-    loop {
-        interest.changed().await?;
-        if interest.borrow_and_update().retry.contains(environment) {
-            return Ok(());
         }
     }
 }

@@ -17,7 +17,7 @@ use super::rest::{Base, Miss, Rest};
 use crate::model::interest::{Depth, JobInterest};
 use crate::model::job::{Job, JobState, Vertex};
 
-/// How long all that is optional may take together.
+/// How long each part that is optional may take, and all loads of one turn together.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Loads younger than this are not asked for again: Flink itself measures every ten seconds.
 const FRESH: Duration = Duration::from_secs(4);
@@ -51,9 +51,9 @@ pub async fn fetch(rest: &Rest, interest: &JobInterest, memory: &mut Memory) -> 
         *memory = Memory { job: Some(job.id.clone()), loads: HashMap::new() };
     }
     let detailed = interest.depth == Depth::Detail;
-    // Whatever is not there in time is missing from this answer and not the whole answer.
-    drop(timeout(PATIENCE, extras(rest, &base, &mut job, detailed)).await);
+    extras(rest, &base, &mut job, detailed).await;
     if detailed {
+        // What is not there in time is asked for again in the next turn.
         drop(timeout(PATIENCE, loads(rest, &base, &job, memory)).await);
         for vertex in &mut job.vertices {
             if let Some((_, load)) = memory.loads.get(&vertex.id) {
@@ -99,10 +99,14 @@ async fn extras(rest: &Rest, base: &Base, job: &mut Job, detailed: bool) {
 }
 
 async fn rest_get(rest: &Rest, base: &Base, path: String) -> Option<String> {
-    match rest.get(base, &path).await {
-        Ok(body) => Some(body),
-        Err(miss) => {
+    match timeout(PATIENCE, rest.get(base, &path)).await {
+        Ok(Ok(body)) => Some(body),
+        Ok(Err(miss)) => {
             tracing::debug!(path, error = %miss, "part of a job is missing");
+            None
+        }
+        Err(_) => {
+            tracing::debug!(path, "part of a job did not come in time");
             None
         }
     }

@@ -55,6 +55,10 @@ async fn role(watch: &Watch, account: &ObjectKey) -> Option<Option<Arc<str>>> {
         Ok(found) => Some(found.metadata.annotations.get(ROLE).map(|role| role.as_str().into())),
         Err(error) => match Trouble::from(&error) {
             Trouble::Absent(_) => Some(None),
+            Trouble::Forbidden(_) => {
+                tracing::debug!(%account, "the service account may not be read");
+                Some(None)
+            }
             trouble => {
                 tracing::debug!(%account, error = %trouble, "a service account could not be read");
                 None

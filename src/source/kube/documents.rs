@@ -3,7 +3,7 @@
 //! Both come from strangers. Secrets that somebody wrote into a manifest in plain text must not reach the
 //! screen, so values are masked by the names they carry. A log is kept to its last megabytes while it is read.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use http_body_util::BodyExt;
@@ -11,6 +11,7 @@ use kube::Resource;
 use kube::api::{GetParams, LogParams};
 use kube::client::Body;
 use kube::core::Request;
+use regex::Regex;
 use serde_json::Value;
 use tokio::time::timeout;
 
@@ -28,7 +29,9 @@ const LARGEST_VALUE: usize = 4 << 10;
 /// Put where a secret stood.
 const MASK: &str = "******";
 /// Names that carry secrets hold one of these words.
-const SECRET_WORDS: [&str; 13] = [
+const SECRET_WORDS: [&str; 15] = [
+    "authorization",
+    "cookie",
     "password",
     "passwd",
     "passphrase",
@@ -142,32 +145,41 @@ fn clean(object: &mut Value) {
             annotations.remove("kubectl.kubernetes.io/last-applied-configuration");
         }
     }
-    for kind in ["containers", "initContainers", "ephemeralContainers"] {
-        let containers = object.pointer_mut(&format!("/spec/{kind}")).and_then(Value::as_array_mut);
-        for container in containers.into_iter().flatten() {
-            mask_environment(container);
-            mask_arguments(container, "args");
-            mask_arguments(container, "command");
-        }
+    if let Some(spec) = object.get_mut("spec") {
+        mask(spec);
     }
     shorten(object);
 }
 
-fn mask_environment(container: &mut Value) {
-    for variable in container.get_mut("env").and_then(Value::as_array_mut).into_iter().flatten() {
-        let name = variable.get("name").and_then(Value::as_str).unwrap_or_default().to_owned();
-        if let Some(Value::String(value)) = variable.get_mut("value") {
-            *value = if sounds_secret(&name) { MASK.to_owned() } else { masked(value) };
+/// Masks every text below a value: arguments, commands of probes, headers, and what may come after them.
+fn mask(value: &mut Value) {
+    match value {
+        Value::String(text) => *text = masked(text),
+        Value::Array(items) => {
+            items.iter_mut().for_each(mask);
+            mask_after_flags(items);
         }
+        Value::Object(fields) => {
+            // Variables and headers.
+            let is_secret = fields.get("name").and_then(Value::as_str).is_some_and(sounds_secret);
+            fields.values_mut().for_each(mask);
+            if let Some(Value::String(value)) = fields.get_mut("value").filter(|_| is_secret) {
+                MASK.clone_into(value);
+            }
+        }
+        _ => {}
     }
 }
 
-fn mask_arguments(container: &mut Value, list: &str) {
+/// Masks `--password`, `x` as two arguments.
+fn mask_after_flags(arguments: &mut [Value]) {
     let mut follows_secret = false;
-    for argument in container.get_mut(list).and_then(Value::as_array_mut).into_iter().flatten() {
+    for argument in arguments {
         let Value::String(text) = argument else { continue };
-        let flag = text.starts_with('-') && !text.contains('=') && sounds_secret(text);
-        *text = if follows_secret && !text.starts_with('-') { MASK.to_owned() } else { masked(text) };
+        let flag = text.starts_with('-') && !text.contains(['=', ' ']) && sounds_secret(text);
+        if follows_secret && !text.starts_with('-') {
+            MASK.clone_into(text);
+        }
         follows_secret = flag;
     }
 }
@@ -177,16 +189,67 @@ fn sounds_secret(name: &str) -> bool {
     SECRET_WORDS.iter().any(|word| name.contains(word))
 }
 
-/// Masks `name: value` and `name=value` lines whose name sounds secret, and passwords in addresses.
+/// Masks what follows a name that sounds secret, and passwords in addresses.
 fn masked(text: &str) -> String {
     let line = |line: &str| -> String {
         let parted = line.find(['=', ':']).and_then(|at| line.split_at_checked(at + 1));
         match parted {
-            Some((name, value)) if sounds_secret(name) && !value.trim().is_empty() => format!("{name}{MASK}"),
-            _ => masked_address(line),
+            // A line that begins with the name is all its value's: it may hold spaces and quotes.
+            Some((name, value)) if is_name(name) && sounds_secret(name) && !value.trim().is_empty() => {
+                format!("{name}{MASK}")
+            }
+            _ => masked_pairs(&masked_address(line)),
         }
     };
     text.split('\n').map(line).collect::<Vec<_>>().join("\n")
+}
+
+fn is_name(text: &str) -> bool {
+    !text.trim().trim_end_matches(['=', ':']).trim().contains(char::is_whitespace)
+}
+
+/// Masks `name=value`, `"name": "value"` and `--name value` wherever they stand in a line.
+fn masked_pairs(text: &str) -> String {
+    static NAME: LazyLock<Option<Regex>> = LazyLock::new(|| {
+        Regex::new(r#"(?:([\w.\-]+)["']?\s*[=:]\s*|(--?[A-Za-z][\w.\-]*)\s+)"#)
+            .inspect_err(|error| tracing::error!(%error, "no pattern for secrets"))
+            .ok()
+    });
+    let Some(pattern) = &*NAME else { return MASK.to_owned() };
+    let (mut shown, mut at) = (String::new(), 0);
+    while let Some(found) = pattern.captures_at(text, at) {
+        let (Some(whole), Some(name)) = (found.get(0), found.get(1).or_else(|| found.get(2))) else { break };
+        shown.push_str(text.get(at..whole.end()).unwrap_or_default());
+        at = whole.end();
+        let rest = text.get(at..).unwrap_or_default();
+        let is_flag = found.get(2).is_some() && rest.starts_with('-');
+        if sounds_secret(name.as_str()) && !is_flag && !rest.is_empty() {
+            shown.push_str(MASK);
+            at += value_length(rest);
+        }
+    }
+    shown.push_str(text.get(at..).unwrap_or_default());
+    shown
+}
+
+/// Bytes of a value: up to its closing quote, else to what ends a word.
+fn value_length(rest: &str) -> usize {
+    let quote = rest.chars().next().filter(|first| matches!(first, '"' | '\''));
+    let scheme = ["Bearer ", "Basic "]
+        .into_iter()
+        .find(|scheme| rest.get(..scheme.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(scheme)));
+    if let Some(scheme) = scheme {
+        return scheme.len() + value_length(rest.get(scheme.len()..).unwrap_or_default());
+    }
+    let Some(quote) = quote else { return rest.find([' ', '\t', ',', ';', '}', '&', '"', '\'']).unwrap_or(rest.len()) };
+    let mut escaped = false;
+    for (at, letter) in rest.char_indices().skip(1) {
+        if letter == quote && !escaped {
+            return at + 1;
+        }
+        escaped = letter == '\\' && !escaped;
+    }
+    rest.len()
 }
 
 fn masked_address(text: &str) -> String {
@@ -230,12 +293,22 @@ mod tests {
                 {"name": "MODE", "value": "fast"}],
                 "args": ["--password=hunter2", "--auth-token", "hunter2", "--mode=fast"]}]},
         });
+        pod["spec"]["initContainers"] = json!([{
+            "env": [
+                {"name": "JAVA_TOOL_OPTIONS", "value": "-Duser=a -Djavax.net.ssl.keyStorePassword=hunter2 -Xmx1g"},
+                {"name": "LOGIN", "value": r#"{"user":"a","password":"hunter2"}"#},
+                {"name": "ODD", "value": "url=jdbc:x?user=a&password=hunter2&ssl=true"}],
+            "command": ["sh", "-c", "curl -H \"Authorization: Bearer hunter2\"; run --user a --password hunter2 --verbose; PASSWORD='hunter2 hunter2' other"],
+            "livenessProbe": {"exec": {"command": ["curl", "-H", "Authorization: Bearer hunter2", "--token", "hunter2"]}},
+            "lifecycle": {"preStop": {"httpGet": {"httpHeaders": [{"name": "Authorization", "value": "Basic hunter2"}]}}},
+        }]);
         clean(&mut pod);
         let yaml = serde_saphyr::to_string(&pod).unwrap();
         assert!(!yaml.contains("hunter2"), "{yaml}");
         assert!(
             yaml.contains("secretKeyRef") && yaml.contains("parallelism.default: 4") && yaml.contains("--mode=fast")
         );
+        assert!(yaml.contains("-Xmx1g") && yaml.contains("--verbose") && yaml.contains("ssl=true"), "{yaml}");
         assert!(yaml.len() < 10_000 && !yaml.contains("managedFields"));
     }
 }

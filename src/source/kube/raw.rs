@@ -3,13 +3,18 @@
 //! kube reads every error body as a Kubernetes status, which a Flink error is not, and loses the
 //! code with it. So code and text are handed over as they came, up to a size.
 
+use std::time::Duration;
+
 use http::{Request, StatusCode};
 use http_body_util::BodyExt;
 use kube::client::Body;
+use tokio::time::timeout;
 
 use super::Cluster;
 use super::trouble::Trouble;
 
+/// How long an answer may take.
+const PATIENCE: Duration = Duration::from_secs(20);
 /// Largest answer that is read, in bytes.
 const LARGEST: usize = 16 << 20;
 
@@ -36,6 +41,11 @@ impl Cluster {
     /// # Errors
     /// When no answer came; an answer with an error code is an answer.
     pub async fn get(&self, path: &str) -> Result<Answer, Trouble> {
+        let late = || Trouble::Unreachable(format!("no answer within {} s", PATIENCE.as_secs()).into());
+        timeout(PATIENCE, self.get_whole(path)).await.unwrap_or_else(|_| Err(late()))
+    }
+
+    async fn get_whole(&self, path: &str) -> Result<Answer, Trouble> {
         let request = Request::get(path).body(Body::empty());
         let request = request.map_err(|error| Trouble::Garbled(error.to_string().into()))?;
         let response = self.client.send(request).await.map_err(|error| Trouble::from(&error))?;

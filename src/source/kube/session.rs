@@ -55,13 +55,18 @@ struct Room {
 }
 
 impl Room {
-    async fn current(&self) -> Result<(Client, Instant), BoxError> {
-        let mut built = self.built.lock().await;
-        if !built.as_ref().is_some_and(|(client, at)| self.serves(client, *at)) {
-            *built = Some((self.build().await, Instant::now()));
-        }
-        let Some((client, at)) = built.clone() else { return Err("there is no client".into()) };
-        drop(built);
+    async fn current(self: &Arc<Self>) -> Result<(Client, Instant), BoxError> {
+        // A caller that gives up must not stop a login that somebody may be typing a code for: the next caller would
+        // begin another one beside it.
+        let room = self.clone();
+        let kept = tokio::spawn(async move {
+            let mut built = room.built.lock().await;
+            if !built.as_ref().is_some_and(|(client, at)| room.serves(client, *at)) {
+                *built = Some((room.build().await, Instant::now()));
+            }
+            built.clone()
+        });
+        let Some((client, at)) = kept.await? else { return Err("there is no client".into()) };
         let client = client.map_err(|words| kube::Error::Auth(AuthError::AuthExec(words.to_string())))?;
         Ok((client, at))
     }

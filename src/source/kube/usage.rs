@@ -40,15 +40,22 @@ pub async fn poll(watch: Watch, mut interest: latest::Receiver<Arc<Interest>>) {
         }
         watch.gate.open().await;
         let mut all = Vec::new();
-        let mut missing = false;
+        let (mut missing, mut failed) = (false, false);
         for namespace in watch.cluster.scopes() {
             match list(&watch, namespace.as_deref(), &mut mapper).await {
                 Ok(usage) => all.extend(usage),
                 Err(trouble) => {
                     tracing::debug!(%environment, error = %trouble, "no pod metrics");
-                    missing = true;
+                    let is_for_good = matches!(trouble, Trouble::Absent(_) | Trouble::Forbidden(_));
+                    missing |= is_for_good;
+                    failed |= !is_for_good;
                 }
             }
+        }
+        if failed {
+            // What was measured last stays; one look that failed says nothing of the pods.
+            sleep(spread(INTERVAL)).await;
+            continue;
         }
         let rest = if missing && all.is_empty() { RECHECK } else { INTERVAL };
         if watch.changes.send(Change::Usage(environment.clone(), all)).await.is_err() {

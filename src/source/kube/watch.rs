@@ -87,6 +87,7 @@ pub async fn follow<K: Watched>(watch: Watch, namespace: Option<Arc<str>>) {
         watch,
         state: None,
         absences: CONFIRMED,
+        told: HashSet::new(),
         pace: Pace::new(RETRY.0, RETRY.1),
         kind: PhantomData,
     };
@@ -117,6 +118,8 @@ struct Follower<K> {
     /// How often in a row the server said that there is no such kind.
     absences: u32,
     mapper: Mapper,
+    /// What was told of: objects that were never ours are not told to be gone.
+    told: HashSet<ObjectKey>,
     pace: Pace,
     kind: PhantomData<fn() -> K>,
 }
@@ -181,6 +184,7 @@ impl<K: Watched> Follower<K> {
             Event::InitApply(object) => {
                 if let Some(change) = object.change(&mut self.mapper) {
                     let key = self.mapper.key(object.metadata());
+                    self.told.insert(key.clone());
                     listing.get_or_insert_default().insert(key);
                     self.send(change).await?;
                 }
@@ -189,20 +193,31 @@ impl<K: Watched> Follower<K> {
                 self.pace.reset();
                 self.absences = 0;
                 let names = listing.take().unwrap_or_default();
+                self.told.clone_from(&names);
                 self.send(Change::Retain(self.scope.clone(), names)).await?;
                 self.report(ScopeState::Live).await;
             }
             Event::Apply(object) => {
                 let change = object.change(&mut self.mapper);
-                let change = change.unwrap_or_else(|| K::gone(self.mapper.key(object.metadata())));
-                self.send(change).await?;
+                let key = self.mapper.key(object.metadata());
+                match change {
+                    Some(change) => {
+                        self.told.insert(key);
+                        self.send(change).await?;
+                    }
+                    None => self.gone(key).await?,
+                }
             }
             Event::Delete(object) => {
                 let key = self.mapper.key(object.metadata());
-                self.send(K::gone(key)).await?;
+                self.gone(key).await?;
             }
         }
         Ok(())
+    }
+
+    async fn gone(&mut self, key: ObjectKey) -> Result<(), Closed> {
+        if self.told.remove(&key) { self.send(K::gone(key)).await } else { Ok(()) }
     }
 
     /// Whether a failure ends the watch, or kube's watcher may go on by itself.

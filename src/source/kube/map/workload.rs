@@ -14,9 +14,10 @@ use crate::source::kube::wire::workload::WorkloadSpec;
 /// The manifests of Flink's documentation label only the pods, not the workload, so the template counts too.
 pub fn workload(mapper: &mut Mapper, declarer: Declarer, meta: &Meta, spec: &WorkloadSpec) -> Option<Declaration> {
     let template = &spec.template;
+    // Most workloads of a cluster have nothing to do with Flink.
+    let role = names::role(&template.metadata.labels).or_else(|| names::role(&meta.labels))?;
     let mut labels = meta.labels.clone();
     labels.extend(template.metadata.labels.clone());
-    let role = names::role(&labels)?;
     let main = main_container(&template.spec);
     let (cpu, memory) = match role {
         Role::TaskManager => resources(&template.spec, main),

@@ -27,7 +27,7 @@ pub type Labels = BTreeMap<String, String>;
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(from = "Wire")]
 pub struct Meta {
-    /// What kube's watcher looks at: the resource version and nothing else.
+    /// What kube's watcher looks at, the resource version, and what tells an object from its successor of the same name.
     pub head: ObjectMeta,
     /// Name.
     pub name: String,
@@ -53,6 +53,7 @@ struct Wire {
     name: String,
     namespace: String,
     resource_version: Option<String>,
+    uid: Option<String>,
     generation: i64,
     creation_timestamp: Option<Time>,
     deletion_timestamp: Option<Time>,
@@ -77,7 +78,7 @@ impl From<Wire> for Meta {
         let owners = wire.owner_references;
         let owner = owners.iter().find(|owner| owner.controller == Some(true)).or_else(|| owners.first());
         Self {
-            head: ObjectMeta { resource_version: wire.resource_version, ..ObjectMeta::default() },
+            head: ObjectMeta { resource_version: wire.resource_version, uid: wire.uid, ..ObjectMeta::default() },
             owner: owner.map(|owner| (owner.kind.clone(), owner.name.clone())),
             name: wire.name,
             namespace: wire.namespace,
@@ -130,7 +131,7 @@ mod tests {
     fn only_our_annotations_are_kept_and_cut() {
         let huge = "ä".repeat(10_000);
         let json = serde_json::json!({
-            "name": "n", "namespace": "s", "resourceVersion": "7", "labels": null,
+            "name": "n", "namespace": "s", "resourceVersion": "7", "uid": "u-1", "labels": null,
             "annotations": {"flowdeck.dev/team": huge, "other": "x", "kubectl.kubernetes.io/last-applied-configuration": huge},
             "managedFields": [{"fieldsV1": {"f:metadata": {}}}],
             "ownerReferences": [{"kind": "Other", "name": "o"}, {"kind": "ReplicaSet", "name": "r", "controller": true}],
@@ -141,6 +142,7 @@ mod tests {
         assert_eq!(meta.annotations["flowdeck.dev/team"].len(), LONGEST);
         assert_eq!(meta.owner, Some(("ReplicaSet".into(), "r".into())));
         assert_eq!(meta.head.resource_version.as_deref(), Some("7"));
+        assert_eq!(meta.head.uid.as_deref(), Some("u-1"));
         assert_eq!(meta.created_at.unwrap().timestamp(), 1_767_323_045);
     }
 
