@@ -52,10 +52,11 @@ use crate::model::Time;
 use crate::model::environment::{Backend, Link};
 use crate::model::interest::Interest;
 use crate::model::inventory::Inventory;
+use crate::model::owner::{self, Saturations};
 use crate::model::signal::AlertOrder;
 
 /// Something to be done outside.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Effect {
     /// Leave.
     Quit,
@@ -81,10 +82,12 @@ pub enum Effect {
         /// What it held when it was read; `None` when it did not exist.
         base: Option<Arc<str>>,
     },
-    /// Ring the terminal's bell: a pipeline has started to fail.
-    RingBell,
+    /// Ring the terminal's bell, and say why: a pipeline has started to fail, or an alert fires.
+    Alarm(String),
     /// Tell the golden signals of an environment what somebody does about an alert.
     Answer(Arc<str>, AlertOrder),
+    /// Tell the golden signals of all environments how near services are to their limits.
+    Saturate(Vec<(Arc<str>, Saturations)>),
 }
 
 /// How the console starts.
@@ -243,6 +246,7 @@ impl State {
     pub fn interest(&self) -> Interest {
         let mut interest = Interest { retry: self.retry, ..Interest::default() };
         self.screen().part().interest(&self.world(), &mut interest);
+        owner::want_all(&self.inventory, &mut interest, |signals| signals.wants_saturation);
         interest
     }
 

@@ -21,6 +21,7 @@ pub mod key;
 pub mod log;
 pub mod manifest;
 pub mod options;
+pub mod owner;
 pub mod pod;
 pub mod signal;
 pub mod verdict;

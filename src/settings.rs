@@ -37,6 +37,8 @@ pub struct ScreenSettings {
     pub colours: ColourSettings,
     /// Draw with ASCII alone.
     pub ascii: bool,
+    /// Beside the bell, have the terminal show a notice on the desktop (OSC 9) when something begins to fail.
+    pub desktop_notices: bool,
 }
 
 /// Colours to use.
@@ -185,9 +187,16 @@ pub struct ObjectSettings {
 pub struct SignalsSettings {
     /// File of the signals spec; its topics are on the environment's Kafka cluster.
     pub spec: PathBuf,
+    /// How far back reading begins, in minutes, at most a day: as long as charts are to look back from the first moment.
+    #[serde(default = "quarter_hour")]
+    pub history_minutes: u16,
     /// Who is told of alerts.
     #[serde(default)]
     pub webhooks: Vec<WebhookSettings>,
+}
+
+const fn quarter_hour() -> u16 {
+    15
 }
 
 /// Somebody who is told of alerts.

@@ -68,6 +68,25 @@ pub type Screen = Terminal<CrosstermBackend<Meter<BufWriter<io::Stdout>>>>;
 pub struct Guard {
     screen: Screen,
     written: Rc<Cell<u64>>,
+    notices: Notices,
+}
+
+/// How attention is called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Notices {
+    /// By the terminal's bell.
+    Bell,
+    /// Also by a notice on the desktop of whoever sits at the terminal (OSC 9).
+    Desktop,
+}
+
+/// Letters of a notice on the desktop.
+const NOTICE_LETTERS: usize = 200;
+
+/// The sequence that has a terminal show a notice on the desktop; nothing in the text can end it early.
+fn desktop_notice(text: &str) -> String {
+    let clean: String = text.chars().filter(|letter| !letter.is_control()).take(NOTICE_LETTERS).collect();
+    format!("\u{1b}]9;flowdeck: {clean}\u{1b}\\")
 }
 
 impl Guard {
@@ -76,7 +95,7 @@ impl Guard {
     /// # Errors
     ///
     /// When there is none, or none that can show a full screen.
-    pub fn take() -> Result<Self, TerminalError> {
+    pub fn take(notices: Notices) -> Result<Self, TerminalError> {
         if !io::stdin().is_terminal() {
             return Err(TerminalError::NotATerminal("standard input"));
         }
@@ -93,7 +112,7 @@ impl Guard {
         let written = Rc::new(Cell::new(0));
         let meter = Meter { inner: BufWriter::with_capacity(BUFFER_BYTES, io::stdout()), written: written.clone() };
         let screen = Terminal::new(CrosstermBackend::new(meter))?;
-        Ok(Self { screen, written })
+        Ok(Self { screen, written, notices })
     }
 
     /// Columns and rows.
@@ -131,13 +150,17 @@ impl Guard {
         execute!(self.screen.backend_mut(), CopyToClipboard::to_clipboard_from(text))
     }
 
-    /// Rings the bell.
+    /// Rings the bell, and has the desktop say why if that is wanted.
     ///
     /// # Errors
     ///
     /// When the terminal is gone.
-    pub fn ring(&mut self) -> io::Result<()> {
-        execute!(self.screen.backend_mut(), Print('\u{7}'))
+    pub fn ring(&mut self, why: &str) -> io::Result<()> {
+        let notice = match self.notices {
+            Notices::Desktop => desktop_notice(why),
+            Notices::Bell => String::new(),
+        };
+        execute!(self.screen.backend_mut(), Print('\u{7}'), Print(notice))
     }
 
     /// Has the next frame drawn whole, as after somebody else wrote on the screen.
@@ -220,4 +243,16 @@ fn restore_on_panic() {
         leave();
         print(panic);
     }));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_notice_cannot_be_ended_by_what_it_says() {
+        let notice = desktop_notice("prd: \u{1b}]0;x\u{7}a\u{9c}b\u{1b}\\");
+        assert_eq!(notice, "\u{1b}]9;flowdeck: prd: ]0;xab\\\u{1b}\\");
+        assert!(desktop_notice(&"x".repeat(10_000)).len() < 250);
+    }
 }

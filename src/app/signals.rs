@@ -4,7 +4,6 @@
 
 pub mod alerts;
 pub mod lens;
-pub mod owner;
 pub mod service;
 
 use std::cmp::Ordering;
@@ -16,8 +15,9 @@ use super::layout::Layout;
 use super::screen::{Cause, Outcome, Part, Screen, World};
 use super::table::{Column, Row, Table};
 use crate::action::{Action, Place};
-use crate::model::interest::{self, Depth, Interest};
+use crate::model::interest::Interest;
 use crate::model::log::Target;
+use crate::model::owner;
 use crate::model::signal::{AlertState, Focus, Latency, Point, Reading, ServiceHistory, ServiceNow, Signals};
 use lens::{Lens, Snapshot};
 
@@ -244,14 +244,14 @@ impl SignalsScreen {
     #[must_use]
     pub fn history<'a>(&'a self, world: &World<'a>) -> Option<&'a Arc<ServiceHistory>> {
         let row = self.table.selected()?;
-        history_of(self.snapshot(world), &row.environment, &row.now.service)
+        self.lens.history(world.inventory, &row.environment, &row.now.service)
     }
 
     fn look(&mut self, world: &World<'_>) -> bool {
         let layout = Self::layout(world.size);
         self.table.fit(layout.width, layout.body.saturating_sub(1));
         let snapshot = self.lens.snapshot(world.inventory);
-        let (rows, tally) = (rows(world, snapshot), tally(snapshot));
+        let (rows, tally) = (rows(snapshot), tally(snapshot));
         let readings: Vec<_> = snapshot.iter().map(|(name, it)| (name.clone(), it.reading.clone())).collect();
         let changed = tally != self.tally || readings != self.readings;
         (self.tally, self.readings) = (tally, readings);
@@ -261,31 +261,17 @@ impl SignalsScreen {
 }
 
 /// The rows of a snapshot.
-fn rows(world: &World<'_>, snapshot: &Snapshot) -> Vec<ServiceRow> {
+fn rows(snapshot: &Snapshot) -> Vec<ServiceRow> {
     let rows = snapshot.iter().flat_map(|(environment, signals)| {
         let is_stale = matches!(signals.reading, Reading::Stalled(..) | Reading::Failed(_));
         signals.services.iter().map(move |now| ServiceRow {
             environment: environment.clone(),
-            now: with_saturation(world, environment, now),
+            now: now.clone(),
             is_stale,
             is_alerting: is_alerting(signals, &now.service),
         })
     });
     rows.collect()
-}
-
-/// A service whose events do not tell how near it is to its limits has that of the pipeline behind it.
-#[must_use]
-pub fn with_saturation(world: &World<'_>, environment: &Arc<str>, now: &ServiceNow) -> ServiceNow {
-    let mut now = now.clone();
-    if now.point.as_ref().is_some_and(|point| point.saturation.is_none()) {
-        let owner = owner::of(world, environment, &now);
-        let saturation = owner.and_then(|owner| owner::saturation(world.inventory, &owner));
-        if let Some(point) = &mut now.point {
-            point.saturation = saturation;
-        }
-    }
-    now
 }
 
 fn is_alerting(signals: &Signals, service: &Arc<str>) -> bool {
@@ -308,23 +294,10 @@ pub fn tally(snapshot: &Snapshot) -> Tally {
     tally
 }
 
-/// The charts of a service in a snapshot.
-#[must_use]
-pub fn history_of<'a>(
-    snapshot: &'a Snapshot,
-    environment: &str,
-    service: &Arc<str>,
-) -> Option<&'a Arc<ServiceHistory>> {
-    snapshot.get(environment)?.history.as_ref().filter(|history| history.service == *service)
-}
-
 /// Asks for what the pipeline behind a service tells of its saturation.
 pub fn want_owner(world: &World<'_>, environment: &Arc<str>, now: &ServiceNow, interest: &mut Interest) {
-    let Some(pipeline) = owner::of(world, environment, now) else { return };
-    interest.usage.insert(environment.clone());
-    for (key, _) in world.inventory.processors_of(&pipeline) {
-        interest.jobs.extend(interest::job_interest(world.inventory, key, Depth::Detail));
-        interest.groups.extend(interest::group_interest(world.inventory, key, true));
+    if let Some(pipeline) = owner::of(world.inventory, environment, now) {
+        owner::want(world.inventory, &pipeline, interest);
     }
 }
 
@@ -356,7 +329,7 @@ pub fn rejects(environment: &str, signals: &Signals) -> Screen {
 /// The outcome of asking for the pipeline of a service.
 #[must_use]
 pub fn open_owner(world: &World<'_>, environment: &Arc<str>, now: &ServiceNow) -> Outcome {
-    match owner::of(world, environment, now) {
+    match owner::of(world.inventory, environment, now) {
         Some(key) => Outcome::open(Screen::pipeline(key)),
         None => Outcome::Say(NO_OWNER),
     }
@@ -365,7 +338,7 @@ pub fn open_owner(world: &World<'_>, environment: &Arc<str>, now: &ServiceNow) -
 /// The outcome of asking for what fails in the pipeline of a service.
 #[must_use]
 pub fn open_failures(world: &World<'_>, environment: &Arc<str>, now: &ServiceNow) -> Outcome {
-    match owner::of(world, environment, now) {
+    match owner::of(world.inventory, environment, now) {
         Some(key) => Outcome::open(ExceptionsScreen::open(Target::Pipeline(key))),
         None => Outcome::Say(NO_OWNER),
     }

@@ -1,5 +1,6 @@
 //! Events in, effects out.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -15,7 +16,8 @@ use crate::event::{DocumentKey, Event, Notice, Saving};
 use crate::logs::news::News;
 use crate::model::Time;
 use crate::model::change::Change;
-use crate::model::signal::{Alert, AlertState};
+use crate::model::owner;
+use crate::model::signal::{Alert, AlertState, Signals};
 
 /// A notice stays for so long, in seconds.
 const NOTICE_SECONDS: i64 = 6;
@@ -33,7 +35,7 @@ pub fn update(state: &mut State, event: Event) -> Vec<Effect> {
             state.refresh(&Cause::Shown);
             scroll_help(state, Action::Up);
         }
-        Event::Ticked(now) => ticked(state, now),
+        Event::Ticked(now) => return ticked(state, now),
         Event::Changed(changes) => return changed(state, changes),
         Event::Fetched(key, result) => fetched(state, &key, &result),
         Event::Edited(result) => return edited(state, result),
@@ -46,11 +48,11 @@ pub fn update(state: &mut State, event: Event) -> Vec<Effect> {
     Vec::new()
 }
 
-fn ticked(state: &mut State, now: Time) {
+fn ticked(state: &mut State, now: Time) -> Vec<Effect> {
     let second = now.timestamp() != state.now.timestamp();
     state.now = now;
     if !second {
-        return;
+        return Vec::new();
     }
     state.dirty = true;
     if state.notice.as_ref().is_some_and(|(_, at)| (now - *at).num_seconds() >= NOTICE_SECONDS) {
@@ -58,11 +60,13 @@ fn ticked(state: &mut State, now: Time) {
     }
     state.overview.second_passed(&state.inventory, now);
     state.refresh(&Cause::Second);
+    let told = owner::all_saturations(&state.inventory);
+    if told.is_empty() { Vec::new() } else { vec![Effect::Saturate(told)] }
 }
 
 fn changed(state: &mut State, changes: Vec<Change>) -> Vec<Effect> {
     let failing = state.overview.counts().failing;
-    let alerting = awake(state);
+    let before = awake(state);
     let mut touched = Touched::default();
     for change in changes {
         touched.note(&change);
@@ -75,16 +79,32 @@ fn changed(state: &mut State, changes: Vec<Change>) -> Vec<Effect> {
     state.overview.pipelines_changed(&state.inventory, &touched.pipelines, state.now);
     state.refresh(&Cause::Changed(&touched));
     let settled = state.overview.standings().iter().all(|(_, standing)| !standing.is_pending());
-    let alerts = touched.signals && awake(state) > alerting;
-    let worse = settled && (alerts || state.overview.counts().failing > failing);
-    if worse { vec![Effect::RingBell] } else { Vec::new() }
+    if !settled {
+        return Vec::new();
+    }
+    let more = state.overview.counts().failing.saturating_sub(failing);
+    let new = if touched.signals { awake(state) } else { BTreeSet::new() };
+    let words = match (new.difference(&before).collect::<Vec<_>>().as_slice(), more) {
+        ([], 0) => return Vec::new(),
+        ([], 1) => "a pipeline has started to fail".to_owned(),
+        ([], more) => format!("{more} pipelines have started to fail"),
+        ([(environment, service, rule)], _) => format!("{environment}: {service}: {rule} fires"),
+        (alerts, _) => format!("{} alerts fire", alerts.len()),
+    };
+    vec![Effect::Alarm(words)]
 }
 
-/// How many alerts fire that nobody looks after yet.
-fn awake(state: &State) -> usize {
-    let sleeps = |alert: &Alert| alert.snoozed_until.is_some_and(|until| until > state.now);
-    let alerts = state.inventory.signals().values().flat_map(|signals| signals.alerts.iter());
-    alerts.filter(|it| it.state == AlertState::Firing && it.acknowledged.is_none() && !sleeps(it)).count()
+/// The alerts that fire and that nobody looks after yet: environment, service and rule.
+fn awake(state: &State) -> BTreeSet<(Arc<str>, Arc<str>, Arc<str>)> {
+    let is_awake = |alert: &&Alert| {
+        let sleeps = alert.snoozed_until.is_some_and(|until| until > state.now);
+        alert.state == AlertState::Firing && alert.acknowledged.is_none() && !sleeps
+    };
+    let of = |(environment, signals): (&Arc<str>, &Arc<Signals>)| {
+        let name = |it: &Alert| (environment.clone(), it.service.clone(), it.rule.clone());
+        signals.alerts.iter().filter(is_awake).map(name).collect::<Vec<_>>()
+    };
+    state.inventory.signals().iter().flat_map(of).collect()
 }
 
 fn fetched(state: &mut State, key: &DocumentKey, result: &Result<Arc<str>, Arc<str>>) {

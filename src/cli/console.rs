@@ -5,7 +5,7 @@ use crate::runtime::backends::{Backends, Counting};
 use crate::runtime::console::{self, Ending};
 use crate::settings::{ColourSettings, Settings};
 use crate::telemetry;
-use crate::term::Guard;
+use crate::term::{Guard, Notices};
 use crate::ui::{Colours, Theme};
 
 use super::{Failure, exit};
@@ -26,7 +26,8 @@ pub fn run_with(settings: &Settings, begin: impl FnOnce(Options) -> State) -> Re
 
 async fn open(settings: &Settings, begin: impl FnOnce(Options) -> State) -> Result<u8, Failure> {
     let log = telemetry::start(&settings.log);
-    let mut guard = Guard::take().map_err(Failure::usage)?;
+    let notices = if settings.screen.desktop_notices { Notices::Desktop } else { Notices::Bell };
+    let mut guard = Guard::take(notices).map_err(Failure::usage)?;
     let size = guard.size()?;
     let theme = Theme::new(colours(settings.screen.colours), settings.screen.ascii || !speaks_utf8());
     let mut state = begin(Options { now: chrono::Utc::now(), size });

@@ -13,6 +13,7 @@ use crate::model::environment::{Backend, Link};
 use crate::model::interest::{self, Depth, GroupInterest, Interest, JobInterest};
 use crate::model::inventory::Inventory;
 use crate::model::key::{KafkaKey, ObjectKey, ProcessorKey};
+use crate::model::owner;
 use crate::model::signal::{Focus, Reading};
 use crate::model::view;
 use crate::runtime::backends::{Backends, Clusters, Counting};
@@ -84,7 +85,7 @@ impl World {
             if settled && self.has_rates(&interest) {
                 return true;
             }
-            self.backends.want(interest);
+            self.tell(interest);
             match tokio::time::timeout_at(deadline, self.events.recv()).await {
                 Ok(Some(event)) => self.take(event),
                 Ok(None) | Err(_) => return settled,
@@ -99,8 +100,16 @@ impl World {
         while let Ok(event) = self.events.try_recv() {
             self.take(event);
         }
-        self.backends.want(wanted(&self.inventory, self.need));
+        self.tell(wanted(&self.inventory, self.need));
         true
+    }
+
+    /// Tells the backends what is wanted, and golden signals what is known beside them.
+    fn tell(&self, interest: Interest) {
+        self.backends.want(interest);
+        if self.need.signals {
+            self.backends.saturate(owner::all_saturations(&self.inventory));
+        }
     }
 
     /// The ways to the clusters.
@@ -270,6 +279,7 @@ fn wanted(inventory: &Inventory, need: Need) -> Interest {
     }
     if need.signals {
         wanted.signals = environments().map(|name| (name, Focus::default())).collect();
+        owner::want_all(inventory, &mut wanted, |_| true);
     }
     if need.events {
         wanted.events = environments().collect();

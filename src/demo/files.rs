@@ -167,6 +167,8 @@ fn write_environment(text: &mut String, directory: &Directory, place: &Place) ->
     if let Some(kafka) = &place.kafka {
         writeln!(text, "[environment.kafka]\nbootstrap = {}", quoted(kafka))?;
         writeln!(text, "[environment.signals]\nspec = {}", quoted(&directory.signals(place).to_string_lossy()))?;
+        // Little happens here: all that its Kafka keeps is read.
+        writeln!(text, "history-minutes = 1440")?;
     }
     if let Some(objects) = &place.objects {
         writeln!(text, "[environment.objects]\nendpoint = {}", quoted(objects))?;

@@ -13,14 +13,14 @@ mod rule;
 mod sliding;
 mod standing;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 pub use rule::{AlertSpec, Severity, Signal};
 
 use super::spec::{Spec, SpecError};
 use crate::model::Time;
-use crate::model::signal::{Alert, AlertOrder, AlertState, Answer, Point};
+use crate::model::signal::{Alert, AlertOrder, AlertState, Answer, Mark, Point};
 use rule::{Condition, Frame, Rule, short};
 use sliding::Sliding;
 use standing::{Answered, Standing};
@@ -33,6 +33,8 @@ const SHOWN_MS: i64 = 3_600_000;
 const GIVEN_UP_MS: i64 = 3_600_000;
 /// Failures below which a burn rate says nothing: one of few requests is a large share.
 const FEWEST_ERRORS: i64 = 5;
+/// Times that alerts of a service began or ended which are remembered, for charts.
+const MOST_MARKS: usize = 64;
 /// Alerts that are published at most, the worst of them.
 const MOST_ALERTS: usize = 1_000;
 
@@ -54,6 +56,28 @@ struct Page {
     standings: Vec<(Standing, Arc<str>)>,
     /// End of the last window with events.
     seen_to: i64,
+    /// When alerts began and ended, milliseconds since 1970.
+    marks: VecDeque<(i64, Arc<str>)>,
+}
+
+/// Takes in whether the condition of a rule held, and remembers what began or ended by that.
+fn observe(
+    (rule, standing): (&Rule, &mut Standing),
+    span: (i64, i64),
+    holds: bool,
+    marks: &mut VecDeque<(i64, Arc<str>)>,
+) {
+    let was_firing = standing.is_firing();
+    standing.observe(span, holds, rule.patience);
+    let word = match (was_firing, standing.is_firing()) {
+        (false, true) => "fires",
+        (true, false) => "resolved",
+        _ => return,
+    };
+    if marks.len() >= MOST_MARKS {
+        marks.pop_front();
+    }
+    marks.push_back((span.1, format!("{} {word}", rule.name).into()));
 }
 
 /// All alerts of a spec's services.
@@ -116,7 +140,7 @@ impl Book {
                 }
                 Condition::Silence { .. } => false,
             };
-            standing.observe((start, end), holds, rule.patience);
+            observe((rule, standing), (start, end), holds, &mut page.marks);
         }
     }
 
@@ -126,6 +150,7 @@ impl Book {
             sums: self.lengths.iter().map(|length| Sliding::new(*length, self.window_ms)).collect(),
             standings: vec![(Standing::Quiet, Arc::default()); self.rules.len()],
             seen_to: start.saturating_add(self.window_ms),
+            marks: VecDeque::new(),
         });
         page.sums.iter_mut().for_each(|sums| sums.add(start, change));
     }
@@ -141,7 +166,8 @@ impl Book {
                 match rule.condition {
                     Condition::Silence { for_ms } if quiet_ms >= for_ms => {
                         *summary = format!("no data since {}", time(page.seen_to).format("%H:%M:%S")).into();
-                        standing.observe((page.seen_to.saturating_add(for_ms), watermark), true, rule.patience);
+                        let span = (page.seen_to.saturating_add(for_ms), watermark);
+                        observe((rule, standing), span, true, &mut page.marks);
                     }
                     Condition::Silence { .. } => {}
                     _ if quiet_ms >= GIVEN_UP_MS && standing.is_firing() => {
@@ -157,9 +183,19 @@ impl Book {
         }
     }
 
-    /// Forgets a service.
-    pub fn forget(&mut self, service: &str) {
-        self.pages.remove(service);
+    /// Forgets the services that nobody knows any more.
+    pub fn retain(&mut self, is_known: impl Fn(&str) -> bool) {
+        self.pages.retain(|service, _| is_known(service));
+    }
+
+    /// How many services there are.
+    pub fn len(&self) -> usize {
+        self.pages.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.pages.is_empty()
     }
 
     /// Does what a person wants done about an alert; false when it does not fire.
@@ -175,6 +211,18 @@ impl Book {
             Answer::Wake => *answered = Answered::default(),
         }
         true
+    }
+
+    /// When alerts of a service began and ended, of late.
+    pub fn marks(&self, service: &str) -> impl Iterator<Item = Mark> {
+        let marks = self.pages.get(service).into_iter().flat_map(|page| &page.marks);
+        marks.map(|(at, text)| Mark { at: time(*at), text: text.clone() })
+    }
+
+    /// Whether a rule uses saturation.
+    pub fn uses_saturation(&self) -> bool {
+        let uses = |rule: &Rule| matches!(rule.condition, Condition::Threshold { signal: Signal::Saturation, .. });
+        self.rules.iter().any(uses)
     }
 
     /// The alerts, the worst first, and not more than can be read.

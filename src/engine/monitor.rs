@@ -3,12 +3,12 @@
 //! Why: the engine tells windows and forgets them; a screen, a command and an alert want to know how a service is now,
 //! how it was, and since when it says nothing.
 //!
-//! How: [`Monitor::ingest`] and [`Monitor::tick`] drive the engine and file each pane in the [`track`] of its service.
-//! [`Monitor::view`] makes a value of it all ([`Signals`]) for whoever looks.
+//! How: [`Monitor::ingest`] and [`Monitor::tick`] drive the engine, judge each pane by the rules in force and file it in
+//! the [`Series`]. [`Monitor::view`] makes a value of it all ([`Signals`]) for whoever looks.
 //!
-//! It must not do IO or read a clock, nor hold more than so many points of so many services.
+//! It must not do IO or read a clock, nor keep a history of its own beside the series, whose memory is bounded.
 
-mod track;
+mod trial;
 mod view;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -17,12 +17,12 @@ use std::sync::Arc;
 use super::alert::Book;
 use super::expression::Inputs;
 use super::overrides::{Intake, Rules};
-use super::spec::{Accumulation, SpecError};
+use super::spec::SpecError;
 use super::window::Timing;
-use super::{Batch, Engine, Pane, Spec};
+use super::{Batch, Engine, Pane, Series, Spec};
 use crate::model::document::Fetch;
-use crate::model::signal::{AlertOrder, Focus, Point, Reading, Signals};
-use track::Track;
+use crate::model::owner::Saturations;
+use crate::model::signal::{AlertOrder, Focus, Point, Reading, Saturation, Signals};
 
 /// The rate of reading is taken over so many milliseconds.
 const RATE_MS: i64 = 5_000;
@@ -36,8 +36,10 @@ const SILENT_MS: i64 = 60_000;
 const SILENT_GAPS: i64 = 16;
 /// …but always after so many milliseconds.
 const SILENT_AT_LAST_MS: i64 = 900_000;
-/// A service without events for so long is forgotten.
-const FORGET_MS: i64 = 25 * 3_600_000;
+/// What is told of saturation now holds for windows that ended no longer ago.
+const FRESH_MS: i64 = 60_000;
+/// Times that new overrides took effect which are remembered, for charts.
+const MOST_CHANGES: usize = 32;
 
 /// What reading the source is up to, as the task that reads says.
 #[derive(Clone, Debug, PartialEq)]
@@ -54,15 +56,20 @@ pub struct Monitor {
     name: Arc<str>,
     window_ms: i64,
     delay_ms: i64,
-    mode: Accumulation,
     engine: Engine,
     rules: Rules,
     intake: Intake,
-    tracks: BTreeMap<Arc<str>, Track>,
+    series: Series,
     book: Book,
     /// By partition, the name that places of records are told with.
     partitions: BTreeMap<u32, Arc<str>>,
     progress: Progress,
+    /// How near services are to their limits by what is known beside their events.
+    saturations: Arc<Saturations>,
+    /// Whether a rule uses saturation.
+    wants_saturation: bool,
+    /// When new overrides took effect, milliseconds since 1970.
+    changes: VecDeque<i64>,
     /// When how many records had been read.
     read: VecDeque<(i64, u64)>,
 }
@@ -74,18 +81,21 @@ impl Monitor {
     ///
     /// When the spec's fields contradict each other.
     pub fn new(spec: &Spec) -> Result<Self, SpecError> {
+        let (rules, book) = (Rules::new(spec, &[])?, Book::new(spec)?);
         Ok(Self {
             name: spec.name.as_str().into(),
             window_ms: spec.window.size.millis(),
             delay_ms: spec.watermark.delay.millis(),
-            mode: spec.window.mode,
             engine: Engine::new(spec)?,
-            rules: Rules::new(spec, &[])?,
+            wants_saturation: rules.use_saturation() || book.uses_saturation(),
+            rules,
             intake: Intake::new(spec, &[]),
-            tracks: BTreeMap::new(),
-            book: Book::new(spec)?,
+            series: Series::new(spec),
+            book,
             partitions: BTreeMap::new(),
             progress: Progress { reading: Reading::Starting, backlog: None },
+            saturations: Arc::default(),
+            changes: VecDeque::new(),
             read: VecDeque::new(),
         })
     }
@@ -121,15 +131,11 @@ impl Monitor {
         self.file(now);
         self.book.passed(self.engine.watermark(), now);
         self.note_rate(now);
-        let forgotten = self.engine.watermark().saturating_sub(FORGET_MS);
-        let (tracks, book, window_ms) = (&mut self.tracks, &mut self.book, self.window_ms);
-        tracks.retain(|service, track| {
-            let kept = track.last_end(window_ms) >= forgotten;
-            if !kept {
-                book.forget(service);
-            }
-            kept
-        });
+        self.series.advance(self.engine.watermark());
+        if self.book.len() > self.series.len() {
+            let series = &self.series;
+            self.book.retain(|service| series.knows(service));
+        }
     }
 
     /// Does what a person wants done about an alert; false when it does not fire.
@@ -144,7 +150,22 @@ impl Monitor {
 
     /// Takes in what was fetched of the side input, to hold from the next window on.
     pub fn take_overrides(&mut self, fetch: &Fetch) {
+        let before = self.intake.state().version.clone();
         self.intake.take(fetch, &mut self.rules);
+        let state = self.intake.state();
+        if state.version == before {
+            return;
+        }
+        if self.changes.len() >= MOST_CHANGES {
+            self.changes.pop_front();
+        }
+        self.changes.extend(state.applied.map(|at| at.timestamp_millis()));
+        self.wants_saturation = self.rules.use_saturation() || self.book.uses_saturation();
+    }
+
+    /// Takes in how near services are to their limits now, by what is known beside their events.
+    pub fn set_saturations(&mut self, saturations: Arc<Saturations>) {
+        self.saturations = saturations;
     }
 
     /// Names the place of the side input as people may see it.
@@ -165,20 +186,24 @@ impl Monitor {
     /// Files the panes that the engine told, and lets alerts judge them.
     fn file(&mut self, now: i64) {
         let panes = self.engine.take_panes();
-        for pane in panes {
+        for pane in &panes {
             self.put(pane, now);
         }
     }
 
-    fn put(&mut self, pane: Pane, now: i64) {
-        let (service, start, timing) = (pane.service.clone(), pane.start, pane.timing);
+    fn put(&mut self, pane: &Pane, now: i64) {
+        let Pane { service, start, timing, .. } = pane;
         let (rules, window_ms) = (&mut self.rules, self.window_ms);
-        let mut judge = |point: &Point| rules.health(start, &Inputs::of(point, service.clone(), window_ms)).health;
-        let track = self.tracks.entry(service.clone()).or_default();
-        let Some(change) = track.put(pane, self.mode, &mut judge) else { return };
-        match (timing, track.at(start)) {
-            (Timing::OnTime, Some(point)) => self.book.closed(&service, (start, point), now),
-            _ => self.book.revised(&service, start, change),
+        let is_fresh = start.saturating_add(window_ms) >= now.saturating_sub(FRESH_MS);
+        let told = self.saturations.get(service).filter(|_| is_fresh && *timing == Timing::OnTime);
+        let mut judge = |point: &mut Point| {
+            point.saturation = Saturation::nearer(point.saturation.take(), told.cloned());
+            point.health = rules.health(*start, &Inputs::of(point, service.clone(), window_ms)).health;
+        };
+        let Some(applied) = self.series.apply(pane, &mut judge) else { return };
+        match timing {
+            Timing::OnTime => self.book.closed(service, (*start, &applied.point), now),
+            Timing::Late => self.book.revised(service, *start, (applied.requests, applied.errors)),
         }
     }
 
@@ -203,8 +228,9 @@ impl Monitor {
     }
 
     /// For how long a service must say nothing to be silent: much longer than it usually does.
-    fn silent_after(&self, track: &Track) -> i64 {
-        let usual = track.usual_gap().saturating_sub(self.window_ms).saturating_mul(SILENT_GAPS).min(SILENT_AT_LAST_MS);
+    fn silent_after(&self, service: &str) -> i64 {
+        let gap = self.series.usual_gap(service).saturating_sub(self.window_ms);
+        let usual = gap.saturating_mul(SILENT_GAPS).min(SILENT_AT_LAST_MS);
         usual.max(self.window_ms * SILENT_WINDOWS).max(SILENT_MS)
     }
 }

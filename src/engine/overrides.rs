@@ -46,6 +46,11 @@ pub struct Override {
 }
 
 impl Override {
+    /// The tags as expressions see them.
+    pub const fn tags_value(&self) -> &Value {
+        &self.tags_value
+    }
+
     fn empty(from: Arc<str>) -> Self {
         Self {
             health: None,
@@ -119,6 +124,11 @@ impl Overrides {
         }
         let version = if refusals.is_empty() { Some(version(documents)) } else { before.version.clone() };
         (Self { services, version }, refusals)
+    }
+
+    /// Whether a health rule among them reads saturation.
+    pub fn use_saturation(&self) -> bool {
+        self.services.values().filter_map(|own| own.health.as_ref()).any(|health| health.uses_saturation())
     }
 
     /// What is said of a service.

@@ -5,7 +5,9 @@
 //!
 //! How: each service has a ladder of levels ([`plan`]): windows, minutes, five minutes, a quarter of an hour. What
 //! grows old at one level is merged into the next, and leaves a point behind (counts and quantiles), which is kept for
-//! longer. A pane that revises a window replaces it (accumulating) or adds to it (discarding). [`read`] makes points, totals and heat maps of it.
+//! longer. A pane that revises a window replaces it (accumulating) or adds to it (discarding), and whoever files it
+//! judges the window anew ([`verdict`]); of several windows the worst judgement stays. [`read`] makes points, totals and
+//! heat maps of it.
 //!
 //! It must not read a clock (time is how far event time has come), show zero where nothing was told, or hold more
 //! bytes than its budget: when that is reached it looks back less far, and says so.
@@ -13,6 +15,7 @@
 mod history;
 mod plan;
 mod read;
+mod verdict;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -21,9 +24,11 @@ use super::spec::{Accumulation, Spec};
 use super::totals::Totals;
 use super::watermark::BEGINNING;
 use super::window::Pane;
-use crate::model::signal::Latency;
-use history::History;
+use crate::model::Time;
+use crate::model::signal::{Health, Latency, Point};
+use history::{History, Slot};
 use plan::{LEVELS, Plan};
+use verdict::Names;
 
 pub use plan::Resolution;
 pub use read::Heat;
@@ -44,36 +49,40 @@ pub struct Series {
     budget_bytes: usize,
     horizon_ms: i64,
     skipped: u64,
+    names: Names,
 }
 
-/// What was counted in one step, and what follows from it.
+/// Says how well a service was in a window, and how near to its limits: sets both.
+pub type Judge<'a> = &'a mut dyn FnMut(&mut Point);
+
+/// What became of a window by a pane.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Point {
-    /// Start of the step, milliseconds since 1970.
-    pub start: i64,
-    /// Requests.
-    pub requests: u64,
-    /// Requests that failed.
-    pub errors: u64,
-    /// Quantiles of latency.
-    pub latency: Latency,
+pub struct Applied {
+    /// The window now; where windows are no longer kept one by one, the pane alone.
+    pub point: Point,
+    /// Requests more than before, or fewer.
+    pub requests: i64,
+    /// Errors more than before, or fewer.
+    pub errors: i64,
 }
 
-impl Point {
-    /// What totals say of a step.
-    #[expect(clippy::cast_precision_loss, reason = "an hour in microseconds is exact in an f64")]
-    pub fn new(start: i64, totals: &Totals) -> Self {
-        let [p50_us, p90_us, p95_us, p99_us] = totals.quantiles_us([0.5, 0.9, 0.95, 0.99]).unwrap_or_default();
-        let latency = Latency { p50_us, p90_us, p95_us, p99_us, max_us: totals.max_us as f64 };
-        Self { start, requests: totals.requests, errors: totals.errors, latency }
+/// What totals say of a step, which nobody has judged yet.
+#[expect(clippy::cast_precision_loss, reason = "an hour in microseconds is exact in an f64")]
+pub fn point(start: i64, totals: &Totals) -> Point {
+    let [p50_us, p90_us, p95_us, p99_us] = totals.quantiles_us([0.5, 0.9, 0.95, 0.99]).unwrap_or_default();
+    Point {
+        start: time(start),
+        requests: totals.requests,
+        errors: totals.errors,
+        latency: Latency { p50_us, p90_us, p95_us, p99_us, max_us: totals.max_us as f64 },
+        health: Health::WELL,
+        saturation: None,
     }
+}
 
-    /// Successful share of requests in percent; `None` without requests.
-    #[expect(clippy::cast_precision_loss, reason = "counts of a step are far below 2^52")]
-    pub fn availability_percent(&self) -> Option<f64> {
-        let good = self.requests.checked_sub(self.errors)?;
-        (self.requests > 0).then(|| good as f64 * 100.0 / self.requests as f64)
-    }
+/// Milliseconds since 1970 as a time of the calendar; what lies outside it is at its end.
+pub fn time(millis: i64) -> Time {
+    Time::from_timestamp_millis(millis).unwrap_or(if millis < 0 { Time::MIN_UTC } else { Time::MAX_UTC })
 }
 
 impl Series {
@@ -89,28 +98,27 @@ impl Series {
             budget_bytes: usize::try_from(u64::from(spec.limits.history_mb) * (1 << 20) / 6 * 5).unwrap_or(usize::MAX),
             horizon_ms: plan.longest_ms(),
             skipped: 0,
+            names: Names::default(),
             plan,
         }
     }
 
-    /// Takes a pane in: a new window, a revision of one, or an addition to one.
-    pub fn apply(&mut self, pane: &Pane) {
+    /// Takes a pane in: a new window, a revision of one, or an addition to one. `None` when it can no longer be counted.
+    pub fn apply(&mut self, pane: &Pane, judge: Judge<'_>) -> Option<Applied> {
         self.advance(pane.start.saturating_add(self.plan.window_ms()));
-        let Some(level) = self.cuts.iter().position(|cut| pane.start >= *cut) else {
-            self.skipped += 1;
-            return;
-        };
+        let level = self.cuts.iter().position(|cut| pane.start >= *cut);
         // What a window was before is known only while it is kept as a window.
-        if level > 0 && pane.index > 0 && self.mode == Accumulation::Accumulating {
+        let revises_merged = |level: usize| level > 0 && pane.index > 0 && self.mode == Accumulation::Accumulating;
+        let Some(level) = level.filter(|level| !revises_merged(*level)) else {
             self.skipped += 1;
-            return;
-        }
+            return None;
+        };
         let replaces = level == 0 && self.mode == Accumulation::Accumulating;
         let history = match self.services.get_mut(&pane.service) {
             Some(history) => history,
             None => self.services.entry(pane.service.clone()).or_default(),
         };
-        history.put(&self.plan, level, pane, replaces);
+        history.put(Slot { plan: &self.plan, level, replaces }, pane, &mut self.names, judge)
     }
 
     /// Lets event time pass: what is old is merged, what is too old is forgotten.
@@ -158,6 +166,21 @@ impl Series {
     /// End of the last window in which a service had events, milliseconds since 1970.
     pub fn last_seen(&self, service: &str) -> Option<i64> {
         Some(self.services.get(service)?.last_start().saturating_add(self.plan.window_ms()))
+    }
+
+    /// How many services there are.
+    pub fn len(&self) -> usize {
+        self.services.len()
+    }
+
+    /// Whether nothing is known.
+    pub fn is_empty(&self) -> bool {
+        self.services.is_empty()
+    }
+
+    /// Whether anything is known of a service.
+    pub fn knows(&self, service: &str) -> bool {
+        self.services.contains_key(service)
     }
 
     /// How far back it looks now, milliseconds: less than a day when the budget is reached.

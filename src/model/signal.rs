@@ -63,6 +63,15 @@ pub struct Saturation {
     pub component: Arc<str>,
 }
 
+impl Saturation {
+    /// Of two the one that is nearer to its limit.
+    #[must_use]
+    pub fn nearer(one: Option<Self>, other: Option<Self>) -> Option<Self> {
+        let known = [one, other].into_iter().flatten().filter(|it| it.percent.is_finite());
+        known.reduce(|one, other| if other.percent > one.percent { other } else { one })
+    }
+}
+
 /// One step of a series: sums of one service over `[start, start + step)`, and what follows from them.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Point {
@@ -78,8 +87,6 @@ pub struct Point {
     pub health: Health,
     /// Saturation, where anything tells it.
     pub saturation: Option<Saturation>,
-    /// Whether the watermark has passed its end: a later event can only change it as a late one.
-    pub is_closed: bool,
 }
 
 impl Point {
@@ -138,7 +145,7 @@ pub struct Rule {
 pub struct Mark {
     /// When.
     pub at: Time,
-    /// What: `rev 44`, `alert`, `overrides`.
+    /// What: `rev 44`, `down fires`, `overrides`.
     pub text: Arc<str>,
 }
 
@@ -192,6 +199,8 @@ pub struct ServiceHistory {
     pub slice: Option<(Arc<str>, Arc<str>)>,
     /// How far back.
     pub range: Range,
+    /// Where it ends, as it was asked for; `None` is now.
+    pub until: Option<Time>,
     /// Start of the first step.
     pub start: Time,
     /// Length of a step, milliseconds.
@@ -206,6 +215,47 @@ pub struct ServiceHistory {
     pub slices: Arc<[(Arc<str>, Arc<str>, Point)]>,
     /// Deploys, alerts, changed rules.
     pub marks: Arc<[Mark]>,
+}
+
+/// When health would have changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Shift {
+    /// Start of the window.
+    pub at: Time,
+    /// Health in the window before.
+    pub from: Health,
+    /// Health in this one.
+    pub to: Health,
+}
+
+/// What a health expression would have said.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Outcome {
+    /// Start of the first window.
+    pub start: Time,
+    /// Length of a window, milliseconds.
+    pub step_ms: i64,
+    /// For each window health as it was and as it would have been, where the expression says anything; a gap is `None`.
+    pub levels: Arc<[Option<(Health, Option<Health>)>]>,
+    /// Windows that had requests.
+    pub windows: usize,
+    /// Those of them whose health would have been another.
+    pub differing: usize,
+    /// When health would have changed, the newest first, and not all of very many.
+    pub shifts: Arc<[Shift]>,
+    /// Why windows have no health, and how many.
+    pub faults: Arc<[(Arc<str>, u64)]>,
+}
+
+/// A health expression that is tried on the recent windows of a service.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Trial {
+    /// The service.
+    pub service: Arc<str>,
+    /// The expression as written.
+    pub expression: Arc<str>,
+    /// What it would have said, or why it cannot be used.
+    pub outcome: Result<Outcome, Arc<str>>,
 }
 
 /// How an alert stands.
@@ -326,10 +376,14 @@ pub struct Focus {
     pub service: Option<Arc<str>>,
     /// How far back.
     pub range: Range,
+    /// Where charts end; `None` is now.
+    pub until: Option<Time>,
     /// One swimlane or dimension value alone.
     pub slice: Option<(Arc<str>, Arc<str>)>,
     /// Whether the latency heat map is wanted: it costs a sketch for each step.
     pub with_heat: bool,
+    /// A health expression to be tried on the recent windows of the service.
+    pub trial: Option<Arc<str>>,
 }
 
 /// All that a spec's engine has to say at one moment.
@@ -363,8 +417,16 @@ pub struct Signals {
     pub overrides: OverridesState,
     /// Every service, in the order of names.
     pub services: Arc<[ServiceNow]>,
+    /// How often a health rule or swimlane had no answer.
+    pub faults: u64,
+    /// The last time's reason.
+    pub last_fault: Option<Arc<str>>,
+    /// Whether a rule uses saturation, so that it is wanted of all services.
+    pub wants_saturation: bool,
     /// The charts that are looked at.
     pub history: Option<Arc<ServiceHistory>>,
+    /// The expression that is tried.
+    pub trial: Option<Arc<Trial>>,
     /// Alerts, the worst first.
     pub alerts: Arc<[Alert]>,
 }

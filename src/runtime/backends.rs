@@ -17,6 +17,7 @@ use crate::model::change::Change;
 use crate::model::environment::{Backend, Environment, Link};
 use crate::model::interest::Interest;
 use crate::model::key::ObjectKey;
+use crate::model::owner::Saturations;
 use crate::model::signal::AlertOrder;
 use crate::settings::{EnvironmentSettings, Settings};
 use crate::source;
@@ -38,6 +39,7 @@ pub struct Backends {
     interest: watch::Sender<Arc<Interest>>,
     fetches: HashMap<Arc<str>, mpsc::Sender<DocumentKey>>,
     orders: broadcast::Sender<(Arc<str>, AlertOrder)>,
+    saturations: watch::Sender<signals::Told>,
     clusters: Clusters,
     events: mpsc::Sender<Event>,
     cancel: CancellationToken,
@@ -73,6 +75,7 @@ impl Backends {
         let interest = watch::Sender::new(Arc::new(Interest::default()));
         let cancel = CancellationToken::new();
         let (orders, _) = broadcast::channel(ORDERS);
+        let saturations = watch::Sender::new(signals::Told::default());
         let mut fetches = HashMap::new();
         let mut clusters = HashMap::new();
         for environment in &settings.environments {
@@ -83,6 +86,7 @@ impl Backends {
                 counting,
                 interest: interest.subscribe(),
                 orders: orders.clone(),
+                saturations: saturations.subscribe(),
                 events: events.clone(),
                 cancel: cancel.clone(),
                 connected,
@@ -93,7 +97,7 @@ impl Backends {
         }
         let clusters = Clusters(clusters);
         tokio::spawn(super::logs::run(clusters.clone(), interest.subscribe(), events.clone(), cancel.clone()));
-        (Self { interest, fetches, orders, clusters, events, cancel }, received)
+        (Self { interest, fetches, orders, saturations, clusters, events, cancel }, received)
     }
 
     /// Says what is looked at now. Sources are woken only when it differs from before.
@@ -118,6 +122,20 @@ impl Backends {
     #[must_use]
     pub fn events(&self) -> mpsc::Sender<Event> {
         self.events.clone()
+    }
+
+    /// Tells the golden signals how near services are to their limits, by environment.
+    pub fn saturate(&self, told: Vec<(Arc<str>, Saturations)>) {
+        self.saturations.send_if_modified(|current| {
+            let mut changed = false;
+            for (environment, saturations) in told {
+                if current.get(&environment).is_none_or(|known| **known != saturations) {
+                    current.insert(environment, Arc::new(saturations));
+                    changed = true;
+                }
+            }
+            changed
+        });
     }
 
     /// The ways to the clusters.
@@ -151,6 +169,7 @@ struct EnvironmentTask {
     counting: Counting,
     interest: watch::Receiver<Arc<Interest>>,
     orders: broadcast::Sender<(Arc<str>, AlertOrder)>,
+    saturations: watch::Receiver<signals::Told>,
     events: mpsc::Sender<Event>,
     cancel: CancellationToken,
     connected: watch::Sender<Option<source::kube::Cluster>>,
@@ -227,10 +246,12 @@ impl EnvironmentTask {
             environment: unconnected(&self.settings).name,
             spec: signals.spec.clone(),
             objects: self.settings.objects.clone(),
+            history_minutes: signals.history_minutes,
             webhooks: signals.webhooks.clone(),
             kafka: self.settings.kafka.clone(),
             interest: self.interest.clone(),
             orders: self.orders.subscribe(),
+            saturations: self.saturations.clone(),
             events: self.events.clone(),
             cancel: self.cancel.clone(),
         };

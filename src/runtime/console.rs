@@ -69,12 +69,12 @@ pub trait Canvas {
     /// When the terminal is gone.
     fn copy(&mut self, text: &str) -> io::Result<()>;
 
-    /// Rings the bell.
+    /// Rings the bell, and says why where the terminal can.
     ///
     /// # Errors
     ///
     /// When the terminal is gone.
-    fn ring(&mut self) -> io::Result<()>;
+    fn ring(&mut self, why: &str) -> io::Result<()>;
 
     /// Stops the process until it is continued, with the terminal given back meanwhile.
     ///
@@ -109,8 +109,8 @@ impl Canvas for Guard {
         Self::copy(self, text)
     }
 
-    fn ring(&mut self) -> io::Result<()> {
-        Self::ring(self)
+    fn ring(&mut self, why: &str) -> io::Result<()> {
+        Self::ring(self, why)
     }
 
     fn suspend(&mut self) -> io::Result<()> {
@@ -390,7 +390,7 @@ impl<C: Canvas> Desk<'_, C> {
                 return Ok(ending);
             }
             Effect::Copy(text) => self.canvas.copy(&text)?,
-            Effect::RingBell => self.canvas.ring()?,
+            Effect::Alarm(why) => self.canvas.ring(&why)?,
             // Pagers hand on what terminals obey.
             Effect::Read(text) => {
                 let clean: String = text.lines().map(|line| ui::text::clean(line).into_owned() + "\n").collect();
@@ -401,6 +401,7 @@ impl<C: Canvas> Desk<'_, C> {
             Effect::Save { path, text, base } => self.files().save(path, text, base),
             Effect::Fetch(document) => self.backends.fetch(document),
             Effect::Answer(environment, order) => self.backends.answer(&environment, order),
+            Effect::Saturate(told) => self.backends.saturate(told),
         }
         Ok(None)
     }

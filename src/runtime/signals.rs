@@ -10,8 +10,15 @@
 pub mod course;
 pub mod watch;
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use crate::engine::monitor::{Monitor, Progress};
 use crate::model::batch::Batch;
+use crate::model::owner::Saturations;
+
+/// How near services are to their limits, by environment, as whoever sees their pipelines tells it.
+pub type Told = BTreeMap<Arc<str>, Arc<Saturations>>;
 
 /// What counts records. Times are milliseconds since 1970.
 pub trait Intake {

@@ -31,7 +31,6 @@ fn point(start_ago: i64, (requests, errors): (u64, u64), median_us: f64) -> Poin
         },
         health: if ill { Health::DOWN } else { Health::WELL },
         saturation: Some(Saturation { percent: if ill { 94.0 } else { 40.0 }, component: "cpu".into() }),
-        is_closed: true,
     }
 }
 
@@ -78,7 +77,8 @@ fn history(focus: &Focus) -> ServiceHistory {
         service: focus.service.clone().unwrap(),
         slice: focus.slice.clone(),
         range: focus.range,
-        start: ago(900),
+        until: focus.until,
+        start: focus.until.map_or_else(|| ago(900), |until| until - chrono::Duration::seconds(900)),
         step_ms: 10_000,
         heat: if focus.with_heat { points.iter().map(heat).collect() } else { Arc::default() },
         heat_bounds_us: if focus.with_heat { bounds.into() } else { Arc::default() },
@@ -135,7 +135,11 @@ fn signals(reading: Reading) -> Signals {
         other: 0,
         overrides: OverridesState::default(),
         services: services.into(),
+        faults: 0,
+        last_fault: None,
+        wants_saturation: false,
         history: None,
+        trial: None,
         alerts: Arc::from([alert("burn-fast", ILL, AlertState::Firing)]),
     }
 }

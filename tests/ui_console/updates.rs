@@ -199,8 +199,9 @@ fn the_bell_rings_when_a_pipeline_starts_to_fail() {
     let bench = Bench::new(80, 24).apply(world::healthy());
     assert_eq!(bench.effects, [], "not while the first lists come in");
     let bench = bench.apply(world::incident());
-    assert_eq!(bench.effects, [Effect::RingBell]);
-    assert_eq!(bench.apply(world::incident()).effects, [Effect::RingBell], "and not again");
+    let alarm = [Effect::Alarm("a pipeline has started to fail".into())];
+    assert_eq!(bench.effects, alarm);
+    assert_eq!(bench.apply(world::incident()).effects, alarm, "and not again");
 }
 
 fn event_elsewhere() -> Change {

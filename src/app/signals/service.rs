@@ -3,13 +3,15 @@
 use std::cmp::Ordering;
 use std::sync::Arc;
 
-use super::lens::{Lens, Snapshot};
-use super::{history_of, open_failures, open_owner, rejects, want_owner, with_saturation};
+use super::lens::Lens;
+use super::{open_failures, open_owner, rejects, want_owner};
 use crate::action::{Action, Place};
 use crate::app::layout::Layout;
 use crate::app::screen::{Cause, Outcome, Part, World};
 use crate::app::table::{Column, Row, Table};
 use crate::model::interest::Interest;
+use crate::model::job::Failure;
+use crate::model::owner;
 use crate::model::signal::{Mark, Point, ServiceHistory, ServiceNow};
 use crate::model::view;
 
@@ -165,16 +167,16 @@ impl ServiceScreen {
     /// Its charts; `None` until they are there.
     #[must_use]
     pub fn history<'a>(&'a self, world: &World<'a>) -> Option<&'a Arc<ServiceHistory>> {
-        let snapshot: &'a Snapshot = self.lens.snapshot(world.inventory);
-        history_of(snapshot, &self.environment, &self.service).filter(|history| history.slice == self.slice)
+        let history = self.lens.history(world.inventory, &self.environment, &self.service);
+        history.filter(|history| history.slice == self.slice)
     }
 
     fn look(&mut self, world: &World<'_>) -> bool {
         let snapshot = self.lens.snapshot(world.inventory);
         let signals = snapshot.get(&self.environment);
         let now = signals.and_then(|it| it.services.iter().find(|now| now.service == self.service));
-        self.now = now.map(|now| with_saturation(world, &self.environment, now));
-        let history = history_of(snapshot, &self.environment, &self.service);
+        self.now = now.cloned();
+        let history = self.lens.history(world.inventory, &self.environment, &self.service);
         let slices = history.map_or_else(Vec::new, |history| {
             let slice = |(dimension, value, point): &(Arc<str>, Arc<str>, Point)| SliceRow {
                 dimension: dimension.clone(),
@@ -183,9 +185,7 @@ impl ServiceScreen {
             };
             history.slices.iter().map(slice).collect()
         });
-        let alerts = signals.into_iter().flat_map(|it| it.alerts.iter()).filter(|it| it.service == self.service);
-        self.marks = alerts.map(|it| Mark { at: it.since, text: format!("{} {}", it.rule, word(it)).into() }).collect();
-        self.marks.extend(deploys(world, &self.environment, self.now.as_ref()));
+        self.marks = deploys(world, &self.environment, self.now.as_ref());
         self.slices.set_rows(slices);
         let layout = self.layout(world.size);
         self.slices.fit(layout.width, layout.detail.saturating_sub(1));
@@ -193,26 +193,20 @@ impl ServiceScreen {
     }
 }
 
-const fn word(alert: &crate::model::signal::Alert) -> &'static str {
-    use crate::model::signal::AlertState;
-    match alert.state {
-        AlertState::Pending => "pending",
-        AlertState::Firing => "fires",
-        AlertState::Resolved => "resolved",
-    }
-}
-
-/// When the pipeline behind a service last started, and as which revision.
+/// When the pipeline behind a service last started and as which revision, and when and why it failed.
 #[must_use]
 pub fn deploys(world: &World<'_>, environment: &Arc<str>, now: Option<&ServiceNow>) -> Vec<Mark> {
-    let Some(pipeline) = now.and_then(|now| super::owner::of(world, environment, now)) else { return Vec::new() };
-    let started = world.inventory.processors_of(&pipeline).filter_map(|(key, processor)| {
-        let job = processor.job()?;
+    let Some(pipeline) = now.and_then(|now| owner::of(world.inventory, environment, now)) else { return Vec::new() };
+    let mut marks = Vec::new();
+    for (key, processor) in world.inventory.processors_of(&pipeline) {
+        let Some(job) = processor.job() else { continue };
         let revision = view::processor(world.inventory, key, world.now).and_then(|view| view.revision);
         let text = revision.map_or_else(|| format!("{} started", key.name), |revision| format!("rev {revision}"));
-        Some(Mark { at: job.started_at, text: text.into() })
-    });
-    started.collect()
+        marks.push(Mark { at: job.started_at, text: text.into() });
+        let class = |failure: &Failure| failure.root.class.rsplit('.').next().unwrap_or_default().into();
+        marks.extend(job.failures.iter().map(|failure| Mark { at: failure.at, text: class(failure) }));
+    }
+    marks
 }
 
 impl Part for ServiceScreen {

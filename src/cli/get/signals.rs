@@ -56,6 +56,10 @@ pub static SERVICES: Listing<ServiceLine> = Listing {
         number("P50", |row, _| latency(row, |point| point.latency.p50_us)),
         number("P95", |row, _| latency(row, |point| point.latency.p95_us)),
         number("P99", |row, _| latency(row, |point| point.latency.p99_us)),
+        text("SAT", |row, _| {
+            let saturation = row.point().and_then(|point| point.saturation.as_ref());
+            saturation.map_or_else(|| "-".to_owned(), |it| format!("{} {:.0}", it.component, it.percent))
+        }),
         number("BUDGET", |row, _| {
             row.now.budget_left_percent.map_or_else(|| "-".to_owned(), |left| format!("{left:.0}%"))
         }),

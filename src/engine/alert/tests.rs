@@ -19,15 +19,7 @@ fn book(slo: Option<f64>, alerts: &str) -> Book {
 
 fn point(requests: u64, errors: u64, health: i64) -> Point {
     let latency = Latency { p50_us: 1e3, p90_us: 2e3, p95_us: 3e3, p99_us: 5e3, max_us: 9e3 };
-    Point {
-        start: time(0),
-        requests,
-        errors,
-        latency,
-        health: Health::new(health).unwrap(),
-        saturation: None,
-        is_closed: true,
-    }
+    Point { start: time(0), requests, errors, latency, health: Health::new(health).unwrap(), saturation: None }
 }
 
 /// Windows one after the other, each with requests and errors; `None` is a gap. Gives the states after each.

@@ -189,6 +189,12 @@ impl HealthExpression {
         &self.0
     }
 
+    /// Whether it reads saturation.
+    pub fn uses_saturation(&self) -> bool {
+        let place = NAMES.iter().position(|(name, _)| *name == "saturation");
+        place.is_some_and(|place| self.0.reads().contains(&place))
+    }
+
     /// Health in a window.
     ///
     /// # Errors

@@ -134,14 +134,70 @@ fn what_was_not_counted_is_told_with_its_place() {
 }
 
 #[test]
+fn charts_of_a_day_are_whole_and_gaps_stay_gaps() {
+    let mut monitor = monitor();
+    let (day, hour) = (8_640_i64, 360_i64);
+    // Every window of a day, but for one hour without any; in the last ten minutes of each hour a tenth fails.
+    for window in (0..day).filter(|window| window / hour != 20) {
+        let errors = if window % hour >= 300 { 1 } else { 0 };
+        put(&mut monitor, "a", window * 10_000, (10, errors));
+    }
+    let now = day * 10_000;
+    monitor.tick(now + 40_000);
+    for (range, step_ms, gap) in [
+        (Range::QuarterHour, 10_000, 0),
+        (Range::Hour, 10_000, 0),
+        (Range::SixHours, 60_000, 60),
+        (Range::Day, 300_000, 12),
+    ] {
+        let focus = Focus { service: Some("a".into()), range, with_heat: true, ..Focus::default() };
+        let view = monitor.view(&focus, now - 1);
+        let history = view.history.unwrap();
+        let steps = usize::try_from(range.seconds() * 1_000 / step_ms).unwrap();
+        assert_eq!((history.step_ms, history.points.len()), (step_ms, steps));
+        assert_eq!(history.points.iter().filter(|point| point.is_none()).count(), gap, "{range:?}");
+        let sums = history.points.iter().flatten().fold((0, 0), |sum, it| (sum.0 + it.requests, sum.1 + it.errors));
+        let windows =
+            (range.seconds() / 10).cast_unsigned() - u64::try_from(gap).unwrap() * step_ms.cast_unsigned() / 10_000;
+        assert_eq!(sums.0, windows * 10, "{range:?}");
+        // A step is as ill as the worst of its windows: 10 % failed is three times what 14.4 times of 1 % is not.
+        let ill = history.points.iter().flatten().filter(|it| it.health == Health::new(2).unwrap()).count();
+        let failing = history.points.iter().flatten().filter(|it| it.errors > 0).count();
+        assert_eq!(ill, failing, "{range:?}");
+        assert_eq!(history.heat.len(), history.points.len());
+        assert!(history.heat.iter().zip(&*history.points).all(|(column, point)| point.is_none() || !column.is_empty()));
+        let budget = view.services.first().unwrap().budget_left_percent.unwrap();
+        // 60 of 360 windows fail once in ten: 1.67 % of all, and 1 % was allowed.
+        assert!((budget + 66.7).abs() < 0.5, "{budget}");
+    }
+}
+
+#[test]
+fn charts_of_the_past_end_where_they_are_asked_to() {
+    let mut monitor = monitor();
+    for window in 0..2 * 360_i64 {
+        put(&mut monitor, "a", window * 10_000, (u32::try_from(window / 360).unwrap() + 1, 0));
+    }
+    let now = 2 * 3_600_000;
+    let until = Time::from_timestamp_millis(3_600_000 - 1);
+    let view = monitor.view(&Focus { until, ..focus("a") }, now);
+    let history = view.history.unwrap();
+    let end = history.start.timestamp_millis() + history.step_ms * i64::try_from(history.points.len()).unwrap();
+    // Windows of more than an hour ago are no longer kept one by one.
+    assert_eq!((end, history.step_ms, history.points.len()), (3_600_000, 60_000, 15));
+    assert!(history.points.iter().all(|point| point.as_ref().is_some_and(|point| point.requests == 6)));
+}
+
+#[test]
 fn what_is_kept_is_bounded() {
     let mut monitor = monitor();
     for window in 0..2_000_i64 {
         put(&mut monitor, "a", window * 10_000, (1, 0));
     }
-    assert_eq!(monitor.tracks.values().next().unwrap().since(i64::MIN).count(), 360);
-    monitor.tick(2_000 * 10_000 + FORGET_MS + 100_000);
+    assert_eq!((monitor.series.len(), monitor.book.len()), (1, 1));
+    monitor.tick(2_000 * 10_000 + 26 * 3_600_000);
     assert!(monitor.view(&Focus::default(), 0).services.is_empty());
+    assert_eq!(monitor.book.len(), 0);
 }
 
 #[test]
@@ -182,4 +238,105 @@ fn a_rare_service_is_not_silent_between_its_events() {
             assert_eq!(rare.and_then(|it| it.silence), None, "at {window}");
         }
     }
+}
+
+#[test]
+fn saturation_from_outside_is_a_fact_that_rules_judge() {
+    let spec = format!(
+        "{SPEC}[expressions]\nhealth = \"saturation > 90.0 ? 2 : 0\"\n[[alert]]\nname = \"full\"\nsignal = \"saturation\"\n\
+         op = \">\"\nvalue = 80.0\nfor = \"20s\"\n"
+    );
+    let mut monitor = Monitor::new(&Spec::parse(&spec).unwrap()).unwrap();
+    let told = |percent, component: &str| -> Arc<Saturations> {
+        Arc::new([("a".into(), Saturation { percent, component: component.into() })].into())
+    };
+    assert!(monitor.view(&Focus::default(), 0).wants_saturation);
+    let (mut fired, mut levels) = (None, Vec::new());
+    for window in 0..12_i64 {
+        let at = window * 10_000;
+        match window {
+            3 => monitor.set_saturations(told(95.0, "mem")),
+            6 => monitor.set_saturations(told(20.0, "cpu")),
+            9 => monitor.set_saturations(Arc::default()),
+            _ => {}
+        }
+        put(&mut monitor, "a", at, (10, 0));
+        put(&mut monitor, "b", at, (10, 0));
+        monitor.tick(at);
+        let view = monitor.view(&focus("a"), at);
+        let full = view.alerts.iter().find(|alert| alert.state == AlertState::Firing);
+        if let Some(alert) = full.filter(|_| fired.is_none()) {
+            assert_eq!((&*alert.service, &*alert.summary), ("a", "saturation is 95%; above 80% is too bad"));
+            fired = Some(window);
+        }
+        levels = view.history.unwrap().points.iter().flatten().map(|it| it.saturation.clone()).collect();
+    }
+    // Told at window 3, so it is known of the windows that close from then on: 2 to 4.
+    assert_eq!(fired, Some(4));
+    let words: Vec<_> = levels.iter().map(|it| it.as_ref().map_or("-", |saturation| &*saturation.component)).collect();
+    assert_eq!(words, ["-", "-", "mem", "mem", "mem", "cpu", "cpu", "cpu", "-", "-", "-"]);
+    // What is told now says nothing of windows of old.
+    let mut late = Monitor::new(&Spec::parse(&spec).unwrap()).unwrap();
+    late.set_saturations(told(95.0, "mem"));
+    for at in [0, 10_000, 20_000] {
+        let mut batch = Batch::default();
+        batch.push(format!(r#"{{"ts":{at},"svc":"a","status":200,"us":1000}}"#).as_bytes());
+        late.ingest(0, &batch, 3_600_000);
+    }
+    let history = late.view(&focus("a"), 30_000).history.unwrap();
+    assert!(history.points.iter().flatten().all(|point| point.saturation.is_none()));
+    assert!(!monitor_of(SPEC).view(&Focus::default(), 0).wants_saturation);
+}
+
+fn monitor_of(spec: &str) -> Monitor {
+    Monitor::new(&Spec::parse(spec).unwrap()).unwrap()
+}
+
+#[test]
+fn charts_are_marked_where_alerts_begin_and_end_and_overrides_take_effect() {
+    let mut monitor = monitor();
+    for window in 0..60_i64 {
+        let errors = if (20..30).contains(&window) { 60 } else { 0 };
+        put(&mut monitor, "a", window * 10_000, (100, errors));
+        monitor.tick(window * 10_000);
+        if window == 40 {
+            let content = br#"{"service": "a", "tags": {"tier": "1"}}"#.as_slice();
+            let documents = [Document { name: "o.json".into(), content: content.into() }];
+            let (at, outcome) = (Time::UNIX_EPOCH, Ok(Some(Arc::from(documents))));
+            let fetch = Fetch { at, next_try: at, outcome };
+            monitor.take_overrides(&fetch);
+            monitor.take_overrides(&fetch);
+        }
+    }
+    let marks = |service: &str| {
+        let history = monitor.view(&focus(service), 600_000).history.unwrap();
+        let mark = |it: &crate::model::signal::Mark| format!("{} {}", it.at.timestamp(), it.text);
+        history.marks.iter().map(mark).filter(|text| !text.contains("burn")).collect::<Vec<_>>()
+    };
+    assert_eq!(marks("a"), ["220 down fires", "330 down resolved", "400 overrides"]);
+    assert!(marks("b").is_empty());
+}
+
+#[test]
+fn an_expression_is_tried_on_the_windows_of_the_last_hour() {
+    let mut monitor = monitor();
+    for window in 0..800_i64 {
+        let errors = if (700..710).contains(&window) { 2 } else { 0 };
+        put(&mut monitor, "a", window * 10_000, (100, errors));
+    }
+    let tried = |expression: &str| {
+        let focus = Focus { trial: Some(expression.into()), ..focus("a") };
+        monitor.view(&focus, 8_000_000).trial.unwrap().outcome.clone()
+    };
+    let outcome = tried("errorCount > 0 ? 3 : 0").unwrap();
+    assert_eq!((outcome.windows, outcome.levels.len()), (360, 360));
+    // 2 % of 99 % promised is a health of 1, and would have been 3.
+    assert_eq!(outcome.differing, 10);
+    let shifts: Vec<_> = outcome.shifts.iter().map(|it| (it.at.timestamp(), it.from.level(), it.to.level())).collect();
+    assert_eq!(shifts, [(7_100, 3, 0), (7_000, 0, 3)]);
+    let place = usize::try_from((7_000 - outcome.start.timestamp()) / 10).unwrap();
+    assert_eq!(outcome.levels[place], Some((Health::new(1).unwrap(), Some(Health::DOWN))));
+    assert_eq!(tried("errorCount > 0 ? 1 : 0").unwrap().differing, 0);
+    assert_eq!(tried("errorCount > 0 ? 1 / 0 : 0").unwrap().faults.first().unwrap().1, 10);
+    assert!(tried("errrorCount > 0 ? 1 : 0").unwrap_err().contains("errrorCount"));
 }

@@ -2,21 +2,19 @@
 
 use std::sync::Arc;
 
-use super::Monitor;
-use super::track::{Track, time};
+use super::{Monitor, trial};
 use crate::engine::rejects::{Reason, Sample};
-use crate::engine::sketch;
+use crate::engine::series::time;
 use crate::engine::watermark::BEGINNING;
-use crate::model::signal::{Focus, Range, Reject, RejectSample, ServiceHistory, ServiceNow, Signals, Silence};
+use crate::model::Time;
+use crate::model::signal::{
+    Focus, Mark, Reject, RejectSample, Saturation, ServiceHistory, ServiceNow, Signals, Silence,
+};
 
 /// Steps of a sparkline.
 const TREND: usize = 32;
-/// Steps of a chart at most.
-const STEPS: i64 = 360;
 /// Rows of the latency heat map.
-const HEAT_ROWS: usize = 24;
-/// Upper bound of the heat map's lowest row, microseconds; each row reaches twice as far as the one below.
-const HEAT_LEAST_US: u64 = 250;
+const HEAT_ROWS: u16 = 24;
 
 /// All that there is to say now.
 pub(super) fn signals(monitor: &Monitor, focus: &Focus, now: i64) -> Signals {
@@ -40,8 +38,16 @@ pub(super) fn signals(monitor: &Monitor, focus: &Focus, now: i64) -> Signals {
         samples: rejects.samples().map(|it| sample(monitor, it)).collect(),
         other: engine.services().overflowed(),
         overrides: monitor.intake.state().clone(),
-        services: monitor.tracks.iter().map(|(name, track)| service(monitor, name, track)).collect(),
+        services: monitor.series.services().map(|name| service(monitor, name)).collect(),
+        faults: monitor.rules.faults().0,
+        last_fault: monitor.rules.faults().1.map(|fault| escaped(fault).into()),
+        wants_saturation: monitor.wants_saturation,
         history,
+        trial: focus
+            .service
+            .as_ref()
+            .zip(focus.trial.as_ref())
+            .map(|(service, expression)| Arc::new(trial::trial(monitor, service, expression))),
         alerts: monitor.book.alerts().into(),
     }
 }
@@ -72,10 +78,14 @@ fn escaped(text: &str) -> String {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "counts of a window and milliseconds of a window")]
-fn service(monitor: &Monitor, name: &Arc<str>, track: &Track) -> ServiceNow {
-    let (window_ms, last_end) = (monitor.window_ms, track.last_end(monitor.window_ms));
-    let is_silent = monitor.engine().watermark().saturating_sub(last_end) >= monitor.silent_after(track);
-    let point = track.last().filter(|_| !is_silent).cloned();
+fn service(monitor: &Monitor, name: &Arc<str>) -> ServiceNow {
+    let (window_ms, series) = (monitor.window_ms, &monitor.series);
+    let last_end = series.last_seen(name).unwrap_or(BEGINNING);
+    let is_silent = monitor.engine().watermark().saturating_sub(last_end) >= monitor.silent_after(name);
+    let mut point = series.latest(name).filter(|_| !is_silent).cloned();
+    if let Some(point) = &mut point {
+        point.saturation = Saturation::nearer(point.saturation.take(), monitor.saturations.get(name).cloned());
+    }
     let (own, objective_percent) = (monitor.rules.own(name), monitor.rules.slo_percent(name));
     let per_second = |requests: u64| requests as f64 * 1_000.0 / window_ms as f64;
     ServiceNow {
@@ -83,9 +93,9 @@ fn service(monitor: &Monitor, name: &Arc<str>, track: &Track) -> ServiceNow {
         swimlane: None,
         requests_per_second: point.as_ref().map(|point| per_second(point.requests)),
         silence: is_silent.then(|| Silence { since: time(last_end) }),
-        trend: trend(monitor, track),
+        trend: trend(monitor, name),
         objective_percent,
-        budget_left_percent: objective_percent.and_then(|objective| budget_left(track.sums(), objective)),
+        budget_left_percent: objective_percent.and_then(|objective| budget_left(series.sums(name), objective)),
         rule: monitor.rules.rule(name),
         tags: own
             .map(|own| own.tags.iter())
@@ -103,16 +113,15 @@ fn service(monitor: &Monitor, name: &Arc<str>, track: &Track) -> ServiceNow {
     clippy::cast_possible_truncation,
     reason = "a rate for a sparkline of eight heights"
 )]
-fn trend(monitor: &Monitor, track: &Track) -> Arc<[Option<f32>]> {
+fn trend(monitor: &Monitor, service: &str) -> Arc<[Option<f32>]> {
     let window_ms = monitor.window_ms;
     let end = monitor.engine().watermark().div_euclid(window_ms).saturating_mul(window_ms);
-    let length = i64::try_from(TREND).unwrap_or(0) * window_ms;
-    let start = end.saturating_sub(length);
+    let start = end.saturating_sub(i64::try_from(TREND).unwrap_or(0) * window_ms);
     let mut trend = vec![None; TREND];
-    for (at, point) in track.since(start) {
+    for (at, requests) in monitor.series.recent(service, start) {
         let place = usize::try_from((at - start) / window_ms).ok();
         if let Some(slot) = place.and_then(|place| trend.get_mut(place)) {
-            *slot = Some((point.requests as f64 * 1_000.0 / window_ms as f64) as f32);
+            *slot = Some((requests as f64 * 1_000.0 / window_ms as f64) as f32);
         }
     }
     trend.into()
@@ -125,62 +134,49 @@ fn budget_left((requests, errors): (u64, u64), objective_percent: f64) -> Option
     (requests > 0).then(|| (1.0 - errors as f64 / allowed) * 100.0)
 }
 
+/// The steps of a chart that ends now, or with the moment that `focus` names; the last one is not over yet.
 fn history(monitor: &Monitor, service: &Arc<str>, focus: &Focus, now: i64) -> ServiceHistory {
-    let step_ms = step(focus.range, monitor.window_ms);
-    let steps = usize::try_from(focus.range.seconds() * 1_000 / step_ms).unwrap_or(0).max(1);
-    let first = now.div_euclid(step_ms).saturating_sub(i64::try_from(steps).unwrap_or(0)).saturating_add(1);
-    let start = first.saturating_mul(step_ms);
-    let mut points = vec![None; steps];
-    let place = |at: i64| usize::try_from(at.saturating_sub(start) / step_ms).ok();
-    let track = monitor.tracks.get(service);
-    for (at, point) in track.into_iter().flat_map(|track| track.since(start)) {
-        if let Some(slot) = place(at).and_then(|place| points.get_mut(place)) {
-            *slot = Some(point.clone());
-        }
-    }
-    let (heat, heat_bounds_us) = match track.filter(|_| focus.with_heat) {
-        Some(track) => heat(track, (start, step_ms, steps)),
-        None => (Arc::default(), Arc::default()),
-    };
+    let (series, range_ms) = (&monitor.series, focus.range.seconds() * 1_000);
+    let until = focus.until.map_or(now, |until| until.timestamp_millis().min(now));
+    let resolution = series.resolution(now.saturating_sub(until).saturating_add(range_ms));
+    let step_ms = series.step_ms(resolution);
+    let steps = (range_ms / step_ms).max(1);
+    let start = until.div_euclid(step_ms).saturating_sub(steps).saturating_add(1).saturating_mul(step_ms);
+    let end = start.saturating_add(steps.saturating_mul(step_ms));
+    let (heat, heat_bounds_us) =
+        if focus.with_heat { heat(monitor, service, (start, end, step_ms)) } else { Default::default() };
     ServiceHistory {
         service: service.clone(),
         slice: focus.slice.clone(),
         range: focus.range,
+        until: focus.until,
         start: time(start),
         step_ms,
-        points: points.into(),
+        points: series.points(service, start, end, resolution).into(),
         heat,
         heat_bounds_us,
         slices: Arc::default(),
-        marks: Arc::default(),
+        marks: marks(monitor, service, (time(start), time(end))),
     }
 }
 
-/// Requests by latency for each step from `start` on, and the upper bounds of the rows.
-fn heat(track: &Track, (start, step_ms, steps): (i64, i64, usize)) -> (Arc<[Arc<[u32]>]>, Arc<[u64]>) {
-    let bounds: Vec<u64> = (0..HEAT_ROWS).map(|row| HEAT_LEAST_US << row).collect();
-    let mut columns = vec![vec![0_u32; HEAT_ROWS]; steps];
-    for (at, totals) in track.totals_since(start) {
-        let place = usize::try_from(at.saturating_sub(start) / step_ms).ok();
-        let Some(column) = place.and_then(|place| columns.get_mut(place)) else { continue };
-        for (bin, count) in totals.sketch.bins() {
-            let row = bounds.partition_point(|bound| sketch::value(bin) > to_float(*bound));
-            if let Some(cell) = column.get_mut(row.min(HEAT_ROWS - 1)) {
-                *cell = cell.saturating_add(count);
-            }
-        }
-    }
-    (columns.into_iter().map(Into::into).collect(), bounds.into())
+/// When alerts of a service began or ended, and when new overrides took effect, if it has any.
+fn marks(monitor: &Monitor, service: &str, (start, end): (Time, Time)) -> Arc<[Mark]> {
+    let changed = monitor.changes.iter().filter(|_| monitor.rules.own(service).is_some());
+    let changed = changed.map(|at| Mark { at: time(*at), text: "overrides".into() });
+    monitor.book.marks(service).chain(changed).filter(|mark| (start..end).contains(&mark.at)).collect()
 }
 
-#[expect(clippy::cast_precision_loss, reason = "bounds are powers of two")]
-const fn to_float(bound: u64) -> f64 {
-    bound as f64
-}
-
-/// Length of a step of a chart: whole windows, and not more steps than a chart can use.
-fn step(range: Range, window_ms: i64) -> i64 {
-    let wanted = (range.seconds() * 1_000).div_euclid(STEPS).max(1);
-    let windows = wanted.saturating_add(window_ms - 1).div_euclid(window_ms).max(1);
-    windows.saturating_mul(window_ms)
+/// For each step from `start` on, requests by latency of the column of the heat map that it lies in (columns are as wide
+/// as sketches are kept for); and the upper bounds of the rows.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a latency is at most an hour")]
+fn heat(monitor: &Monitor, service: &str, (start, end, step_ms): (i64, i64, i64)) -> (Arc<[Arc<[u32]>]>, Arc<[u64]>) {
+    let Some(heat) = monitor.series.heat(service, start, end, HEAT_ROWS) else { return Default::default() };
+    let narrow = |counts: &Vec<u64>| counts.iter().map(|count| u32::try_from(*count).unwrap_or(u32::MAX)).collect();
+    let columns: Vec<Arc<[u32]>> =
+        heat.columns.iter().map(|column| column.as_ref().map(narrow).unwrap_or_default()).collect();
+    let starts = (0..(end - start) / step_ms).map(|step| start + step * step_ms);
+    let column_of = |at: i64| usize::try_from((at - heat.start).div_euclid(heat.step_ms)).ok();
+    let steps = starts.map(|at| column_of(at).and_then(|place| columns.get(place)).cloned().unwrap_or_default());
+    (steps.collect(), heat.bounds_us.iter().map(|bound| bound.ceil() as u64).collect())
 }

@@ -198,6 +198,12 @@ impl Rules {
         lane
     }
 
+    /// Whether a health rule that holds reads saturation.
+    pub fn use_saturation(&self) -> bool {
+        self.health.as_ref().is_some_and(|health| health.uses_saturation())
+            || self.overrides().is_some_and(|overrides| overrides.use_saturation())
+    }
+
     /// What was promised of a service, percent.
     pub fn slo_percent(&self, service: &str) -> Option<f64> {
         self.own(service).and_then(|own| own.slo_percent).or(self.slo_percent)

@@ -1,9 +1,11 @@
 //! Points, totals and heat maps of the past.
 
 use super::plan::{LEVELS, Resolution, start};
-use super::{Point, Series};
+use super::verdict::Verdict;
+use super::{Series, point};
 use crate::engine::sketch::GAMMA;
 use crate::engine::totals::Totals;
+use crate::model::signal::Point;
 
 /// Steps that are answered at once, at most.
 const MOST_STEPS: usize = 4_096;
@@ -27,15 +29,34 @@ impl Series {
         self.plan.level(resolution as usize).step_ms
     }
 
-    /// The finest resolution whose points reach so far back.
+    /// The finest resolution whose points reach so far back, in no more steps than are answered at once.
     pub fn resolution(&self, range_ms: i64) -> Resolution {
-        self.plan.resolution(range_ms)
+        let reaches = self.plan.resolution(range_ms);
+        let few = |resolution: &Resolution| {
+            range_ms / self.step_ms(*resolution) < i64::try_from(MOST_STEPS).unwrap_or(i64::MAX)
+        };
+        Resolution::ALL.into_iter().find(|it| *it >= reaches && few(it)).unwrap_or(Resolution::QuarterHour)
     }
 
-    /// The last window of a service.
-    pub fn latest(&self, service: &str) -> Option<Point> {
-        let kept = self.services.get(service)?.kept(0).last()?;
-        Some(Point::new(kept.start, &kept.totals()))
+    /// The last window of a service in which it had events.
+    pub fn latest(&self, service: &str) -> Option<&Point> {
+        self.services.get(service)?.last()
+    }
+
+    /// Start and requests of the newest windows of a service that start at or after a time, newest first.
+    pub fn recent(&self, service: &str, from: i64) -> impl Iterator<Item = (i64, u64)> {
+        let history = self.services.get(service).into_iter();
+        history.flat_map(move |history| history.recent(from).map(|kept| (kept.start, kept.requests)))
+    }
+
+    /// Requests and errors of all that is kept of a service.
+    pub fn sums(&self, service: &str) -> (u64, u64) {
+        self.services.get(service).map_or((0, 0), super::History::sums)
+    }
+
+    /// How long after a window with events the next one of a service starts on average, milliseconds.
+    pub fn usual_gap(&self, service: &str) -> i64 {
+        self.services.get(service).map_or(0, super::History::usual_gap)
     }
 
     /// The steps from the one that holds `from` to the one before `to`, of a service: what was counted in each, and
@@ -43,22 +64,26 @@ impl Series {
     pub fn points(&self, service: &str, from: i64, to: i64, resolution: Resolution) -> Vec<Option<Point>> {
         let (level, step_ms) = (resolution as usize, self.step_ms(resolution));
         let Some(steps) = Steps::new(from, to, step_ms) else { return Vec::new() };
-        let mut totals: Vec<Option<Totals>> = vec![None; steps.count];
+        let mut totals: Vec<Option<(Totals, Verdict)>> = vec![None; steps.count];
         let mut points = vec![None; steps.count];
         let Some(history) = self.services.get(service) else { return points };
-        for point in history.points(level) {
-            if let Some(slot) = steps.place(point.start).and_then(|place| points.get_mut(place)) {
+        for (start, point) in history.points(level, &self.names) {
+            if let Some(slot) = steps.place(start).and_then(|place| points.get_mut(place)) {
                 *slot = Some(point);
             }
         }
         for kept in (0..=level).flat_map(|level| history.kept(level)) {
             if let Some(slot) = steps.place(kept.start).and_then(|place| totals.get_mut(place)) {
-                kept.add_to(slot.get_or_insert_default());
+                let (sum, worst) = slot.get_or_insert_default();
+                kept.add_to(sum);
+                *worst = worst.or_worse(kept.verdict);
             }
         }
-        for ((place, totals), point) in (0_i64..).zip(totals).zip(&mut points) {
-            if let Some(totals) = totals {
-                *point = Some(Point::new(steps.start + place * step_ms, &totals));
+        for ((place, totals), slot) in (0_i64..).zip(totals).zip(&mut points) {
+            if let Some((totals, worst)) = totals {
+                let point = point(steps.start + place * step_ms, &totals);
+                let saturation = worst.saturation(&self.names);
+                *slot = Some(Point { health: worst.health(), saturation, ..point });
             }
         }
         points

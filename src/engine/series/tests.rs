@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::engine::spec::Span;
 use crate::engine::window::Timing;
+use crate::model::signal::Saturation;
 
 const WINDOW: i64 = 10_000;
 const MINUTE: i64 = 60_000;
@@ -27,6 +28,21 @@ fn totals(latencies: &[u64], failed: bool) -> Totals {
 fn pane(start: i64, service: &str, index: u32, totals: Totals) -> Pane {
     let timing = if index == 0 { Timing::OnTime } else { Timing::Late };
     Pane { start, service: service.into(), timing, index, totals }
+}
+
+/// A health of as many seconds, made of this latency.
+fn level(micros: f64) -> Health {
+    let reached = |seconds: i64| micros >= 1e6 * f64::from(i32::try_from(seconds).unwrap());
+    (0..=3).rev().find(|seconds| reached(*seconds)).and_then(Health::new).unwrap()
+}
+
+/// Files a pane; a service whose first request takes so many seconds is as ill as that.
+fn put(series: &mut Series, pane: &Pane) -> Option<Applied> {
+    let mut judge = |point: &mut Point| {
+        point.health = level(point.latency.max_us);
+        point.saturation = Some(Saturation { percent: point.latency.max_us / 1e6, component: "cpu".into() });
+    };
+    series.apply(pane, &mut judge)
 }
 
 /// What the series should know, kept without any skill.
@@ -65,7 +81,7 @@ fn play(mode: Accumulation, steps: &[(i64, String, Vec<u64>, bool, Option<i64>)]
         let start = revised.map_or(at, |windows| at - windows * WINDOW);
         let index = told.entry((service.clone(), start)).and_modify(|index| *index += 1).or_insert(0_u32);
         let pane = pane(start, service, *index, totals(latencies, *failed));
-        series.apply(&pane);
+        put(&mut series, &pane);
         plain.apply(&pane, mode);
     }
     (series, plain, at + WINDOW)
@@ -83,10 +99,14 @@ proptest! {
             for service in ["a", "b"] {
                 for (place, point) in (0..).zip(series.points(service, from, now, resolution)) {
                     let start = from + place * step_ms;
-                    let expected = plain.sum(service, start, start + step_ms).map(|sum| Point::new(start, &sum));
+                    let expected = plain.sum(service, start, start + step_ms).map(|sum| super::point(start, &sum));
                     prop_assert_eq!(point.is_some(), expected.is_some(), "{:?} {}", resolution, now - start);
                     if let (Some(point), Some(expected)) = (point, expected) {
-                        prop_assert_eq!((point.start, point.requests, point.errors), (start, expected.requests, expected.errors));
+                        prop_assert_eq!((point.start, point.requests, point.errors), (expected.start, expected.requests, expected.errors));
+                        // Nobody judges a step as one: it is as ill as the slowest of its requests made a window.
+                        prop_assert_eq!(point.health, level(expected.latency.max_us));
+                        let seconds = (expected.latency.max_us / 1e6 * 10.0).round() / 10.0;
+                        prop_assert!((point.saturation.unwrap().percent - seconds).abs() < 1e-6);
                         prop_assert!((point.latency.p99_us / expected.latency.p99_us - 1.0).abs() < 1e-6);
                         prop_assert!((point.latency.max_us / expected.latency.max_us - 1.0).abs() < 1e-6);
                     }
@@ -102,6 +122,8 @@ proptest! {
         for service in ["a", "b"] {
             let (found, expected) = (series.total(service, from, now), plain.sum(service, from, now));
             prop_assert_eq!(&found, &expected);
+            let day = series.total(service, i64::MIN, i64::MAX).map_or((0, 0), |sum| (sum.requests, sum.errors));
+            prop_assert_eq!(series.sums(service), day);
             let heat = series.heat(service, from, now, 20);
             let cells = heat.iter().flat_map(|heat| heat.columns.iter().flatten().flatten()).sum::<u64>();
             prop_assert_eq!(cells, expected.map_or(0, |sum| sum.requests));
@@ -117,7 +139,7 @@ proptest! {
         let mut at = BEGIN;
         for (skip, service, latency) in steps {
             at += skip * WINDOW / 10;
-            series.apply(&pane(at.div_euclid(WINDOW) * WINDOW, &format!("s-{service}"), 0, totals(&[latency, latency / 2 + 1], false)));
+            put(&mut series, &pane(at.div_euclid(WINDOW) * WINDOW, &format!("s-{service}"), 0, totals(&[latency, latency / 2 + 1], false)));
         }
         series.advance(at + 10 * MINUTE);
         prop_assert!(series.heap_bytes() <= 40_000 || series.horizon_ms() <= 2 * WINDOW, "{}", series.heap_bytes());
@@ -127,8 +149,8 @@ proptest! {
 #[test]
 fn a_gap_is_a_gap_and_a_silent_service_is_known() {
     let mut series = Series::new(&spec(Accumulation::Accumulating));
-    series.apply(&pane(BEGIN, "a", 0, totals(&[1_000], true)));
-    series.apply(&pane(BEGIN + 3 * WINDOW, "a", 0, totals(&[2_000, 4_000], false)));
+    put(&mut series, &pane(BEGIN, "a", 0, totals(&[1_000], true)));
+    put(&mut series, &pane(BEGIN + 3 * WINDOW, "a", 0, totals(&[2_000, 4_000], false)));
     let counts = |series: &Series, to| -> Vec<Option<u64>> {
         let points = series.points("a", BEGIN, to, Resolution::Window);
         points.iter().map(|point| point.as_ref().map(|point| point.requests)).collect()
@@ -146,12 +168,12 @@ fn a_gap_is_a_gap_and_a_silent_service_is_known() {
 
 #[test]
 fn what_comes_after_its_window_is_merged_counts_where_it_can() {
-    let late = |mode, index| {
+    let late = |mode, index| -> (u64, u64) {
         let mut series = Series::new(&spec(mode));
-        series.apply(&pane(BEGIN, "a", 0, totals(&[1_000], false)));
+        put(&mut series, &pane(BEGIN, "a", 0, totals(&[1_000], false)));
         series.advance(BEGIN + 3 * HOUR);
-        series.apply(&pane(BEGIN, "a", index, totals(&[2_000], false)));
-        series.apply(&pane(BEGIN - 30 * HOUR, "a", 0, totals(&[2_000], false)));
+        put(&mut series, &pane(BEGIN, "a", index, totals(&[2_000], false)));
+        put(&mut series, &pane(BEGIN - 30 * HOUR, "a", 0, totals(&[2_000], false)));
         (series.total("a", BEGIN, BEGIN + HOUR).unwrap().requests, series.skipped())
     };
     assert_eq!(late(Accumulation::Discarding, 1), (2, 1));
@@ -165,7 +187,7 @@ fn the_history_reaches_less_far_back_when_its_budget_is_reached() {
     for window in 0..25 * 360_i64 {
         for service in ["a", "b", "c", "d", "e"] {
             let latencies: Vec<u64> = (1..60).map(|number| number * number * 40 + window.cast_unsigned()).collect();
-            series.apply(&pane(BEGIN + window * WINDOW, service, 0, totals(&latencies, false)));
+            put(&mut series, &pane(BEGIN + window * WINDOW, service, 0, totals(&latencies, false)));
         }
     }
     let end = BEGIN + 25 * HOUR;
@@ -184,7 +206,7 @@ fn windows_of_any_length_make_a_ladder() {
         assert!(steps.is_sorted() && steps.iter().all(|step| step % window_ms == 0), "{steps:?}");
         let windows = (2 * 86_400_000 / window_ms).min(3_000);
         for window in 0..windows {
-            series.apply(&pane(window * window_ms, "a", 0, totals(&[1_000 + window.cast_unsigned()], false)));
+            put(&mut series, &pane(window * window_ms, "a", 0, totals(&[1_000 + window.cast_unsigned()], false)));
         }
         let now = windows * window_ms;
         let from = (now - 20 * HOUR).max(0).div_euclid(steps[3]) * steps[3];

@@ -30,8 +30,8 @@ use crate::source::webhook;
 const TICK: Duration = Duration::from_millis(250);
 /// Between two views that nobody looks at: they are for alerts and the overview.
 const UNWATCHED: Duration = Duration::from_secs(2);
-/// How far back reading begins: as long as the shortest chart.
-const BACK_MINUTES: i64 = 15;
+/// How far back reading begins at most: as long as the longest chart.
+const MOST_BACK_MINUTES: i64 = 1_440;
 /// Between two tries to make sense of spec and settings.
 const AGAIN: Duration = Duration::from_secs(5);
 /// News that is worked off before the clock is looked at again.
@@ -44,6 +44,8 @@ pub struct Task {
     pub environment: Arc<str>,
     /// File of the signals spec.
     pub spec: PathBuf,
+    /// How far back reading begins.
+    pub history_minutes: u16,
     /// Who is told of alerts.
     pub webhooks: Vec<WebhookSettings>,
     /// Where its topics are.
@@ -52,6 +54,8 @@ pub struct Task {
     pub objects: Option<ObjectSettings>,
     /// What is looked at.
     pub interest: watch::Receiver<Arc<Interest>>,
+    /// How near services are to their limits.
+    pub saturations: watch::Receiver<super::Told>,
     /// What people do about alerts, by environment.
     pub orders: broadcast::Receiver<(Arc<str>, AlertOrder)>,
     /// Where views go.
@@ -144,7 +148,8 @@ fn begin(task: &Task) -> Result<(Reader, Monitor, Fetches), String> {
         return Err("the environment has signals but no kafka section: say where its topics are".to_owned());
     };
     let properties = crate::source::kafka::client_properties(kafka).map_err(|error| error.to_string())?;
-    let start = Start::At(Utc::now() - TimeDelta::minutes(BACK_MINUTES));
+    let back = i64::from(task.history_minutes).min(MOST_BACK_MINUTES);
+    let start = Start::At(Utc::now() - TimeDelta::minutes(back));
     let topics = spec.source.topics.iter().map(|topic| topic.as_str().into()).collect();
     let reader = Reader::start(properties, Subscription { topics, start }).map_err(|error| error.to_string())?;
     let fetches = spec.overrides.as_ref().map(|place| fetch(task, place, &mut monitor)).transpose();
@@ -206,6 +211,11 @@ async fn count(task: &mut Task, (mut reader, mut fetches): (Reader, Fetches), mu
                     tracing::warn!(%environment, rule = %order.rule, service = %order.service, "this alert does not fire any more");
                 }
             }
+            Ok(()) = task.saturations.changed() => {
+                if let Some(told) = task.saturations.borrow_and_update().get(&task.environment) {
+                    monitor.set_saturations(told.clone());
+                }
+            }
             fetch = fetched(&mut fetches) => monitor.take_overrides(&fetch),
             news = reader.next() => {
                 let Some(news) = news else { return };
@@ -238,7 +248,11 @@ fn failed(spec: &Path, why: String) -> Signals {
         other: 0,
         overrides: OverridesState::default(),
         services: Arc::default(),
+        faults: 0,
+        last_fault: None,
+        wants_saturation: false,
         history: None,
+        trial: None,
         alerts: Arc::default(),
     }
 }

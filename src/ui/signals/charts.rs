@@ -48,9 +48,12 @@ pub fn caption(canvas: &mut Canvas<'_>, area: Rect, state: &State, look: &Look<'
         pen.put(&name, theme.strong());
     }
     pen.skip(2).put(look.lens.range.word(), theme.accent()).skip(2);
+    if let Some(until) = look.lens.until {
+        let words = format!("until {}", until.format("%H:%M"));
+        pen.put(&words, theme.tone(Tone::Warn)).skip(2);
+    }
     let Some(history) = look.history else {
-        let words = if look.lens.held_since().is_some() { "not held; space lets go" } else { "asking…" };
-        pen.put(words, theme.dim());
+        pen.put("asking…", theme.dim());
         return;
     };
     let Some((step, point)) = look.read_out() else {
@@ -71,7 +74,7 @@ pub fn caption(canvas: &mut Canvas<'_>, area: Rect, state: &State, look: &Look<'
             &mut pen
         }
     };
-    if look.lens.cursor.is_none() {
+    if look.lens.cursor.is_none() && look.lens.until.is_none() {
         let age = human::age(at, state.now());
         pen.at_end(&format!("{age} ago "), theme.dim());
     }
