@@ -125,6 +125,10 @@ pub enum Action {
     TimeRange,
     /// Latency as a heat map, or as lines.
     HeatMap,
+    /// A health rule tried on what is over.
+    Backtest,
+    /// From golden signals of services to those of pipelines, and back.
+    Flows,
     /// The pipeline behind the selected service.
     Owner,
     /// What was not counted, by reason, with samples.

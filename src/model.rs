@@ -22,6 +22,7 @@ pub mod log;
 pub mod manifest;
 pub mod options;
 pub mod owner;
+pub mod pipeline_signals;
 pub mod pod;
 pub mod signal;
 pub mod verdict;

@@ -80,6 +80,8 @@ fn screen(canvas: &mut Canvas<'_>, area: Rect, state: &State) {
         Screen::Environments(screen) => environments::draw(canvas, area, state, screen),
         Screen::Signals(screen) => signals::draw(canvas, area, state, screen),
         Screen::Service(screen) => signals::service::draw(canvas, area, state, screen),
+        Screen::Trial(screen) => signals::trial::draw(canvas, area, state, screen),
+        Screen::Flows(screen) => signals::pipelines::draw(canvas, area, state, screen),
         Screen::Alerts(screen) => signals::alerts::draw(canvas, area, state, screen),
         Screen::Editor(screen) => editor::draw(canvas, area, state, screen),
     }

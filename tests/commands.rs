@@ -100,6 +100,36 @@ fn flags_of_a_command_inside_the_demo_hold() {
 }
 
 #[test]
+fn golden_signals_of_the_demo_are_listed() {
+    let rows = |kind: &str| -> Vec<serde_json::Value> {
+        let output = flowdeck(&["demo", "--", "get", kind, "-e", "prd", "-o", "json"]);
+        let (code, words) = code_and_words(&output);
+        assert_eq!(code, Some(0), "{words}");
+        serde_json::from_slice(&output.stdout).unwrap()
+    };
+    let services = rows("signals");
+    assert!(services.len() > 150, "{}", services.len());
+    let engagement = services.iter().find(|row| row["service"] == "intuit.expertnetwrk.engagement").unwrap();
+    assert_eq!(engagement["environment"], "prd");
+    assert!(engagement["point"]["requests"].as_u64().unwrap() > 10, "{engagement}");
+    assert!(engagement["requests_per_second"].as_f64().unwrap() > 1.0, "{engagement}");
+    assert_eq!(engagement["objective_percent"], 99.0);
+    assert!(engagement["rule"]["text"].is_string(), "{engagement}");
+    let ranked: Vec<_> = services.iter().filter_map(|row| row["point"]["health"].as_u64()).collect();
+    assert!(ranked.is_sorted_by(|left, right| left >= right), "the worst first: {ranked:?}");
+    for alert in rows("alerts") {
+        assert!(["firing", "pending", "resolved"].contains(&alert["state"].as_str().unwrap()), "{alert}");
+        assert!(alert["rule"].is_string() && alert["since"].is_string() && alert["summary"].is_string(), "{alert}");
+    }
+    let pipelines = rows("pipeline-signals");
+    assert_eq!(pipelines.len(), 4);
+    let sessionization = pipelines.iter().find(|row| row["name"] == "sessionization").unwrap();
+    assert!(sessionization["records_in_per_second"].as_f64().unwrap() > 0.0, "{sessionization}");
+    assert!(sessionization["saturation"]["component"].is_string(), "{sessionization}");
+    assert!(sessionization["failures"].is_u64(), "{sessionization}");
+}
+
+#[test]
 fn a_name_that_is_not_there_is_not_found() {
     let (code, words) = code_and_words(&flowdeck(&["demo", "--", "get", "pipelines", "no-such-thing"]));
     assert_eq!(code, Some(3), "{words}");

@@ -152,3 +152,79 @@ async fn what_is_refused_for_good_is_not_tried_again() {
     let Some(Event::Noticed(Notice::Failed(words))) = setting.events.recv().await else { panic!() };
     assert!(words.ends_with("not tried again") && !words.contains("127.0.0.1"), "{words}");
 }
+
+/// A real Alertmanager of the machine's, with a directory of its own.
+struct Alertmanager {
+    child: std::process::Child,
+    url: String,
+    _directory: tempfile::TempDir,
+}
+
+impl Alertmanager {
+    /// Starts it and reads from its log where it listens.
+    fn start(program: &str) -> Self {
+        use std::io::BufRead;
+        let directory = tempfile::tempdir().unwrap();
+        let config = directory.path().join("alertmanager.yml");
+        std::fs::write(&config, "route:\n  receiver: nobody\nreceivers:\n- name: nobody\n").unwrap();
+        let mut child = std::process::Command::new(program)
+            .arg(format!("--config.file={}", config.display()))
+            .arg(format!("--storage.path={}", directory.path().join("data").display()))
+            .args(["--web.listen-address=127.0.0.1:0", "--cluster.listen-address="])
+            .stderr(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = std::io::BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
+        let found = lines.find_map(|line| {
+            let (_, address) = line.split_once("address=127.0.0.1:")?;
+            Some(address.split_whitespace().next()?.trim_matches('"').to_owned())
+        });
+        let url = format!("http://127.0.0.1:{}", found.unwrap());
+        std::thread::spawn(move || lines.for_each(drop));
+        Self { child, url, _directory: directory }
+    }
+
+    /// What it holds, as soon as that is so.
+    async fn until(&self, holds: impl Fn(&[Value]) -> bool) -> Vec<Value> {
+        let deadline = tokio::time::Instant::now() + Duration::from_secs(30);
+        loop {
+            let answer = reqwest::get(format!("{}/api/v2/alerts", self.url)).await.unwrap().text().await.unwrap();
+            let alerts: Vec<Value> = serde_json::from_str(&answer).unwrap();
+            if holds(&alerts) {
+                return alerts;
+            }
+            assert!(tokio::time::Instant::now() < deadline, "{alerts:?}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+}
+
+impl Drop for Alertmanager {
+    fn drop(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+}
+
+/// Runs where `FLOWDECK_ALERTMANAGER` names the program, such as Debian's `prometheus-alertmanager`.
+#[tokio::test]
+async fn a_real_alertmanager_holds_what_it_is_told_until_it_is_resolved() {
+    let Ok(program) = std::env::var("FLOWDECK_ALERTMANAGER") else {
+        eprintln!("skipped: FLOWDECK_ALERTMANAGER names no Alertmanager");
+        return;
+    };
+    let manager = Alertmanager::start(&program);
+    let (alerts, received) = watch::channel(webhook::Alerts::default());
+    let (sender, mut events) = mpsc::channel(16);
+    let cancel = CancellationToken::new();
+    let settings = WebhookSettings { url: manager.url.clone(), form: WebhookForm::Alertmanager };
+    tokio::spawn(webhook::run("prd".into(), settings, received, sender, cancel.clone()));
+    alerts.send_replace(Arc::from([alert("a", AlertState::Firing, 1), alert("b", AlertState::Firing, 2)]));
+    let held = manager.until(|held| held.len() == 2).await;
+    assert!(held.iter().all(|it| it["labels"]["alertname"] == "down" && it["status"]["state"] == "active"), "{held:?}");
+    alerts.send_replace(Arc::from([alert("a", AlertState::Resolved, 30), alert("b", AlertState::Firing, 2)]));
+    let held = manager.until(|held| held.len() == 1).await;
+    assert_eq!(held[0]["labels"]["service"], "b");
+    assert!(events.try_recv().is_err(), "nothing was complained about");
+    cancel.cancel();
+}

@@ -33,6 +33,10 @@ pub enum Place {
     Signals,
     /// Golden signals of one service.
     Service,
+    /// A health rule tried on what is over.
+    Backtest,
+    /// Golden signals of pipelines.
+    Flows,
     /// Alerts.
     Alerts,
     /// A text that is being written.
@@ -63,6 +67,8 @@ impl Place {
         Self::Environments,
         Self::Signals,
         Self::Service,
+        Self::Backtest,
+        Self::Flows,
         Self::Alerts,
         Self::Editor,
         Self::Help,
@@ -89,6 +95,8 @@ impl Place {
             Self::Environments => "environments",
             Self::Signals => "signals",
             Self::Service => "service",
+            Self::Backtest => "backtest",
+            Self::Flows => "pipeline signals",
             Self::Alerts => "alerts",
             Self::Editor => "editor",
             Self::Help => "help",

@@ -62,6 +62,24 @@ pub const ACTIONS: &[Definition] = &[
     Definition::new(Here, A::HeatMap, "heat-map", &["h"], "latency as a heat map, or as lines")
         .hint("heat")
         .within(CHARTED),
+    Definition::new(Here, A::Backtest, "backtest", &["b"], "the health rule, or a typed one, tried on what is over")
+        .hint("backtest")
+        .within(CHARTED),
+    Definition::new(Here, A::Open, "type-rule", &["enter", "e"], "type another rule to try; nothing takes effect")
+        .hint("type a rule")
+        .at(&[Place::Backtest])
+        .key_only(),
+    Definition::new(Here, A::Flows, "pipeline-signals", &["tab"], "golden signals of pipelines")
+        .hint("pipelines")
+        .at(&[Place::Signals]),
+    Definition::new(Here, A::Flows, "service-signals", &["tab"], "golden signals of services again")
+        .hint("services")
+        .at(&[Place::Flows])
+        .key_only(),
+    Definition::new(Here, A::Open, "open-pipeline", &["enter"], "open the selected pipeline")
+        .hint("pipeline")
+        .at(&[Place::Flows])
+        .key_only(),
     Definition::new(Here, A::Acknowledge, "acknowledge", &["A"], "you look after it: no more bell and messages")
         .hint("acknowledge")
         .at(&[Place::Alerts]),
@@ -97,7 +115,15 @@ pub const ACTIONS: &[Definition] = &[
     Definition::new(Here, A::Exceptions, "exceptions", &["x"], "what fails in what is selected, each failure once")
         .hint("exceptions")
         .also(&["failures", "radar"])
-        .at(&[Place::Pipelines, Place::Pipeline, Place::Pod, Place::Signals, Place::Service, Place::Alerts]),
+        .at(&[
+            Place::Pipelines,
+            Place::Pipeline,
+            Place::Pod,
+            Place::Signals,
+            Place::Service,
+            Place::Flows,
+            Place::Alerts,
+        ]),
     Definition::new(Here, A::Open, "open-event", &["enter"], "the whole event with its stack trace")
         .hint("event")
         .at(&[Place::Logs])

@@ -2,8 +2,8 @@
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
-/// No line is longer than this, whatever is pasted.
-const LONGEST: usize = 256;
+/// No line is longer than this, whatever is pasted: as long as a health rule may be.
+const LONGEST: usize = 4_096;
 
 /// A line and the place where the next letter goes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -20,7 +20,9 @@ use super::pipelines::Pipelines;
 use super::pod::PodScreen;
 use super::signals::SignalsScreen;
 use super::signals::alerts::AlertsScreen;
+use super::signals::pipelines::FlowsScreen;
 use super::signals::service::ServiceScreen;
+use super::signals::trial::TrialScreen;
 use super::topic::TopicScreen;
 use super::topics::Topics;
 use crate::action::{Action, Place};
@@ -109,8 +111,12 @@ pub enum Outcome {
     Done,
     /// Another screen opens over it.
     Open(Box<Screen>),
+    /// It closes.
+    Close,
     /// A text goes to the clipboard.
     Copy(String),
+    /// A line is typed, which begins with this text; the screen gets it as its filter.
+    Type(String),
     /// It cannot be done now, and why.
     Say(&'static str),
     /// Something has to be done outside.
@@ -192,6 +198,10 @@ pub enum Screen {
     Signals(Box<SignalsScreen>),
     /// Golden signals of one service.
     Service(Box<ServiceScreen>),
+    /// A health rule tried on what is over.
+    Trial(Box<TrialScreen>),
+    /// Golden signals of pipelines.
+    Flows(FlowsScreen),
     /// Alerts.
     Alerts(AlertsScreen),
     /// A text that is being written.
@@ -250,6 +260,8 @@ impl Screen {
             Self::Environments(part) => part,
             Self::Signals(part) => &**part,
             Self::Service(part) => &**part,
+            Self::Trial(part) => &**part,
+            Self::Flows(part) => part,
             Self::Alerts(part) => part,
             Self::Editor(part) => &**part,
         }
@@ -273,6 +285,8 @@ impl Screen {
             Self::Environments(part) => part,
             Self::Signals(part) => &mut **part,
             Self::Service(part) => &mut **part,
+            Self::Trial(part) => &mut **part,
+            Self::Flows(part) => part,
             Self::Alerts(part) => part,
             Self::Editor(part) => &mut **part,
         }

@@ -2,28 +2,24 @@
 //!
 //! The list is the worst first; below it lie the charts of the selected service, seen through a [`lens`].
 
+pub mod about;
 pub mod alerts;
 pub mod lens;
+pub mod pipelines;
 pub mod service;
+pub mod trial;
 
 use std::cmp::Ordering;
 use std::sync::Arc;
 
-use super::document::DocumentScreen;
-use super::exceptions::ExceptionsScreen;
 use super::layout::Layout;
 use super::screen::{Cause, Outcome, Part, Screen, World};
 use super::table::{Column, Row, Table};
 use crate::action::{Action, Place};
 use crate::model::interest::Interest;
-use crate::model::log::Target;
-use crate::model::owner;
-use crate::model::signal::{AlertState, Focus, Latency, Point, Reading, ServiceHistory, ServiceNow, Signals};
+use crate::model::signal::{AlertState, Latency, Point, Reading, ServiceHistory, ServiceNow, Signals};
 use lens::{Lens, Snapshot};
 
-/// Said when no pipeline is known to make a service's events.
-const NO_OWNER: &str =
-    "No pipeline is known for this service: give it the tag pipeline in its override, or name it alike.";
 /// Lines of the charts besides their plots: what is selected, the times, the rule.
 const CHART_FRAME: u16 = 3;
 /// Below so many lines there is no room for charts under the list.
@@ -294,56 +290,6 @@ pub fn tally(snapshot: &Snapshot) -> Tally {
     tally
 }
 
-/// Asks for what the pipeline behind a service tells of its saturation.
-pub fn want_owner(world: &World<'_>, environment: &Arc<str>, now: &ServiceNow, interest: &mut Interest) {
-    if let Some(pipeline) = owner::of(world.inventory, environment, now) {
-        owner::want(world.inventory, &pipeline, interest);
-    }
-}
-
-/// What was not counted, as a text to read.
-#[must_use]
-pub fn rejects(environment: &str, signals: &Signals) -> Screen {
-    let mut text = String::new();
-    if signals.rejects.is_empty() {
-        text.push_str("Every record was counted.\n");
-    }
-    for reject in &*signals.rejects {
-        text.push_str(&format!("{:>12}  {}\n", reject.count, reject.reason));
-    }
-    if signals.late > 0 {
-        text.push_str(&format!("{:>12}  late, but counted\n", signals.late));
-    }
-    if signals.other > 0 {
-        text.push_str(&format!("{:>12}  counted under __other__: too many services\n", signals.other));
-    }
-    if !signals.samples.is_empty() {
-        text.push_str("\nThe last of them, newest first:\n");
-    }
-    for sample in signals.samples.iter().rev() {
-        text.push_str(&format!("\n{}  {}: {}\n  {}\n", sample.place, sample.reason, sample.detail, sample.record));
-    }
-    DocumentScreen::given(format!("{environment} › signals › not counted"), text.into())
-}
-
-/// The outcome of asking for the pipeline of a service.
-#[must_use]
-pub fn open_owner(world: &World<'_>, environment: &Arc<str>, now: &ServiceNow) -> Outcome {
-    match owner::of(world.inventory, environment, now) {
-        Some(key) => Outcome::open(Screen::pipeline(key)),
-        None => Outcome::Say(NO_OWNER),
-    }
-}
-
-/// The outcome of asking for what fails in the pipeline of a service.
-#[must_use]
-pub fn open_failures(world: &World<'_>, environment: &Arc<str>, now: &ServiceNow) -> Outcome {
-    match owner::of(world.inventory, environment, now) {
-        Some(key) => Outcome::open(ExceptionsScreen::open(Target::Pipeline(key))),
-        None => Outcome::Say(NO_OWNER),
-    }
-}
-
 impl Part for SignalsScreen {
     fn place(&self) -> Place {
         Place::Signals
@@ -363,6 +309,9 @@ impl Part for SignalsScreen {
             self.look(world);
             return Outcome::Done;
         }
+        if action == Action::Flows {
+            return Outcome::open(Screen::Flows(pipelines::FlowsScreen::default()));
+        }
         let Some(row) = self.table.selected() else { return Outcome::moved(self.table.act(action)) };
         match action {
             Action::Open => {
@@ -371,33 +320,31 @@ impl Part for SignalsScreen {
                 let service = service::ServiceScreen::new(environment, service, &self.lens);
                 Outcome::open(Screen::Service(Box::new(service)))
             }
-            Action::Owner => open_owner(world, &row.environment, &row.now),
-            Action::Exceptions => open_failures(world, &row.environment, &row.now),
             Action::Copy => Outcome::Copy(row.now.service.to_string()),
-            Action::Rejects => match self.snapshot(world).get(&row.environment) {
-                Some(signals) => Outcome::open(rejects(&row.environment, signals)),
-                None => Outcome::Ignored,
-            },
-            other => Outcome::moved(self.table.act(other)),
+            Action::Rejects => about::open_rejects(&row.environment, self.snapshot(world).get(&row.environment)),
+            other => about::ask(other, world, &row.environment, &row.now)
+                .unwrap_or_else(|| Outcome::moved(self.table.act(other))),
         }
     }
 
     fn offers(&self, action: Action, _world: &World<'_>) -> bool {
         match action {
-            Action::Open | Action::Copy | Action::Owner | Action::Exceptions | Action::TimeBack | Action::Rejects => {
-                self.table.selected().is_some()
-            }
+            Action::Open
+            | Action::Copy
+            | Action::Owner
+            | Action::Exceptions
+            | Action::Backtest
+            | Action::TimeBack
+            | Action::Rejects => self.table.selected().is_some(),
             _ => true,
         }
     }
 
     fn interest(&self, world: &World<'_>, interest: &mut Interest) {
-        for environment in world.inventory.environments() {
-            interest.signals.insert(environment.name.clone(), Focus::default());
-        }
+        about::want_all(world, interest);
         if let Some(row) = self.table.selected() {
             interest.signals.insert(row.environment.clone(), self.lens.focus(&row.now.service, None));
-            want_owner(world, &row.environment, &row.now, interest);
+            about::want_owner(world, &row.environment, &row.now, interest);
         }
     }
 

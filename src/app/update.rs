@@ -66,7 +66,8 @@ fn ticked(state: &mut State, now: Time) -> Vec<Effect> {
 
 fn changed(state: &mut State, changes: Vec<Change>) -> Vec<Effect> {
     let failing = state.overview.counts().failing;
-    let before = awake(state);
+    let tells_alerts = changes.iter().any(|change| matches!(change, Change::Signals(..)));
+    let before = if tells_alerts { awake(state) } else { BTreeSet::new() };
     let mut touched = Touched::default();
     for change in changes {
         touched.note(&change);
@@ -83,7 +84,7 @@ fn changed(state: &mut State, changes: Vec<Change>) -> Vec<Effect> {
         return Vec::new();
     }
     let more = state.overview.counts().failing.saturating_sub(failing);
-    let new = if touched.signals { awake(state) } else { BTreeSet::new() };
+    let new = if tells_alerts { awake(state) } else { BTreeSet::new() };
     let words = match (new.difference(&before).collect::<Vec<_>>().as_slice(), more) {
         ([], 0) => return Vec::new(),
         ([], 1) => "a pipeline has started to fail".to_owned(),
@@ -374,6 +375,10 @@ fn concluded(state: &mut State, outcome: Outcome) -> Vec<Effect> {
             state.dirty = true;
             return wanted.into_iter().collect();
         }
+        Outcome::Close => {
+            state.above.pop();
+            state.refresh(&Cause::Shown);
+        }
         Outcome::Copy(text) => {
             let words = match text.lines().count() {
                 0 | 1 => format!("copied {text}"),
@@ -381,6 +386,10 @@ fn concluded(state: &mut State, outcome: Outcome) -> Vec<Effect> {
             };
             state.say(Notice::Done(words.into()));
             return vec![Effect::Copy(text)];
+        }
+        Outcome::Type(text) => {
+            let before = state.screen().part().filter().to_owned();
+            state.layer = Some(Layer::Filter(Input::new(&text), before));
         }
         Outcome::Say(words) => state.say(Notice::Failed(words.into())),
         Outcome::Effect(effect) => {

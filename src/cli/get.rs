@@ -59,6 +59,9 @@ pub enum Kind {
     /// Golden signals of services
     #[value(alias = "services", alias = "service")]
     Signals,
+    /// Golden signals of pipelines
+    #[value(alias = "flows", alias = "flow")]
+    PipelineSignals,
     /// Alerts
     #[value(alias = "alert")]
     Alerts,
@@ -79,6 +82,7 @@ pub fn run(get: &Get, settings: &Settings) -> Result<u8, Failure> {
             Kind::Topics => list(get, settings, &rows::TOPICS).await,
             Kind::Groups => list(get, settings, &rows::GROUPS).await,
             Kind::Signals => list(get, settings, &signals::SERVICES).await,
+            Kind::PipelineSignals => list(get, settings, &signals::PIPELINES).await,
             Kind::Alerts => list(get, settings, &signals::ALERTS).await,
             Kind::Environments => list(get, settings, &rows::ENVIRONMENTS).await,
         }

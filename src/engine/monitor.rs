@@ -159,7 +159,9 @@ impl Monitor {
         if self.changes.len() >= MOST_CHANGES {
             self.changes.pop_front();
         }
-        self.changes.extend(state.applied.map(|at| at.timestamp_millis()));
+        // Those that were there before the first window changed nothing.
+        let changed = state.applied.filter(|applied| Some(*applied) != state.fetched);
+        self.changes.extend(changed.map(|at| at.timestamp_millis()));
         self.wants_saturation = self.rules.use_saturation() || self.book.uses_saturation();
     }
 

@@ -210,14 +210,40 @@ fn value_at(column: usize, columns: usize, values: &[Option<f64>]) -> Option<f64
     Some(there.map_or(here, |there| (there - here).mul_add(share, here)))
 }
 
+/// The time that a chart shows.
+#[derive(Clone, Copy, Debug)]
+pub struct Span {
+    /// Start of the first step.
+    pub start: Time,
+    /// Length of a step, milliseconds.
+    pub step_ms: i64,
+    /// How many there are.
+    pub steps: usize,
+}
+
+impl Span {
+    /// Start of a step.
+    fn at(self, step: usize) -> Time {
+        self.start + chrono::Duration::milliseconds(self.step_ms * i64::try_from(step).unwrap_or(0))
+    }
+
+    /// The step of a moment, if it lies in the span.
+    fn step_of(self, at: Time) -> Option<usize> {
+        let place = (at - self.start).num_milliseconds().div_euclid(self.step_ms.max(1));
+        usize::try_from(place).ok().filter(|place| *place < self.steps)
+    }
+}
+
+impl From<&ServiceHistory> for Span {
+    fn from(history: &ServiceHistory) -> Self {
+        Self { start: history.start, step_ms: history.step_ms, steps: history.points.len() }
+    }
+}
+
 /// Draws the times under a chart, and marks where something happened.
-pub fn times(canvas: &mut Canvas<'_>, area: Rect, history: &ServiceHistory, marks: &[&Mark]) {
+pub fn times(canvas: &mut Canvas<'_>, area: Rect, span: Span, marks: &[&Mark]) {
     let theme = *canvas.theme;
     let plot = plot_area(area);
-    let steps = history.points.len();
-    let at = |step: usize| {
-        history.start + chrono::Duration::milliseconds(history.step_ms * i64::try_from(step).unwrap_or(0))
-    };
     let mut taken = vec![false; usize::from(plot.width)];
     let mut put = |canvas: &mut Canvas<'_>, cell: u16, text: &str, style: Style| {
         let length = u16::try_from(text.chars().count()).unwrap_or(plot.width);
@@ -231,25 +257,19 @@ pub fn times(canvas: &mut Canvas<'_>, area: Rect, history: &ServiceHistory, mark
         }
     };
     for mark in marks {
-        if let Some(step) = step_of(history, mark.at)
-            && let Some(cell) = cell_of(step, steps, plot.width)
+        if let Some(step) = span.step_of(mark.at)
+            && let Some(cell) = cell_of(step, span.steps, plot.width)
         {
             let text: String = mark.text.chars().take(MARK).collect();
             put(canvas, cell, &format!("{} {text}", theme.moment()), theme.accent());
         }
     }
     for quarter in 0..4 {
-        let step = steps * quarter / 4;
-        if let Some(cell) = cell_of(step, steps, plot.width) {
-            put(canvas, cell, &at(step).format("%H:%M").to_string(), theme.dim());
+        let step = span.steps * quarter / 4;
+        if let Some(cell) = cell_of(step, span.steps, plot.width) {
+            put(canvas, cell, &span.at(step).format("%H:%M").to_string(), theme.dim());
         }
     }
-}
-
-/// The step of a moment, if it lies in a history.
-fn step_of(history: &ServiceHistory, at: Time) -> Option<usize> {
-    let place = (at - history.start).num_milliseconds().div_euclid(history.step_ms.max(1));
-    usize::try_from(place).ok().filter(|place| *place < history.points.len())
 }
 
 /// Draws the latency heat map of a history: the slow above, the more requests the denser.

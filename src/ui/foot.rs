@@ -6,6 +6,7 @@ use super::canvas::Canvas;
 use super::text;
 use super::theme::{Sign, Theme, Tone};
 use crate::action::{self, Action};
+use crate::app::screen::Screen;
 use crate::app::{Layer, State};
 use crate::event::Notice;
 use crate::keymap::Chord;
@@ -13,7 +14,10 @@ use crate::keymap::Chord;
 /// Draws it.
 pub fn draw(canvas: &mut Canvas<'_>, area: Rect, state: &State) {
     match (state.layer(), state.notice()) {
-        (Some(Layer::Filter(input, _)), _) => typed(canvas, area, "/", input),
+        (Some(Layer::Filter(input, _)), _) => {
+            let prompt = if matches!(state.screen(), Screen::Trial(_)) { "rule " } else { "/" };
+            typed(canvas, area, prompt, input);
+        }
         (Some(Layer::Palette(palette)), _) => typed(canvas, area, ":", &palette.input),
         (None, Some(notice)) => said(canvas, area, notice),
         (Some(Layer::Help(_)), _) | (None, None) => hints(canvas, area, state),

@@ -2,7 +2,9 @@
 
 pub mod alerts;
 pub mod charts;
+pub mod pipelines;
 pub mod service;
+pub mod trial;
 
 use ratatui::layout::Rect;
 use ratatui::style::Style;

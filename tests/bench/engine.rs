@@ -4,10 +4,12 @@
 //! decoding, counting in windows of 2,000 services, moving the watermark and telling panes. On one thread, in rounds,
 //! by the time that the thread was on a processor: the machine has other work.
 //!
+//! `memory` and `console` alone measure what a day of history holds, and keys while the console's engine is at full load.
 //! `write FILE EVENTS` writes the events to a file, `read FILE PANES` counts those of a file: for `flink_sql/run`.
 
 #![allow(
     clippy::unwrap_used,
+    clippy::panic,
     clippy::print_stdout,
     clippy::cast_precision_loss,
     clippy::cast_possible_truncation,
@@ -15,12 +17,16 @@
     reason = "a benchmark fails by panicking"
 )]
 
+#[path = "engine/console.rs"]
+mod console;
 #[path = "engine/events.rs"]
 mod events;
 #[path = "engine/file.rs"]
 mod file;
 #[path = "engine/memory.rs"]
 mod memory;
+#[path = "../support/mod.rs"]
+mod support;
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};
@@ -41,9 +47,11 @@ fn main() {
         ["write", path, count] => file::write(path, count.parse().unwrap()),
         ["read", path, panes] => file::read(path, panes),
         ["memory"] => memory::measure(),
+        ["console"] => console::measure(),
         _ => {
             measure();
             memory::measure();
+            console::measure();
         }
     }
 }

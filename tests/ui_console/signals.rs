@@ -5,8 +5,8 @@ use std::sync::Arc;
 use flowdeck::app::Effect;
 use flowdeck::model::change::Change;
 use flowdeck::model::signal::{
-    Alert, AlertState, Answer, Focus, Health, Latency, Mark, OverridesState, Point, Range, Reading, Reject,
-    RejectSample, Rule, Saturation, ServiceHistory, ServiceNow, Signals, Silence,
+    Alert, AlertState, Answer, Focus, Health, Latency, Mark, Outcome, OverridesState, Point, Range, Reading, Reject,
+    RejectSample, Rule, Saturation, ServiceHistory, ServiceNow, Shift, Signals, Silence, Trial,
 };
 use insta::assert_snapshot;
 
@@ -308,4 +308,117 @@ fn alerts_are_answered() {
     let opened = with(bench.press("enter"), many);
     assert!(opened.screen().starts_with(&format!(" prd › signals › {ILL}")), "{}", opened.screen());
     assert_snapshot!("alerts_none", platform(80, 24).press("a").screen());
+}
+
+/// An hour in which health was 3 for a minute, and would have been 1 for two.
+fn outcome() -> Outcome {
+    let level = |number| Health::new(number).unwrap();
+    let windows = (0..360).map(|window| match window {
+        0..40 => None,
+        200..206 => Some((level(3), Some(level(1)))),
+        206..212 => Some((level(0), Some(level(1)))),
+        212 => Some((level(0), None)),
+        _ => Some((level(0), Some(level(0)))),
+    });
+    let shift = |at, from, to| Shift { at: ago(at), from: level(from), to: level(to) };
+    Outcome {
+        start: ago(3_600),
+        step_ms: 10_000,
+        levels: windows.collect(),
+        windows: 320,
+        differing: 12,
+        shifts: Arc::from([shift(1_480, 1, 0), shift(1_600, 0, 1)]),
+        faults: Arc::from([("it divides by zero".into(), 1)]),
+    }
+}
+
+/// The same signals, with an answer to the expression that is tried.
+fn tried(bench: Bench, outcome: Result<Outcome, Arc<str>>) -> Bench {
+    let focus = bench.state.interest().signals.get("prd").cloned().unwrap();
+    let expression = focus.trial.unwrap();
+    let trial = Some(Arc::new(Trial { service: focus.service.unwrap(), expression, outcome }));
+    bench.apply(vec![Change::Signals("prd".into(), Arc::new(Signals { trial, ..signals(Reading::Live) }))])
+}
+
+#[test]
+fn a_rule_is_tried_on_what_is_over() {
+    let asked = |bench: &Bench| bench.state.interest().signals.get("prd").and_then(|focus| focus.trial.clone());
+    let bench = one(80, 24).press("b");
+    assert_eq!(asked(&bench).as_deref(), Some(RULE));
+    assert!(bench.screen().contains("asking"), "{}", bench.screen());
+    assert_snapshot!("backtest_80x24", tried(bench, Ok(outcome())).screen());
+    assert_snapshot!("backtest_ascii_120x40", tried(live(120, 40).press("b"), Ok(outcome())).ascii().screen());
+    // What is typed is tried as it is typed, and the answer to another expression is not shown for it.
+    let bench = tried(one(80, 24).press("b"), Ok(outcome())).press("e").typed(" + 1");
+    assert_eq!(asked(&bench).as_deref(), Some(format!("{RULE} + 1").as_str()));
+    assert!(bench.screen().contains("asking"), "{}", bench.screen());
+    let mistake: Arc<str> = "line 1, column 3: unknown name cont\n  requestCount\n  ^".into();
+    let bench = tried(bench.press("enter"), Err(mistake));
+    assert_snapshot!("backtest_mistake", bench.screen());
+    let bench = bench.press("esc");
+    assert_eq!(asked(&bench).as_deref(), Some(RULE), "esc takes back what was typed");
+    let title = bench.press("esc").screen().lines().next().unwrap_or_default().to_owned();
+    assert!(title.contains(ILL) && !title.contains("backtest"), "and then leaves: {title}");
+}
+
+#[test]
+fn pipelines_have_golden_signals_too() {
+    let bench = live(120, 40).press("tab");
+    assert_snapshot!("pipeline_signals_120x40", bench.screen());
+    assert_snapshot!("pipeline_signals_80x24", live(80, 24).press("tab").screen());
+    assert!(!bench.state.interest().jobs.is_empty() && !bench.state.interest().usage.is_empty());
+    assert_eq!(live(120, 40).press("tab tab").screen(), live(120, 40).screen());
+    let bench = live(120, 40).press("tab enter");
+    assert!(bench.screen().starts_with(" prd › expert-matching"), "{}", bench.screen());
+}
+
+#[test]
+fn the_past_is_scrolled_to_and_frozen_charts_can_be_looked_at_otherwise() {
+    // Ninety presses cross the chart; the ones after them ask for what was before it.
+    let bench = (0..95).fold(one(120, 40), |bench, _| bench.press("left"));
+    let focus = bench.state.interest().signals.get("prd").cloned().unwrap();
+    assert!(focus.until.is_some_and(|until| until < world::now()), "{focus:?}");
+    assert!(bench.screen().contains("asking"), "{}", bench.screen());
+    let bench = with(bench, signals(Reading::Live));
+    assert_snapshot!("service_past", bench.screen());
+    let bench = with(bench.press("esc"), signals(Reading::Live));
+    assert_eq!(bench.screen(), one(120, 40).screen());
+    // Frozen, another range is asked for as it was then.
+    let bench = one(120, 40).press("space t");
+    let focus = bench.state.interest().signals.get("prd").cloned().unwrap();
+    assert_eq!((focus.range, focus.until), (Range::Hour, Some(world::now())));
+    let bench = with(bench, signals(Reading::Live));
+    assert!(bench.screen().contains("frozen") && !bench.screen().contains("asking"), "{}", bench.screen());
+}
+
+#[test]
+fn the_side_input_says_which_one_is_in_force_and_why_not_a_newer_one() {
+    let good = OverridesState {
+        location: Some("s3://golden-signals/overrides/".into()),
+        services: 12,
+        version: Some("6abae1b30ee4".into()),
+        fetched: Some(ago(430)),
+        applied: Some(ago(420)),
+        error: None,
+        next_try: Some(ago(-130)),
+    };
+    let error: Option<Arc<str>> = Some("not fetched: 403 Forbidden: AccessDenied".into());
+    let never = OverridesState { services: 0, fetched: None, applied: None, error: error.clone(), ..good.clone() };
+    let shown = |overrides: OverridesState| {
+        let bench = with(one(120, 40), Signals { overrides, ..signals(Reading::Live) });
+        bench.screen().lines().nth(4).unwrap().trim().to_owned()
+    };
+    let line = shown(good.clone());
+    assert!(
+        line.starts_with("input   12 services, of 13:55:21 (7m10s ago), in force since the window 13:55:31"),
+        "{line}"
+    );
+    assert!(line.ends_with("next try in 2m10s"), "{line}");
+    let line = shown(OverridesState { error, ..good });
+    let wanted = "the last good one, of 13:55:21 (7m10s ago), holds for 12 services; not fetched: 403";
+    assert!(line.contains(wanted), "{line}");
+    assert!(shown(never).contains("none was ever good, so only the spec holds; not fetched: 403"));
+    let faulty =
+        Signals { faults: 7, last_fault: Some("a: health: it divides by zero".into()), ..signals(Reading::Live) };
+    assert!(with(one(120, 40), faulty).screen().contains("no answer 7 times: a: health: it divides by zero"));
 }

@@ -5,14 +5,14 @@ use std::sync::Arc;
 
 use super::lens::Lens;
 use super::service::ServiceScreen;
-use super::{open_failures, open_owner, tally};
+use super::{about, tally};
 use crate::action::{Action, Place};
 use crate::app::Effect;
 use crate::app::layout::Layout;
 use crate::app::screen::{Cause, Outcome, Part, Screen, World};
 use crate::app::table::{Column, Row, Table};
 use crate::model::interest::Interest;
-use crate::model::signal::{Alert, AlertOrder, AlertState, Answer, Focus};
+use crate::model::signal::{Alert, AlertOrder, AlertState, Answer};
 
 /// For how long an alert sleeps.
 const SNOOZE_HOURS: i64 = 1;
@@ -183,10 +183,10 @@ impl Part for AlertsScreen {
             }
             Action::Snooze => Self::answer(row, Answer::Snooze(world.now + chrono::Duration::hours(SNOOZE_HOURS))),
             Action::Owner | Action::Exceptions => {
-                let open = if action == Action::Owner { open_owner } else { open_failures };
                 let signals = world.inventory.signals().get(&row.environment);
                 let now = signals.and_then(|it| it.services.iter().find(|now| now.service == alert.service));
-                now.map_or(Outcome::Say("This service is not seen any more."), |now| open(world, &row.environment, now))
+                now.and_then(|now| about::ask(action, world, &row.environment, now))
+                    .unwrap_or(Outcome::Say("This service is not seen any more."))
             }
             Action::Copy => Outcome::Copy(format!("{} {}: {}", alert.rule, alert.service, alert.summary)),
             other => Outcome::moved(self.table.act(other)),
@@ -203,9 +203,7 @@ impl Part for AlertsScreen {
     }
 
     fn interest(&self, world: &World<'_>, interest: &mut Interest) {
-        for environment in world.inventory.environments() {
-            interest.signals.insert(environment.name.clone(), Focus::default());
-        }
+        about::want_all(world, interest);
     }
 
     fn filter(&self) -> &str {

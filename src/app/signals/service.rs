@@ -3,8 +3,8 @@
 use std::cmp::Ordering;
 use std::sync::Arc;
 
+use super::about;
 use super::lens::Lens;
-use super::{open_failures, open_owner, rejects, want_owner};
 use crate::action::{Action, Place};
 use crate::app::layout::Layout;
 use crate::app::screen::{Cause, Outcome, Part, World};
@@ -15,7 +15,7 @@ use crate::model::owner;
 use crate::model::signal::{Mark, Point, ServiceHistory, ServiceNow};
 use crate::model::view;
 
-/// Lines of the head: where, how it is, the promise, the rule.
+/// Lines of the head: where, how it is, the promise, the rule; and one on the side input where there is one.
 const HEAD: u16 = 4;
 /// Lines of the charts besides their plots.
 const CHART_FRAME: u16 = 2;
@@ -127,8 +127,10 @@ pub struct ServiceScreen {
     pub now: Option<ServiceNow>,
     /// Its slices.
     pub slices: Table<SliceRow>,
-    /// Deploys and alerts, besides what the history marks.
+    /// Deploys and failures, besides what the history marks.
     pub marks: Vec<Mark>,
+    /// Whether owners of services say something beside the spec.
+    pub has_overrides: bool,
 }
 
 impl ServiceScreen {
@@ -143,19 +145,21 @@ impl ServiceScreen {
             now: None,
             slices: Table::default(),
             marks: Vec::new(),
+            has_overrides: false,
         }
     }
 
     /// Lines of the parts: the body is the charts, the detail the slices.
     #[must_use]
     pub fn layout(&self, size: (u16, u16)) -> Layout {
-        let rows = size.1.saturating_sub(1 + HEAD);
+        let head = HEAD + u16::from(self.has_overrides);
+        let rows = size.1.saturating_sub(1 + head);
         let wanted = match self.slices.counts().1 {
             0 => 0,
             count => u16::try_from(count + 1).unwrap_or(u16::MAX).clamp(SLICES, (rows / 3).max(SLICES)),
         };
         let detail = if rows < 2 * 3 + CHART_FRAME + wanted { 0 } else { wanted };
-        Layout { head: HEAD, body: rows - detail, detail, width: size.0, side: 0 }
+        Layout { head, body: rows - detail, detail, width: size.0, side: 0 }
     }
 
     /// Lines of one chart: two lie above each other.
@@ -176,6 +180,7 @@ impl ServiceScreen {
         let signals = snapshot.get(&self.environment);
         let now = signals.and_then(|it| it.services.iter().find(|now| now.service == self.service));
         self.now = now.cloned();
+        self.has_overrides = signals.is_some_and(|signals| signals.overrides.location.is_some());
         let history = self.lens.history(world.inventory, &self.environment, &self.service);
         let slices = history.map_or_else(Vec::new, |history| {
             let slice = |(dimension, value, point): &(Arc<str>, Arc<str>, Point)| SliceRow {
@@ -238,18 +243,15 @@ impl Part for ServiceScreen {
                 self.slice = if self.slice == chosen { None } else { chosen };
                 Outcome::Done
             }
-            (Action::Owner, _) => {
-                self.now.as_ref().map_or(Outcome::Ignored, |now| open_owner(world, &self.environment, now))
-            }
-            (Action::Exceptions, _) => {
-                self.now.as_ref().map_or(Outcome::Ignored, |now| open_failures(world, &self.environment, now))
-            }
             (Action::Copy, _) => Outcome::Copy(self.service.to_string()),
-            (Action::Rejects, _) => match self.lens.snapshot(world.inventory).get(&self.environment) {
-                Some(signals) => Outcome::open(rejects(&self.environment, signals)),
-                None => Outcome::Ignored,
-            },
-            (other, _) => Outcome::moved(self.slices.act(other)),
+            (Action::Rejects, _) => {
+                about::open_rejects(&self.environment, self.lens.snapshot(world.inventory).get(&self.environment))
+            }
+            (other, _) => {
+                let now = self.now.as_ref();
+                now.and_then(|now| about::ask(other, world, &self.environment, now))
+                    .unwrap_or_else(|| Outcome::moved(self.slices.act(other)))
+            }
         }
     }
 
@@ -262,7 +264,7 @@ impl Part for ServiceScreen {
 
     fn interest(&self, world: &World<'_>, interest: &mut Interest) {
         if let Some(now) = &self.now {
-            want_owner(world, &self.environment, now, interest);
+            about::want_owner(world, &self.environment, now, interest);
         }
         let focus = self.lens.focus(&self.service, self.slice.clone());
         interest.signals.insert(self.environment.clone(), focus);

@@ -63,7 +63,8 @@ pub const fn wide<T>(title: &'static str, cell: fn(&T, Time) -> String) -> Colum
     Column { title, right: false, wide: true, cell }
 }
 
-fn or_dash(value: Option<impl ToString>) -> String {
+/// A value, or a dash where there is none.
+pub fn or_dash(value: Option<impl ToString>) -> String {
     value.map_or_else(|| "-".to_owned(), |value| value.to_string())
 }
 

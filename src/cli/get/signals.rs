@@ -4,10 +4,13 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::rows::{Listing, NOTHING, number, text, wide};
+use super::rows::{Listing, NOTHING, number, or_dash, text, wide};
 use crate::cli::gather::Need;
 use crate::model::human;
-use crate::model::signal::{Alert, AlertState, Point, ServiceNow};
+use crate::model::interest::Depth;
+use crate::model::owner;
+use crate::model::pipeline_signals::{self, PipelineSignals};
+use crate::model::signal::{Alert, AlertState, Point, Saturation, ServiceNow};
 
 /// One service of one environment.
 #[derive(Serialize)]
@@ -36,7 +39,9 @@ pub static SERVICES: Listing<ServiceLine> = Listing {
             .signals()
             .iter()
             .flat_map(|(environment, signals)| {
-                signals.services.iter().map(|now| ServiceLine { environment: environment.clone(), now: now.clone() })
+                // What is known of limits may be newer than the view that the engine made.
+                let told = owner::saturations(inventory, environment, signals);
+                signals.services.iter().map(move |now| line(environment, now, told.get(&now.service)))
             })
             .collect();
         rows.sort_by_key(|row| std::cmp::Reverse(row.now.point.as_ref().map(|point| point.health)));
@@ -56,10 +61,7 @@ pub static SERVICES: Listing<ServiceLine> = Listing {
         number("P50", |row, _| latency(row, |point| point.latency.p50_us)),
         number("P95", |row, _| latency(row, |point| point.latency.p95_us)),
         number("P99", |row, _| latency(row, |point| point.latency.p99_us)),
-        text("SAT", |row, _| {
-            let saturation = row.point().and_then(|point| point.saturation.as_ref());
-            saturation.map_or_else(|| "-".to_owned(), |it| format!("{} {:.0}", it.component, it.percent))
-        }),
+        text("SAT", |row, _| saturation(row.point().and_then(|point| point.saturation.as_ref()))),
         number("BUDGET", |row, _| {
             row.now.budget_left_percent.map_or_else(|| "-".to_owned(), |left| format!("{left:.0}%"))
         }),
@@ -67,6 +69,33 @@ pub static SERVICES: Listing<ServiceLine> = Listing {
         wide("FROM", |row, _| row.now.rule.from.to_string()),
     ],
     empty: NONE,
+};
+
+/// `get pipeline-signals`.
+pub static PIPELINES: Listing<PipelineSignals> = Listing {
+    need: Need { jobs: Some(Depth::Detail), groups: true, kafka_names: true, usage: true, rates: true, ..NOTHING },
+    rows: |inventory, now| {
+        let mut rows: Vec<PipelineSignals> =
+            inventory.pipelines().map(|(key, _)| pipeline_signals::of(inventory, key, now)).collect();
+        rows.sort_by(|left, right| (right.failures, &left.key).cmp(&(left.failures, &right.key)));
+        rows
+    },
+    answers_to: |row, name| *row.key.name == *name,
+    name: |row| row.key.to_string(),
+    columns: &[
+        text("ENV", |row, _| row.key.environment.to_string()),
+        wide("NAMESPACE", |row, _| row.key.namespace.to_string()),
+        text("PIPELINE", |row, _| row.key.name.to_string()),
+        number("IN/s", |row, _| or_dash(row.records_in_per_second.map(human::rate))),
+        number("OUT/s", |row, _| or_dash(row.records_out_per_second.map(human::rate))),
+        number("FAILURES", |row, _| or_dash(row.failures)),
+        number("FAILED-CKPT", |row, _| or_dash(row.failed_checkpoints)),
+        number("WATERMARK", |row, _| or_dash(row.watermark_delay_seconds.map(human::duration))),
+        number("LAG", |row, _| or_dash(row.lag_records.map(human::count))),
+        text("SAT", |row, _| saturation(row.saturation.as_ref())),
+        wide("LAST FAILURE", |row, _| or_dash(row.last_failure.as_ref().map(|(_, class)| class))),
+    ],
+    empty: "no pipelines found. Look in other namespaces with -A, or at other contexts with --context",
 };
 
 /// `get alerts`.
@@ -103,6 +132,19 @@ impl ServiceLine {
     const fn point(&self) -> Option<&Point> {
         self.now.point.as_ref()
     }
+}
+
+fn line(environment: &Arc<str>, now: &ServiceNow, told: Option<&Saturation>) -> ServiceLine {
+    let mut now = now.clone();
+    if let Some(point) = &mut now.point {
+        point.saturation = Saturation::nearer(point.saturation.take(), told.cloned());
+    }
+    ServiceLine { environment: environment.clone(), now }
+}
+
+/// The component that is nearest to its limit, with its percentage.
+fn saturation(saturation: Option<&Saturation>) -> String {
+    or_dash(saturation.map(|it| format!("{} {:.0}", it.component, it.percent)))
 }
 
 /// What stands in place of the rate of a service that has none.

@@ -29,7 +29,10 @@ fn run(monitor: &Monitor, service: &Arc<str>, expression: &HealthExpression) -> 
     let (series, window_ms) = (&monitor.series, monitor.window_ms);
     let end = series.last_seen(service).unwrap_or(0);
     let start = end.saturating_sub(BACK_MS);
-    let points = series.points(service, start, end, Resolution::Window);
+    let known = series.points(service, start, end, Resolution::Window);
+    // What was before the first event is not worth room on a screen.
+    let before = known.iter().position(Option::is_some).unwrap_or(0);
+    let points = known.get(before..).unwrap_or_default();
     let slo_percent = monitor.rules.slo_percent(service);
     let nothing = Value::tags([]);
     let tags = monitor.rules.own(service).map_or(&nothing, |own| own.tags_value());
@@ -52,7 +55,7 @@ fn run(monitor: &Monitor, service: &Arc<str>, expression: &HealthExpression) -> 
     faults.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
     faults.truncate(REASONS);
     Outcome {
-        start: time(start.div_euclid(window_ms).saturating_mul(window_ms)),
+        start: points.first().and_then(Option::as_ref).map_or_else(|| time(end), |point| point.start),
         step_ms: window_ms,
         differing: levels.iter().flatten().filter(differs).count(),
         windows: windows.len(),

@@ -15,8 +15,8 @@ const SETS: usize = 4;
 const LANE_LIMIT: usize = 20_000;
 /// Bytes of the name of a swimlane.
 const LANE_NAME_LIMIT: usize = 128;
-/// Below so many requests a window says nothing about health.
-const FEWEST: u64 = 10;
+/// Below so many failures a window says nothing about health: one of few requests is a large share.
+const FEWEST: u64 = 3;
 /// What counts as promised where nothing was, percent.
 const ASSUMED_PERCENT: f64 = 99.0;
 /// How many times the promised share of failures makes a health of 1, of 2; beyond it is 3.
@@ -250,7 +250,7 @@ fn by_availability(slo_percent: f64) -> String {
     let short = |percent: f64| (percent.max(0.0) * 1_000.0).round() / 1_000.0;
     let [one, two] = TIMES.map(|times| short((100.0 - slo_percent).mul_add(-times, 100.0)));
     format!(
-        "requestCount < {FEWEST} ? 0 : availability >= {slo_percent:?} ? 0 : availability >= {one:?} ? 1 : \
+        "errorCount < {FEWEST} ? 0 : availability >= {slo_percent:?} ? 0 : availability >= {one:?} ? 1 : \
          availability >= {two:?} ? 2 : 3"
     )
 }

@@ -131,7 +131,7 @@ fn the_version_is_what_sha256sum_says() {
 
 #[test]
 fn the_owner_then_the_spec_then_availability() {
-    let mut rules = rules("[expressions]\nhealth = 'requestCount / (errorCount - 2) > 1000 ? 1 : 0'");
+    let mut rules = rules("[expressions]\nhealth = 'requestCount / (errorCount - 4) > 1000 ? 1 : 0'");
     let own =
         r#"{"services": {"own": {"health": "errorCount == 1 ? 3 : 0 / (errorCount - 77)"}, "slo": {"slo": 50.0}}}"#;
     rules.apply(set(own));
@@ -140,13 +140,13 @@ fn the_owner_then_the_spec_then_availability() {
     let judged = rules.health(0, &window("own", 100, 77));
     assert_eq!((judged.health.level(), &*judged.rule.from), (0, "spec"));
     assert_eq!(judged.fault.as_deref(), Some("own: health: it divides by zero"));
-    let judged = rules.health(0, &window("another", 1_000, 2));
+    let judged = rules.health(0, &window("another", 1_000, 4));
     assert_eq!((judged.health.level(), &*judged.rule.from), (1, "default"));
     assert_eq!(judged.fault.as_deref(), Some("another: health: it divides by zero"));
     let expected =
-        "requestCount < 10 ? 0 : availability >= 99.9 ? 0 : availability >= 99.6 ? 1 : availability >= 98.56 ? 2 : 3";
+        "errorCount < 3 ? 0 : availability >= 99.9 ? 0 : availability >= 99.6 ? 1 : availability >= 98.56 ? 2 : 3";
     assert_eq!(&*judged.rule.text, expected);
-    let judged = rules.health(0, &window("slo", 1_000, 2));
+    let judged = rules.health(0, &window("slo", 1_000, 4));
     assert_eq!(
         (judged.health.level(), rules.slo_percent("slo"), rules.slo_percent("own")),
         (0, Some(50.0), Some(99.9))

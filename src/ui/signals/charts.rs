@@ -120,7 +120,7 @@ pub fn four(canvas: &mut Canvas<'_>, area: Rect, look: &Look<'_>) {
     let marks: Vec<&Mark> = look.marks.iter().chain(&*history.marks).collect();
     for side in 0..2 {
         let below = Rect { height: 1, ..place(side, 2) };
-        chart::times(canvas, below, history, &marks);
+        chart::times(canvas, below, history.into(), &marks);
     }
 }
 
@@ -160,12 +160,17 @@ fn latency(history: &ServiceHistory) -> Chart<'static> {
 }
 
 fn health(history: &ServiceHistory) -> Chart<'static> {
-    let values = series(history, |point| Some(f64::from(point.health.level())));
+    health_chart(&["health"], series(history, |point| Some(f64::from(point.health.level()))))
+}
+
+/// A chart of levels of health.
+#[must_use]
+pub fn health_chart<'a>(titles: &'a [&'a str], values: Vec<Option<f64>>) -> Chart<'a> {
     #[expect(clippy::cast_possible_truncation, reason = "levels are 0 to 3")]
     let style =
         |theme: crate::ui::Theme, value: f64| theme.health(Health::new(value.round() as i64).unwrap_or(Health::WELL));
     let curves = vec![Curve { values, style }];
-    Chart { titles: &["health"], top: 3.0, label: level, curves, cursor: None }
+    Chart { titles, top: 3.0, label: level, curves, cursor: None }
 }
 
 /// A number without needless digits.

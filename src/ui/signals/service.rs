@@ -5,9 +5,11 @@ use ratatui::layout::Rect;
 use super::{charts, micros, percent, whole_percent};
 use crate::app::State;
 use crate::app::signals::service::{ServiceScreen, SliceColumn, SliceRow};
+use crate::app::signals::trial::word;
 use crate::model::human;
-use crate::model::signal::{AlertState, ServiceNow, Signals};
+use crate::model::signal::{AlertState, OverridesState, ServiceNow, Signals};
 use crate::ui::canvas::Canvas;
+use crate::ui::head::plural;
 use crate::ui::table::{self, Cell, Cells};
 use crate::ui::theme::{self, Theme, Tone};
 use crate::ui::title::{self, Title};
@@ -35,6 +37,9 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect, state: &State, screen: &Service
     promise_line(canvas, line(1), now);
     alert_line(canvas, line(2), state, (signals, now));
     rule_line(canvas, line(3), (state, Some(signals)), now);
+    if screen.has_overrides {
+        overrides_line(canvas, line(4), state, &signals.overrides);
+    }
     let look = charts::Look {
         environment: &screen.environment,
         now: Some(now),
@@ -68,13 +73,7 @@ fn promise_line(canvas: &mut Canvas<'_>, area: Rect, now: &ServiceNow) {
     pen.skip(1).field("health", WORD, theme.dim());
     match (&now.point, now.silence) {
         (Some(point), _) => {
-            let words = match point.health.level() {
-                0 => "0 well",
-                1 => "1 worth a look",
-                2 => "2 degraded",
-                _ => "3 down",
-            };
-            pen.put(words, theme.health(point.health));
+            pen.put(word(point.health), theme.health(point.health));
         }
         (None, Some(silence)) => {
             pen.put(&format!("no data since {}", silence.since.format("%H:%M:%S")), theme.tone(Tone::Warn));
@@ -145,8 +144,10 @@ pub fn rule_line(canvas: &mut Canvas<'_>, area: Rect, (state, signals): (&State,
     if let Some(fetched) = overrides.and_then(|it| it.fetched).filter(|_| from.starts_with("from ")) {
         from.push_str(&format!(", {} ago", human::age(fetched, state.now())));
     }
-    if let Some(error) = overrides.and_then(|it| it.error.as_ref()) {
-        let words = format!("side input: {error}");
+    let error = overrides.and_then(|it| it.error.as_ref()).map(|error| format!("side input: {error}"));
+    let fault = signals.and_then(|it| Some((it.faults, it.last_fault.as_ref()?)));
+    let trouble = error.or_else(|| fault.map(|(times, reason)| format!("no answer {times} times: {reason}")));
+    if let Some(words) = trouble {
         let room = usize::from(pen.left()).saturating_sub(crate::ui::text::width(&words) + 3);
         let room = u16::try_from(room).unwrap_or(0).max(pen.left() / 3);
         pen.put_in(&now.rule.text, room, theme.text()).skip(2).put(&words, theme.tone(Tone::Warn));
@@ -154,6 +155,33 @@ pub fn rule_line(canvas: &mut Canvas<'_>, area: Rect, (state, signals): (&State,
     }
     let room = pen.left().saturating_sub(u16::try_from(crate::ui::text::width(&from)).unwrap_or(0) + 3);
     pen.put_in(&now.rule.text, room, theme.text()).at_end(&format!("{from} "), theme.dim());
+}
+
+/// How the side input stands: which one is in force since when, and why there is no newer one.
+fn overrides_line(canvas: &mut Canvas<'_>, area: Rect, state: &State, overrides: &OverridesState) {
+    let theme = *canvas.theme;
+    let mut pen = canvas.line(area, 0);
+    pen.skip(1).field("input", WORD, theme.dim());
+    let held = overrides.fetched.map(|fetched| {
+        let age = human::age(fetched, state.now());
+        let since = overrides.applied.map(|at| format!(", in force since the window {}", at.format("%H:%M:%S")));
+        (format!("of {} ({age} ago)", fetched.format("%H:%M:%S")), since.unwrap_or_default())
+    });
+    let services = plural(overrides.services, "service");
+    let next = overrides.next_try.map(|at| (at - state.now()).num_seconds().max(0));
+    let next = next.map(|seconds| format!("next try in {}", human::duration(seconds))).unwrap_or_default();
+    match (&overrides.error, held) {
+        (None, None) => pen.put("not fetched yet", theme.dim()),
+        (None, Some((of, since))) => pen.put(&format!("{services}, {of}{since}"), theme.text()),
+        (Some(error), Some((of, _))) => {
+            pen.put(&format!("the last good one, {of}, holds for {services}; "), theme.text());
+            pen.put(error, theme.tone(Tone::Warn))
+        }
+        (Some(error), None) => {
+            pen.put("none was ever good, so only the spec holds; ", theme.text()).put(error, theme.tone(Tone::Warn))
+        }
+    };
+    pen.at_end(&format!(" {next} "), theme.dim());
 }
 
 struct SliceCells<'a> {
