@@ -3,6 +3,7 @@
 //! Data goes to standard output and everything else to standard error, so that a pipe carries data
 //! alone. A closed pipe is a success: the reader had enough.
 
+mod cluster;
 mod completions;
 mod console;
 mod demo;
@@ -14,6 +15,8 @@ mod gather;
 mod get;
 mod logs;
 mod output;
+mod router;
+mod scrape;
 mod signals;
 mod tail;
 mod validate;
@@ -140,6 +143,8 @@ enum Command {
     Exceptions(exceptions::Exceptions),
     /// Try flowdeck on an embedded platform: real servers on loopback, with traffic and incidents
     Demo(demo::Demo),
+    /// Route a topic to one of two copies of a pipeline, and switch between them without losing a record
+    Router(router::Router),
     /// Compute golden signals from events
     Signals(signals::Signals),
     /// Check manifests and configuration documents, without a cluster
@@ -196,6 +201,7 @@ fn run(arguments: Arguments) -> Result<u8, Failure> {
         Some(Command::Logs(logs)) => logs::run(&logs, &shared.load()?),
         Some(Command::Exceptions(exceptions)) => exceptions::run(&exceptions, &shared),
         Some(Command::Demo(demo)) => demo::run(&demo, &shared),
+        Some(Command::Router(router)) => router::run(&router, &shared),
         Some(Command::Signals(signals)) => signals::run(&signals, &shared),
         Some(Command::Validate(validate)) => validate::run(&validate),
         Some(Command::Edit(edit)) => edit::run(&edit, shared.load()?),

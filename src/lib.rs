@@ -9,6 +9,7 @@
 //! - [`app`]: the console's state and how events change it. No IO, no clock.
 //! - [`ui`]: draws the state. Changes nothing.
 //! - [`source`]: the backends' clients, which turn replies into facts.
+//! - [`router`]: one topic to one of two copies of a pipeline, switched without a loss.
 //! - [`runtime`], [`term`], [`telemetry`]: the loop, the terminal, the log file.
 //! - [`settings`], [`cli`]: what the user set, and what the user asked for.
 //! - [`demo`]: the embedded platform, which nothing but its command knows.
@@ -22,6 +23,7 @@ pub mod event;
 pub mod keymap;
 pub mod logs;
 pub mod model;
+pub mod router;
 pub mod runtime;
 pub mod settings;
 pub mod source;

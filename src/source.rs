@@ -8,5 +8,6 @@ pub mod kafka;
 pub mod kube;
 pub mod link;
 pub mod objects;
+pub mod probe;
 pub mod side_input;
 pub mod webhook;

@@ -48,6 +48,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
             "app",
             "ui",
             "source",
+            "router",
             "settings",
             "runtime",
             "term",

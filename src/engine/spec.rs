@@ -10,18 +10,17 @@
 mod rule;
 mod rules;
 mod source;
-mod span;
 
 use serde::Deserialize;
 
 pub use rule::{Absent, Comparison, ErrorRule, Operand};
 pub use rules::{Expressions, OverridesPlace};
 pub use source::{Format, Latency, LatencyKind, LatencyUnit, Path, Source, SpanKind, Time, TimeUnit};
-pub use span::Span;
 
 use super::alert::{self, AlertSpec};
 use super::expression::Problem;
 use super::json::{PathClash, Shape};
+pub use crate::model::span::Span;
 
 /// Why a spec cannot be used.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]

@@ -10,7 +10,6 @@
 
 mod exposition;
 mod rows;
-mod scrape;
 mod start;
 mod state;
 mod tally;
@@ -32,6 +31,8 @@ use self::start::From;
 use self::state::State;
 use self::tally::Tally;
 use super::{Failure, Shared, exit, output};
+use crate::cli::cluster::Cluster;
+use crate::cli::scrape;
 use crate::engine::Spec;
 use crate::runtime::signals::course::Course;
 use crate::source::kafka::consume::{News, Reader, Start, Subscription};
@@ -47,12 +48,8 @@ pub(super) struct Arguments {
     /// Signals spec
     #[arg(long, value_name = "FILE")]
     spec: PathBuf,
-    /// Bootstrap servers, instead of those of the settings' environment
-    #[arg(long, value_name = "HOST:PORT,…")]
-    bootstrap: Option<String>,
-    /// Kafka client property, as librdkafka names it; may be given more than once
-    #[arg(short = 'X', value_name = "NAME=VALUE")]
-    properties: Vec<String>,
+    #[command(flatten)]
+    cluster: Cluster,
     /// Where reading begins: now, earliest, a time as 2026-11-22T06:52:02Z, or so long ago as -15m
     #[arg(long, value_name = "WHEN", default_value = "now", allow_hyphen_values = true)]
     from: From,
@@ -106,13 +103,17 @@ pub(super) fn run(arguments: &Arguments, shared: &Shared) -> Result<u8, Failure>
             arguments.spec.display()
         )));
     }
-    let properties = start::properties(arguments, shared)?;
+    let properties = arguments.cluster.properties(shared)?;
     let sha = state::sha(&text);
     let before = arguments.state.as_deref().map(|path| state::read(path, &sha)).transpose()?.flatten();
     let rows = Rows::new(arguments, &properties, &sha)?;
     let exposition = Arc::new(Mutex::new(Exposition::default()));
     if let Some(address) = arguments.listen {
-        scrape::serve(address, exposition.clone())?;
+        let told = exposition.clone();
+        scrape::serve(address, move || {
+            let known = told.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            known.text()
+        })?;
     }
     let from = before.as_ref().map_or_else(|| arguments.from.start(Utc::now()), |state| Start::Resume(state.offsets()));
     let topics = spec.source.topics.iter().map(|topic| topic.as_str().into()).collect();

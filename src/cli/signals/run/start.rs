@@ -1,16 +1,12 @@
-//! Where reading begins and which cluster is read: arguments into what a reader takes.
+//! Where reading begins: an argument into what a reader takes.
 
 use std::str::FromStr;
 
 use chrono::TimeDelta;
 
-use super::Arguments;
-use crate::cli::{Failure, Shared};
 use crate::logs::time;
 use crate::model::Time;
-use crate::settings::KafkaSettings;
 use crate::source::kafka::consume::Start;
-use crate::source::kafka::{ClientProperties, client_properties};
 
 /// Where reading begins, as typed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,36 +54,6 @@ impl From {
             Self::Earliest => Start::Earliest,
             Self::At(moment) => Start::At(moment),
             Self::Ago(age) => Start::At(now.checked_sub_signed(age).unwrap_or(Time::UNIX_EPOCH)),
-        }
-    }
-}
-
-/// The cluster of the settings' environment, with what the arguments say laid over.
-pub(super) fn properties(arguments: &Arguments, shared: &Shared) -> Result<ClientProperties, Failure> {
-    let mut kafka = match &arguments.bootstrap {
-        Some(bootstrap) => KafkaSettings { bootstrap: Some(bootstrap.clone()), ..KafkaSettings::default() },
-        None => of_environment(shared)?.unwrap_or_default(),
-    };
-    for property in &arguments.properties {
-        let (name, value) = property
-            .split_once('=')
-            .ok_or_else(|| Failure::usage(anyhow::anyhow!("-X {property} is not NAME=VALUE")))?;
-        kafka.properties.insert(name.to_owned(), value.to_owned());
-    }
-    client_properties(&kafka).map_err(Failure::usage)
-}
-
-fn of_environment(shared: &Shared) -> Result<Option<KafkaSettings>, Failure> {
-    let settings = shared.load()?;
-    match settings.environments.as_slice() {
-        [] => Ok(None),
-        [environment] => Ok(environment.kafka.clone()),
-        several => {
-            let names: Vec<&str> = several.iter().map(|environment| environment.name.as_str()).collect();
-            Err(Failure::usage(anyhow::anyhow!(
-                "choose an environment with -e, or give --bootstrap: {}",
-                names.join(", ")
-            )))
         }
     }
 }

@@ -1,4 +1,4 @@
-//! A length of time as a person writes it.
+//! A length of time as a person writes it, in specs of signals and of routes.
 
 use std::fmt;
 

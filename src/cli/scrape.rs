@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -15,8 +15,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
-use super::exposition::Exposition;
-use crate::cli::Failure;
+use super::Failure;
 
 /// Connections at once.
 const GUESTS: usize = 32;
@@ -26,7 +25,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// Listens, and serves on a thread until the process ends.
-pub(super) fn serve(address: SocketAddr, exposition: Arc<Mutex<Exposition>>) -> Result<(), Failure> {
+pub(super) fn serve(address: SocketAddr, text: impl Fn() -> String + Send + Sync + 'static) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let listener = runtime
         .block_on(TcpListener::bind(address))
@@ -34,11 +33,11 @@ pub(super) fn serve(address: SocketAddr, exposition: Arc<Mutex<Exposition>>) -> 
         .map_err(Failure::usage)?;
     std::thread::Builder::new()
         .name("metrics".to_owned())
-        .spawn(move || runtime.block_on(tokio::task::LocalSet::new().run_until(accept(listener, exposition))))?;
+        .spawn(move || runtime.block_on(tokio::task::LocalSet::new().run_until(accept(listener, Arc::new(text)))))?;
     Ok(())
 }
 
-async fn accept(listener: TcpListener, exposition: Arc<Mutex<Exposition>>) {
+async fn accept(listener: TcpListener, text: Arc<dyn Fn() -> String + Send + Sync>) {
     let guests = Arc::new(Semaphore::new(GUESTS));
     loop {
         let Ok(seat) = guests.clone().acquire_owned().await else { return };
@@ -46,10 +45,10 @@ async fn accept(listener: TcpListener, exposition: Arc<Mutex<Exposition>>) {
             tokio::time::sleep(Duration::from_millis(100)).await;
             continue;
         };
-        let exposition = exposition.clone();
+        let text = text.clone();
         tokio::task::spawn_local(async move {
             let handler = hyper::service::service_fn(|request| {
-                let answer = answer(&request, &exposition);
+                let answer = answer(&request, &*text);
                 async move { Ok::<_, Infallible>(answer) }
             });
             let connection = http1::Builder::new()
@@ -64,12 +63,9 @@ async fn accept(listener: TcpListener, exposition: Arc<Mutex<Exposition>>) {
     }
 }
 
-fn answer(request: &Request<Incoming>, exposition: &Mutex<Exposition>) -> Response<Full<Bytes>> {
+fn answer(request: &Request<Incoming>, text: &dyn Fn() -> String) -> Response<Full<Bytes>> {
     let (status, kind, text) = match (request.method(), request.uri().path()) {
-        (&Method::GET, "/metrics") => {
-            let known = exposition.lock().unwrap_or_else(PoisonError::into_inner).clone();
-            (StatusCode::OK, CONTENT_TYPE, known.text())
-        }
+        (&Method::GET, "/metrics") => (StatusCode::OK, CONTENT_TYPE, text()),
         (&Method::GET, _) => (StatusCode::NOT_FOUND, "text/plain", "metrics are at /metrics\n".to_owned()),
         _ => (StatusCode::METHOD_NOT_ALLOWED, "text/plain", "only GET\n".to_owned()),
     };

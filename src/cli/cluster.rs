@@ -1,0 +1,50 @@
+//! The Kafka cluster of a command: that of the settings' environment, or as the arguments say.
+
+use clap::Args;
+
+use super::{Failure, Shared};
+use crate::settings::KafkaSettings;
+use crate::source::kafka::{ClientProperties, client_properties};
+
+/// Arguments that lead to a cluster.
+#[derive(Clone, Debug, Default, Args)]
+pub(super) struct Cluster {
+    /// Bootstrap servers, instead of those of the settings' environment
+    #[arg(long, value_name = "HOST:PORT,…")]
+    bootstrap: Option<String>,
+    /// Kafka client property, as librdkafka names it; may be given more than once
+    #[arg(short = 'X', value_name = "NAME=VALUE")]
+    properties: Vec<String>,
+}
+
+impl Cluster {
+    /// The cluster of the settings' environment, with what the arguments say laid over.
+    pub(super) fn properties(&self, shared: &Shared) -> Result<ClientProperties, Failure> {
+        let mut kafka = match &self.bootstrap {
+            Some(bootstrap) => KafkaSettings { bootstrap: Some(bootstrap.clone()), ..KafkaSettings::default() },
+            None => of_environment(shared)?.unwrap_or_default(),
+        };
+        for property in &self.properties {
+            let (name, value) = property
+                .split_once('=')
+                .ok_or_else(|| Failure::usage(anyhow::anyhow!("-X {property} is not NAME=VALUE")))?;
+            kafka.properties.insert(name.to_owned(), value.to_owned());
+        }
+        client_properties(&kafka).map_err(Failure::usage)
+    }
+}
+
+fn of_environment(shared: &Shared) -> Result<Option<KafkaSettings>, Failure> {
+    let settings = shared.load()?;
+    match settings.environments.as_slice() {
+        [] => Ok(None),
+        [environment] => Ok(environment.kafka.clone()),
+        several => {
+            let names: Vec<&str> = several.iter().map(|environment| environment.name.as_str()).collect();
+            Err(Failure::usage(anyhow::anyhow!(
+                "choose an environment with -e, or give --bootstrap: {}",
+                names.join(", ")
+            )))
+        }
+    }
+}

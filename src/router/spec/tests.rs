@@ -1,0 +1,52 @@
+//! Specs that are taken, and specs that are refused with their reason.
+
+use super::*;
+
+const EXAMPLE: &str = include_str!("../../../config/examples/route.toml");
+
+#[test]
+fn the_example_is_taken_and_shows_every_default() {
+    let spec = Spec::parse(EXAMPLE).unwrap();
+    assert_eq!((spec.name.as_str(), spec.lanes.len()), ("golden-signals", LANES));
+    let defaults = (WorkerRules::default(), Checks::default(), Guard::default(), Sla::default());
+    assert_eq!((spec.worker, spec.checks, spec.guard, spec.sla), defaults);
+}
+
+#[test]
+fn what_is_left_out_has_its_default() {
+    let end = EXAMPLE.find("[worker]").unwrap();
+    let short = Spec::parse(EXAMPLE.get(..end).unwrap()).unwrap();
+    assert_eq!(short, Spec::parse(EXAMPLE).unwrap());
+}
+
+#[test]
+fn refusals_say_why() {
+    let cases = [
+        ("mode = \"split\"", "mode = \"select\"", "this version cannot do"),
+        ("mode = \"split\"", "mode = \"sideways\"", "unknown variant"),
+        ("mode = \"split\"", "mode = \"split\"\ncolour = 1", "unknown field"),
+        ("name = \"green\"", "name = \"blue\"", "both lanes have it"),
+        ("name = \"green\"", "name = \"gr een\"", "letters, digits"),
+        ("initial = \"blue\"", "initial = \"red\"", "no lane has this name"),
+        ("topic = \"events.green\"", "topic = \"events.blue\"", "for two things"),
+        ("topic = \"events.green\"", "topic = \"events\"", "for two things"),
+        ("topic = \"events.green\"", "topic = \"events/green\"", "Kafka takes"),
+        ("commit_every = \"100ms\"", "commit_every = \"1ms\"", "10ms to 2s"),
+        ("commit_every = \"100ms\"", "commit_every = \"1h\"", "10ms to 2s"),
+        ("commit_records = 20000", "commit_records = 0", "1 to 1000000"),
+        ("unhealthy_for = \"15s\"", "unhealthy_for = \"4m\"", "uses up the whole"),
+        ("flip = \"3m\"", "flip = \"0s\"", "more than nothing"),
+        ("http = \"http://", "http = \"ftp://", "http:// or https://"),
+    ];
+    for (good, bad, reason) in cases {
+        assert!(EXAMPLE.contains(good), "{good}");
+        let said = Spec::parse(&EXAMPLE.replacen(good, bad, 1)).unwrap_err().to_string();
+        assert!(said.contains(reason), "{bad}: {said}");
+    }
+}
+
+#[test]
+fn a_route_has_two_lanes() {
+    let third = format!("{EXAMPLE}\n[[lane]]\nname = \"red\"\ntopic = \"events.red\"\n");
+    assert_eq!(Spec::parse(&third), Err(SpecError::Lanes(3)));
+}

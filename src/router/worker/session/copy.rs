@@ -1,0 +1,177 @@
+//! The path of a record, and the transaction around it.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use chrono::Utc;
+use rdkafka::consumer::Consumer;
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
+use rdkafka::message::{BorrowedMessage, Message};
+use rdkafka::producer::{BaseRecord, Producer};
+use rdkafka::{Offset, TopicPartitionList};
+
+use super::trouble::step;
+use super::{Ended, IDLE, LIMIT, Open, Session};
+use crate::router::client::{is_passing, replaced};
+use crate::router::course;
+use crate::router::record::Control;
+
+/// Records that are copied before time, group and control topic are looked at again.
+const BURST: usize = 500;
+/// Wait for room in the producer's queue.
+const FULL: Duration = Duration::from_millis(2);
+
+impl Session<'_> {
+    /// Copies some records.
+    pub(super) fn copy(&mut self) -> Result<(), Ended> {
+        for copied in 0..BURST {
+            let wait = if copied == 0 { IDLE } else { Duration::ZERO };
+            // The borrow of a message must not last: the group's turns are served by polling.
+            match self.consumer.poll(wait) {
+                None => return Ok(()),
+                Some(Err(error)) => return self.mind(&error),
+                Some(Ok(message)) => {
+                    if self.consumer.context().has_turned() {
+                        // It belongs to partitions that are no longer its own; nothing of it is kept.
+                        return Ok(());
+                    }
+                    if self.open.is_none() {
+                        let control = self.control.clone();
+                        let control = control.ok_or_else(|| Ended::Trouble("a record came while paused".to_owned()))?;
+                        begin(&self.producer, &mut self.open, (self.spec, &control))?;
+                    }
+                    let size = send(&self.producer, self.open.as_ref(), &message)?;
+                    let (partition, offset) = (message.partition(), message.offset());
+                    self.gauge.bytes.fetch_add(size, Ordering::Relaxed);
+                    let place = self.places.get_mut(&partition).filter(|place| offset >= place.next);
+                    let Some(place) = place else {
+                        let words = format!("record {offset} of partition {partition} came out of its order");
+                        return Err(Ended::Trouble(words));
+                    };
+                    place.next = offset + 1;
+                    if let Some(open) = &mut self.open {
+                        open.records += 1;
+                        if open.records >= u64::from(self.spec.worker.commit_records) {
+                            open.due = Instant::now();
+                            return Ok(());
+                        }
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Begins a transaction by a control record.
+    pub(super) fn begin(&mut self, control: &Arc<Control>) -> Result<(), Ended> {
+        begin(&self.producer, &mut self.open, (self.spec, control))
+    }
+
+    /// Ends the transaction: records, offsets and marks, all or nothing.
+    pub(super) fn commit(&mut self) -> Result<(), Ended> {
+        let Some(open) = &self.open else { return Ok(()) };
+        let at_ms = Utc::now().timestamp_millis();
+        let mut offsets = TopicPartitionList::new();
+        let mut marks = Vec::new();
+        for (partition, place) in &self.places {
+            if place.next == place.committed && place.epoch() == Some(open.control.epoch) {
+                continue;
+            }
+            let mark = course::mark(&open.control, place.mark.as_ref(), place.committed, at_ms);
+            let text = serde_json::to_string(&mark).map_err(|error| Ended::Trouble(error.to_string()))?;
+            let mut element = offsets.add_partition(&self.spec.source.topic, *partition);
+            element.set_offset(Offset::Offset(place.next)).map_err(step("note an offset"))?;
+            element.set_metadata(text);
+            marks.push((*partition, mark));
+        }
+        // Asked anew each time, because the generation moves; and then whether the partitions are still its own.
+        let metadata = self.consumer.group_metadata();
+        let metadata = metadata.ok_or_else(|| Ended::Trouble("it is not a member of the group".to_owned()))?;
+        if self.consumer.assignment_lost() || self.consumer.context().has_turned() {
+            return Err(Ended::Trouble("its partitions were taken away".to_owned()));
+        }
+        let (producer, gauge) = (&self.producer, self.gauge);
+        let beating = |call: &dyn Fn() -> KafkaResult<()>| {
+            gauge.beat();
+            again(call)
+        };
+        beating(&|| producer.send_offsets_to_transaction(&offsets, &metadata, LIMIT))
+            .map_err(step("put offsets into the transaction"))?;
+        beating(&|| producer.commit_transaction(LIMIT)).map_err(step("end the transaction"))?;
+        self.gauge.committed(&open.control.lane, open.records);
+        self.open = None;
+        for (partition, mark) in marks {
+            if let Some(place) = self.places.get_mut(&partition) {
+                place.committed = place.next;
+                place.mark = Some(mark);
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether an error of polling is one to live with.
+    pub(super) fn mind(&self, error: &KafkaError) -> Result<(), Ended> {
+        if replaced(&self.consumer) {
+            return Err(Ended::Replaced);
+        }
+        if is_passing(error) {
+            tracing::debug!(%error, "the client goes on");
+            return Ok(());
+        }
+        Err(Ended::Trouble(format!("cannot read: {error}")))
+    }
+}
+
+fn begin(
+    producer: &impl Producer,
+    open: &mut Option<Open>,
+    (spec, control): (&crate::router::spec::Spec, &Arc<Control>),
+) -> Result<(), Ended> {
+    let lane = spec.lane(&control.lane);
+    let lane = lane.ok_or_else(|| Ended::Trouble(format!("the spec has no lane named {}", control.lane)))?;
+    producer.begin_transaction().map_err(step("begin a transaction"))?;
+    let every = Duration::from_millis(u64::try_from(spec.worker.commit_every.millis()).unwrap_or(100));
+    let (topic, due) = (lane.topic.clone(), Instant::now() + every);
+    *open = Some(Open { control: control.clone(), topic, records: 0, due });
+    Ok(())
+}
+
+/// Hands a record over as it came: key, value, headers, timestamp, partition. Answers its size.
+fn send(
+    producer: &rdkafka::producer::ThreadedProducer<rdkafka::producer::DefaultProducerContext>,
+    open: Option<&Open>,
+    message: &BorrowedMessage<'_>,
+) -> Result<u64, Ended> {
+    let open = open.ok_or_else(|| Ended::Trouble("no transaction is open".to_owned()))?;
+    let mut record = BaseRecord::<[u8], [u8]>::to(&open.topic).partition(message.partition());
+    record.key = message.key();
+    record.payload = message.payload();
+    record.timestamp = message.timestamp().to_millis();
+    record.headers = message.headers().map(rdkafka::message::BorrowedHeaders::detach);
+    let size = message.key_len() + message.payload_len();
+    let deadline = Instant::now() + LIMIT;
+    loop {
+        match producer.send(record) {
+            Ok(()) => return Ok(size as u64),
+            Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), back)) if Instant::now() < deadline => {
+                record = back;
+                std::thread::park_timeout(FULL);
+            }
+            Err((error, _)) => return Err(step("hand a record over")(error)),
+        }
+    }
+}
+
+/// Calls again what the client says may be called again, for a while.
+fn again(call: impl Fn() -> KafkaResult<()>) -> KafkaResult<()> {
+    let deadline = Instant::now() + LIMIT;
+    loop {
+        match call() {
+            Err(KafkaError::Transaction(error)) if error.is_retriable() && Instant::now() < deadline => {
+                std::thread::park_timeout(FULL);
+            }
+            outcome => return outcome,
+        }
+    }
+}
