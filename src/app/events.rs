@@ -38,7 +38,7 @@ impl Row for EventRow {
     type Key = ObjectKey;
     type Column = EventColumn;
     const COLUMNS: &'static [Column<EventColumn>] = &[
-        Column::number(EventColumn::Age, "AGE", 4),
+        Column::number(EventColumn::Age, "AGE", 5),
         Column::text(EventColumn::Environment, "ENV", 3).up_to(14).rank(1),
         Column::text(EventColumn::Namespace, "NAMESPACE", 12).up_to(32).rank(4),
         Column::text(EventColumn::Reason, "REASON", 14).up_to(28).whole(),

@@ -81,7 +81,7 @@ impl Row for ExceptionRow {
         Column::number(ExceptionColumn::Count, "COUNT", 6),
         Column::text(ExceptionColumn::Rate, "RATE", 8).rank(2),
         Column::text(ExceptionColumn::First, "FIRST", 8).rank(2),
-        Column::text(ExceptionColumn::Last, "LAST", 8).rank(1),
+        Column::number(ExceptionColumn::Last, "AGO", 5).rank(1),
         Column::number(ExceptionColumn::Pods, "PODS", 4).rank(3),
         Column::text(ExceptionColumn::Cause, "ROOT CAUSE", 24).up_to(160).first(),
     ];

@@ -215,7 +215,10 @@ impl Part for PipelineScreen {
         match action {
             Action::NextPart => self.choose(1, world),
             Action::PreviousPart => self.choose(-1, world),
-            Action::Open => self.pods.selected().map_or(Outcome::Ignored, |row| Outcome::open(Screen::pod(row.key()))),
+            Action::Open => {
+                self.pods.pin();
+                self.pods.selected().map_or(Outcome::Ignored, |row| Outcome::open(Screen::pod(row.key())))
+            }
             Action::Job => self.chosen.clone().map_or(Outcome::Ignored, |key| Outcome::open(Screen::job(key))),
             Action::Log => match &self.chosen {
                 Some(key) => Outcome::open(LogScreen::open(Target::Processor(key.clone()), "", world.now)),

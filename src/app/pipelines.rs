@@ -24,6 +24,8 @@ const EXPLAINED: usize = 3;
 const SWEPT: usize = 8;
 /// For how long they are, in seconds.
 const SWEEP_SECONDS: i64 = 10;
+/// Lag that is older puts a pipeline in trouble before those that have caught up, in milliseconds.
+const BEHIND_MS: u64 = 30_000;
 
 /// Columns of the list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,9 +90,12 @@ impl Row for Arc<PipelineRow> {
             Condition::Degraded => 1,
             _ => 2,
         };
+        // Among those in trouble, one that has recovered but for its past comes after one that has not.
+        let is_behind = |row: &Self| rank(row) < 2 && row.view.behind_ms.is_some_and(|ms| ms >= BEHIND_MS);
         rank(self)
             .cmp(&rank(other))
             .then(self.environment_rank.cmp(&other.environment_rank))
+            .then_with(|| is_behind(other).cmp(&is_behind(self)))
             .then_with(|| self.view.verdict.condition.cmp(&other.view.verdict.condition))
             .then_with(|| self.view.key.name.cmp(&other.view.key.name))
             .then_with(|| self.view.key.cmp(&other.view.key))

@@ -125,7 +125,7 @@ async fn list<T: Serialize>(get: &Get, settings: &Settings, listing: &Listing<T>
 fn rows_of<T>(world: &World, listing: &Listing<T>, name: Option<&str>) -> Vec<T> {
     let mut rows = (listing.rows)(&world.inventory, gather::now());
     if let Some(name) = name {
-        rows.retain(|row| (listing.answers_to)(row, name));
+        rows.retain(|row| (listing.answers_to)(row, name) || (listing.name)(row) == name);
     }
     rows
 }

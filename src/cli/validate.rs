@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use super::{Failure, exit, output};
 use crate::model::config::{self, Problem, Setting, Severity};
+use crate::model::human;
 use crate::model::manifest::{self, Judgement};
 use crate::model::options::FlinkVersion;
 
@@ -57,6 +58,10 @@ pub fn run(validate: &Validate) -> Result<u8, Failure> {
     let judgement = Judgement { flink: validate.flink, production: validate.production.clone() };
     let (mut found, mut files) = (Vec::new(), 0);
     for path in &validate.files {
+        if path.extension().is_some_and(|extension| extension == "toml") {
+            let words = "is no manifest; a signals spec is checked by flowdeck signals check --spec";
+            return Err(Failure::usage(anyhow::anyhow!("{} {words}", path.display())));
+        }
         for (file, text) in texts(path).map_err(Failure::usage)? {
             files += 1;
             let problems = if is_json(&file, &text) {
@@ -73,7 +78,8 @@ pub fn run(validate: &Validate) -> Result<u8, Failure> {
     }
     let errors = found.iter().filter(|found| found.problem.severity == Severity::Error).count();
     if validate.output == Form::Text {
-        output::complain(&format!("{files} files, {errors} errors, {} warnings", found.len() - errors));
+        let numbers = [(files, "file"), (errors, "error"), (found.len() - errors, "warning")];
+        output::complain(&numbers.map(|(number, word)| human::counted(number, word)).join(", "));
     }
     Ok(if errors > 0 { exit::FAILED } else { exit::OK })
 }

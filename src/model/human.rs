@@ -35,6 +35,12 @@ pub fn milliseconds(ms: u64) -> String {
     }
 }
 
+/// `1 file`, `3 files`.
+#[must_use]
+pub fn counted(number: usize, word: &str) -> String {
+    if number == 1 { format!("1 {word}") } else { format!("{number} {word}s") }
+}
+
 /// `310`, `3.1k`, `88k`, `1.2M`: three digits at most.
 #[must_use]
 pub fn count(number: u64) -> String {

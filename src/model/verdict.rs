@@ -110,6 +110,7 @@ pub fn of_processor(evidence: &Evidence<'_>) -> Verdict {
         return conclude(vec![stopped]);
     }
     let mut findings = Vec::new();
+    findings.extend(catching_up(evidence));
     findings.extend(operator(evidence));
     findings.extend(job_findings(evidence));
     findings.extend(pod_findings(evidence));
@@ -280,7 +281,10 @@ fn recent_failures(job: &Job, now: Time) -> Option<Finding> {
     };
     let loops = recent.len() >= LOOPS && latest <= LOOP_SECONDS;
     let condition = if loops || job.state != JobState::Running { Condition::Failing } else { Condition::Degraded };
-    Some(Finding::new(condition, format!("{}{message} ({times})", often.root.short_class())).since(Some(first)))
+    let again = job.state_since.filter(|_| condition == Condition::Degraded);
+    let again = again.map(|since| format!("; it runs again since {}", human::age(since, now))).unwrap_or_default();
+    let text = format!("{}{message} ({times}{again})", often.root.short_class());
+    Some(Finding::new(condition, text).since(Some(first)))
 }
 
 fn pod_findings(evidence: &Evidence<'_>) -> Vec<Finding> {
@@ -326,8 +330,11 @@ fn pod_trouble(pod: &Pod, now: Time) -> Option<Finding> {
             Some(Finding::new(condition, format!("{}{reason}", pod.status)))
         }
         PodHealth::Moving => {
-            let slow = pod.created_at.filter(|created| (now - *created).num_seconds() > START_SECONDS)?;
-            let text = format!("{} for {}", pod.status, human::age(slow, now));
+            // A container that was started again has as long as a new one.
+            let again = pod.last_termination.as_ref().and_then(|end| end.finished_at);
+            let begun = pod.created_at.max(again);
+            let slow = begun.filter(|begun| (now - *begun).num_seconds() > START_SECONDS)?;
+            let text = format!("not ready for {} ({})", human::age(slow, now), pod.status);
             Some(Finding::new(Condition::Degraded, text).since(Some(slow)))
         }
         PodHealth::Ready | PodHealth::Done => None,
@@ -390,6 +397,23 @@ fn lag(evidence: &Evidence<'_>) -> Option<Finding> {
         human::count(records),
         human::milliseconds(behind),
         human::rate(growth)
+    );
+    Some(Finding::new(Condition::Degraded, text))
+}
+
+/// Lag that is worth a sentence and goes down: the work is behind, and when it will not be any more.
+fn catching_up(evidence: &Evidence<'_>) -> Option<Finding> {
+    let group = evidence.group?;
+    let (records, behind, drain) = (group.lag_records()?, group.behind_ms()?, group.drain_seconds()?);
+    if behind < BEHIND_MS || group.growth_per_second()? >= 0.0 {
+        return None;
+    }
+    #[expect(clippy::cast_possible_truncation, reason = "seconds of a drain")]
+    let left = human::duration(drain.clamp(0.0, 1e9) as i64);
+    let text = format!(
+        "catching up: lag is {} records ({} behind), gone in {left}",
+        human::count(records),
+        human::milliseconds(behind)
     );
     Some(Finding::new(Condition::Degraded, text))
 }

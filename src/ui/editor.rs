@@ -44,11 +44,7 @@ fn facts(state: &State, screen: &EditorScreen) -> (Vec<String>, Option<String>) 
         facts.push("not saved, draft kept".to_owned());
     }
     let (errors, warnings) = screen.counts();
-    let counted = |number: usize, word: &str| match number {
-        0 => String::new(),
-        1 => format!("1 {word}"),
-        more => format!("{more} {word}s"),
-    };
+    let counted = |number: usize, word: &str| if number == 0 { String::new() } else { human::counted(number, word) };
     facts.push(counted(errors, "error"));
     facts.push(counted(warnings, "warning"));
     (facts, warning)

@@ -105,7 +105,7 @@ impl Cells<ExceptionRow> for ExceptionCells {
             ExceptionColumn::Count => Cell::new(human::count(row.count), theme.text()),
             ExceptionColumn::Rate => Cell::new(self.rate(row), theme.accent()),
             ExceptionColumn::First => Cell::new(self.moment(row.first), theme.text()),
-            ExceptionColumn::Last => Cell::new(format!("{} ago", human::age(row.last, self.now)), theme.text()),
+            ExceptionColumn::Last => Cell::new(human::age(row.last, self.now), theme.text()),
             ExceptionColumn::Pods => Cell::new(row.pods.len().to_string(), theme.text()),
             ExceptionColumn::Cause => Cell::new(row.cause(), theme.strong()),
         }

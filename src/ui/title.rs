@@ -7,7 +7,7 @@ use super::head;
 use super::theme::{self, Sign, Tone};
 use crate::app::State;
 use crate::model::human;
-use crate::model::verdict::Verdict;
+use crate::model::verdict::{Condition, Verdict};
 
 /// What the line says.
 #[derive(Debug, Default)]
@@ -39,8 +39,10 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect, state: &State, title: &Title<'_
         let style = theme.tone(theme::condition_tone(verdict.condition));
         pen.skip(3).put(&format!("{} {}", theme.condition_glyph(verdict.condition), verdict.condition.word()), style);
         if let Some(since) = verdict.since {
+            // What degrades a pipeline may have begun before it got better.
+            let words = if verdict.condition == Condition::Degraded { "trouble since" } else { "since" };
             pen.skip(1)
-                .put(&format!("since {} ({})", since.format("%H:%M:%SZ"), human::age(since, state.now())), style);
+                .put(&format!("{words} {} ({})", since.format("%H:%M:%SZ"), human::age(since, state.now())), style);
         }
     }
     if let Some(warning) = &title.warning {

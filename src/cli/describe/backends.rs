@@ -48,12 +48,16 @@ pub(super) fn groups(report: &mut Report, inventory: &Inventory, name: &str) {
 pub(super) fn group_facts(report: &mut Report, depth: usize, group: &Group) {
     let members = if group.members == 1 { "member" } else { "members" };
     report.fact(depth, "state", format!("{}, {} {members}", group.state, group.members));
-    let lag = group.lag_records().map_or_else(|| "nothing committed".to_owned(), |lag| format!("{lag} records"));
+    let lag = group.lag_records().map_or_else(
+        || "nothing committed".to_owned(),
+        |lag| human::counted(usize::try_from(lag).unwrap_or(usize::MAX), "record"),
+    );
     report.fact(depth, "lag", lag);
     report.fact(depth, "behind", group.behind_ms().map(human::milliseconds).unwrap_or_default());
-    let worst = group
-        .worst()
-        .map(|worst| format!("{}-{}, {} records", worst.topic, worst.partition, worst.records().unwrap_or(0)));
+    let worst = group.worst().map(|worst| {
+        let records = usize::try_from(worst.records().unwrap_or(0)).unwrap_or(usize::MAX);
+        format!("{}-{}, {}", worst.topic, worst.partition, human::counted(records, "record"))
+    });
     report.fact(depth, "worst partition", worst.unwrap_or_default());
 }
 

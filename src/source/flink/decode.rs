@@ -40,6 +40,8 @@ pub struct Listed {
     pub state: JobState,
     /// When it was submitted.
     pub started_at: Time,
+    /// When it, or one of its tasks, last changed its state.
+    pub changed_at: Option<Time>,
     /// Tasks that run, and all tasks.
     pub tasks: (u32, u32),
 }
@@ -121,6 +123,7 @@ fn listed(job: &Value) -> Option<Listed> {
         name: text(job, "name").unwrap_or_default().into(),
         state: JobState::parse(text(job, "state")?),
         started_at: moment(job, "start-time")?,
+        changed_at: moment(job, "last-modification"),
         tasks: (small(tasks, "running").unwrap_or(0), small(tasks, "total").unwrap_or(0)),
     })
 }

@@ -25,6 +25,8 @@ const FRESH: Duration = Duration::from_secs(4);
 const TURN: usize = 16;
 /// Vertices asked at once.
 const AT_ONCE: usize = 4;
+/// A job that changed its state so short ago, in seconds, is asked for its failures in lists too.
+const UNSETTLED_SECONDS: i64 = 600;
 /// Exceptions asked for: as many as Flink keeps by default.
 const EXCEPTIONS: usize = 16;
 
@@ -46,12 +48,12 @@ impl From<DecodeError> for Miss {
 /// # Errors
 /// When it cannot be told which job it is, or how it is.
 pub async fn fetch(rest: &Rest, interest: &JobInterest, memory: &mut Memory) -> Result<Box<Job>, Miss> {
-    let (base, mut job) = essentials(rest, interest).await?;
+    let (base, mut job, unsettled) = essentials(rest, interest).await?;
     if memory.job.as_ref() != Some(&job.id) {
         *memory = Memory { job: Some(job.id.clone()), loads: HashMap::new() };
     }
     let detailed = interest.depth == Depth::Detail;
-    extras(rest, &base, &mut job, detailed).await;
+    extras(rest, &base, &mut job, detailed || unsettled).await;
     if detailed {
         // What is not there in time is asked for again in the next turn.
         drop(timeout(PATIENCE, loads(rest, &base, &job, memory)).await);
@@ -64,11 +66,12 @@ pub async fn fetch(rest: &Rest, interest: &JobInterest, memory: &mut Memory) -> 
     Ok(Box::new(job))
 }
 
-/// The job itself: from its own page in detail, else from the overview.
-async fn essentials(rest: &Rest, interest: &JobInterest) -> Result<(Base, Job), Miss> {
+/// The job itself: from its own page in detail, else from the overview; and whether it changed a short while ago, so
+/// that its failures tell how it is even while it runs.
+async fn essentials(rest: &Rest, interest: &JobInterest) -> Result<(Base, Job, bool), Miss> {
     if let (Depth::Detail, Some(id)) = (interest.depth, &interest.job_id) {
         match rest.first(interest, &format!("/jobs/{id}")).await {
-            Ok((base, body)) => return Ok((base, decode::job(&body, Utc::now())?)),
+            Ok((base, body)) => return Ok((base, decode::job(&body, Utc::now())?, false)),
             // The operator's word on the id may be older than the job.
             Err(Miss::NotFound) => {}
             Err(miss) => return Err(miss),
@@ -78,18 +81,21 @@ async fn essentials(rest: &Rest, interest: &JobInterest) -> Result<(Base, Job), 
     let jobs = decode::overview(&body)?;
     let chosen = decode::choose(&jobs, interest.job_id.as_deref()).ok_or(Miss::NotFound)?;
     if interest.depth == Depth::Summary {
-        return Ok((base, chosen.summary(Utc::now())));
+        let now = Utc::now();
+        let unsettled = chosen.changed_at.is_some_and(|at| (now - at).num_seconds() < UNSETTLED_SECONDS);
+        return Ok((base, chosen.summary(now), unsettled));
     }
     let body = rest.get(&base, &format!("/jobs/{}", chosen.id)).await?;
-    Ok((base, decode::job(&body, Utc::now())?))
+    Ok((base, decode::job(&body, Utc::now())?, false))
 }
 
-async fn extras(rest: &Rest, base: &Base, job: &mut Job, detailed: bool) {
+async fn extras(rest: &Rest, base: &Base, job: &mut Job, with_failures: bool) {
     let of = |what: String| rest_get(rest, base, format!("/jobs/{}/{what}", job.id));
-    let exceptions = async { if detailed { of(format!("exceptions?maxExceptions={EXCEPTIONS}")).await } else { None } };
+    let exceptions =
+        async { if with_failures { of(format!("exceptions?maxExceptions={EXCEPTIONS}")).await } else { None } };
     // In a list of jobs only one that does not run says how often it was started again.
     let restarts = async {
-        let wanted = detailed || job.state != JobState::Running;
+        let wanted = with_failures || job.state != JobState::Running;
         if wanted { of(format!("metrics?get={JOB_METRICS}")).await } else { None }
     };
     let (checkpoints, restarts, exceptions) = tokio::join!(of("checkpoints".to_owned()), restarts, exceptions);
