@@ -14,6 +14,7 @@ use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
 pub use self::load::{Overrides, SettingsError, load};
+use crate::logs::format::Choice;
 use crate::model::environment::Protection;
 
 /// All settings.
@@ -107,6 +108,8 @@ pub struct EnvironmentSettings {
     pub objects: Option<ObjectSettings>,
     /// Golden signals.
     pub signals: Option<SignalsSettings>,
+    /// Logs of pods.
+    pub logs: PodLogSettings,
     /// Links to other tools: name and URL template, in the order of the file.
     #[serde(deserialize_with = "in_order")]
     pub links: Vec<(String, String)>,
@@ -179,6 +182,24 @@ pub struct ObjectSettings {
     pub bucket: String,
     /// Region.
     pub region: Option<String>,
+}
+
+/// How the pods of an environment log.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct PodLogSettings {
+    /// Layout of their logs; each stream's is found out by default.
+    pub layout: Choice,
+    /// Layouts of single pipelines, by their names.
+    pub pipelines: BTreeMap<String, Choice>,
+}
+
+impl PodLogSettings {
+    /// The layout of a pipeline's logs.
+    #[must_use]
+    pub fn layout_of(&self, pipeline: Option<&str>) -> Choice {
+        pipeline.and_then(|name| self.pipelines.get(name)).copied().unwrap_or(self.layout)
+    }
 }
 
 /// Golden signals of an environment.

@@ -13,7 +13,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("event", &["model", "logs"]),
     ("action", &["model", "event"]),
     ("keymap", &["model", "event", "action"]),
-    ("settings", &["model"]),
+    ("settings", &["model", "logs"]),
     ("app", &["model", "logs", "event", "action", "keymap"]),
     ("ui", &["model", "logs", "event", "action", "keymap", "app"]),
     ("source", &["model", "event", "logs", "settings"]),

@@ -289,6 +289,7 @@ impl Part for LogScreen {
     fn interest(&self, world: &World<'_>, interest: &mut Interest) {
         interest.log = Some(LogInterest {
             target: self.target.clone(),
+            pipeline: self.target.pipeline(world.inventory).map(|key| key.name.clone()),
             containers: self.target.containers(world.inventory),
             view: View {
                 query: self.whole_query().into(),

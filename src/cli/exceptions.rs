@@ -16,7 +16,7 @@ use super::tail::Feed;
 use super::{Failure, Shared, exit, gather};
 use crate::logs::braid::Entry;
 use crate::logs::event::Event;
-use crate::logs::format::{Choice, Format as Layout};
+use crate::logs::format::Choice;
 use crate::logs::group::{Group, Groups};
 use crate::logs::{Counts, Reader, time};
 use crate::model::log::Mark;
@@ -50,9 +50,9 @@ pub struct Exceptions {
     /// Print each event that has a stack trace, as one JSON object a line
     #[arg(long, conflicts_with = "output")]
     events: bool,
-    /// Layout of the log
-    #[arg(long, value_enum, default_value = "auto", value_name = "LAYOUT")]
-    format: Choice,
+    /// Layout of the log; for pods, the one of the settings if not given
+    #[arg(long, value_enum, value_name = "LAYOUT")]
+    format: Option<Choice>,
     /// The run before the last restart
     #[arg(short, long, conflicts_with = "file")]
     previous: bool,
@@ -103,29 +103,11 @@ pub fn since(text: &str) -> Result<Since, String> {
 
 impl ValueEnum for Choice {
     fn value_variants<'a>() -> &'a [Self] {
-        &[
-            Self::Detect,
-            Self::Only(Layout::Flink),
-            Self::Only(Layout::Slashes),
-            Self::Only(Layout::Logback),
-            Self::Only(Layout::Json),
-            Self::Only(Layout::Klog),
-            Self::Only(Layout::Python),
-            Self::Only(Layout::Plain),
-        ]
+        &Self::ALL
     }
 
     fn to_possible_value(&self) -> Option<clap::builder::PossibleValue> {
-        Some(clap::builder::PossibleValue::new(match self {
-            Self::Detect => "auto",
-            Self::Only(Layout::Flink) => "flink",
-            Self::Only(Layout::Slashes) => "slashes",
-            Self::Only(Layout::Logback) => "logback",
-            Self::Only(Layout::Json) => "json",
-            Self::Only(Layout::Klog) => "klog",
-            Self::Only(Layout::Python) => "python",
-            Self::Only(Layout::Plain) => "plain",
-        }))
+        Some(clap::builder::PossibleValue::new(self.name()))
     }
 }
 
@@ -186,7 +168,7 @@ fn run_on_input(arguments: &Exceptions) -> Result<u8, Failure> {
         None => Box::new(io::stdin().lock()),
     };
     let mut findings = Findings { since, ..Findings::default() };
-    let mut reader = Reader::new(arguments.format);
+    let mut reader = Reader::new(arguments.format.unwrap_or_default());
     let mut buffer = vec![0; READ];
     loop {
         let bytes = match input.read(&mut buffer) {

@@ -46,9 +46,9 @@ pub struct Logs {
     /// Form of the output
     #[arg(short, long, value_enum, default_value_t)]
     output: Form,
-    /// Layout of the logs
-    #[arg(long, value_enum, default_value = "auto", value_name = "LAYOUT")]
-    format: Choice,
+    /// Layout of the logs; the one of the settings if not given
+    #[arg(long, value_enum, value_name = "LAYOUT")]
+    format: Option<Choice>,
     /// How long to wait for backends that do not answer, in seconds
     #[arg(long, default_value_t = 15, value_name = "SECONDS")]
     timeout: u64,

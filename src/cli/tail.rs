@@ -9,14 +9,15 @@ use tokio::time::{Interval, interval};
 
 use super::gather::{self, Need, World};
 use super::{Failure, output};
-use crate::logs::braid::{Braid, Entry};
+use crate::logs::braid::Entry;
 use crate::logs::format::Choice;
 use crate::model::Time;
 use crate::model::inventory::Inventory;
 use crate::model::key::ObjectKey;
 use crate::model::log::{Container, Mark, StreamState, Target};
 use crate::settings::Settings;
-use crate::source::kube::tail::{Message, Piece, Plan, Tails};
+use crate::source::kube::tail::merge::Merge;
+use crate::source::kube::tail::{Message, Plan, Tails};
 
 /// Between two looks at what is due.
 const BEAT: Duration = Duration::from_millis(100);
@@ -42,10 +43,9 @@ pub struct Feed {
     plan: Plan,
     tails: HashMap<Arc<str>, Tails>,
     receivers: Vec<mpsc::Receiver<Message>>,
-    streams: HashMap<Arc<Container>, usize>,
-    containers: Vec<Arc<Container>>,
-    states: HashMap<Arc<Container>, StreamState>,
-    braid: Braid<Mark>,
+    merge: Merge,
+    /// The layout that the command names.
+    layout: Option<Choice>,
     beat: Interval,
 }
 
@@ -55,7 +55,7 @@ impl Feed {
         settings: &Settings,
         name: &str,
         plan: Plan,
-        (choice, patience): (Choice, Duration),
+        (layout, patience): (Option<Choice>, Duration),
     ) -> Result<Self, Failure> {
         let mut world = World::open(settings, Need::default());
         world.settle(patience).await;
@@ -72,14 +72,12 @@ impl Feed {
             plan,
             tails: HashMap::new(),
             receivers: Vec::new(),
-            streams: HashMap::new(),
-            containers: Vec::new(),
-            states: HashMap::new(),
-            braid: Braid::new(choice),
+            merge: Merge::default(),
+            layout,
             beat: interval(BEAT),
         };
         feed.follow_all(false).await;
-        if feed.containers.is_empty() && !plan.follow {
+        if feed.merge.containers().is_empty() && !plan.follow {
             return Err(Failure::not_found(format!("{name} has no pods now")));
         }
         Ok(feed)
@@ -100,15 +98,12 @@ impl Feed {
                 }
                 _ = self.beat.tick() => {}
             }
-            let mut hand_out = |number: usize, time, entry| {
-                if let Some(container) = self.containers.get(number) {
-                    items.push(Item { container: container.clone(), time, entry });
-                }
-            };
             if self.plan.follow || self.tails.values_mut().any(Tails::are_running) || has_waiting(&self.receivers) {
-                self.braid.drain(gather::now(), &mut hand_out);
+                let mut due = Vec::new();
+                self.merge.drain(gather::now(), &mut |number, time, entry| due.push((number, time, entry)));
+                items = self.items(due);
             } else {
-                self.braid.finish(gather::now(), &mut hand_out);
+                items = self.rest();
                 return (!items.is_empty()).then_some(items);
             }
         }
@@ -117,18 +112,14 @@ impl Feed {
 
     /// Hands out all that waits, at the end.
     pub fn rest(&mut self) -> Vec<Item> {
-        let mut items = Vec::new();
-        self.braid.finish(gather::now(), &mut |number, time, entry| {
-            if let Some(container) = self.containers.get(number) {
-                items.push(Item { container: container.clone(), time, entry });
-            }
-        });
-        items
+        let mut due = Vec::new();
+        self.merge.finish(gather::now(), &mut |number, time, entry| due.push((number, time, entry)));
+        self.items(due)
     }
 
     /// The logs that could not be read, in sentences.
     pub fn complaints(&self) -> Vec<String> {
-        let troubled = self.states.iter().filter(|(_, state)| {
+        let troubled = self.merge.states().filter(|(_, state)| {
             matches!(state, StreamState::Away(..) | StreamState::Forbidden(_) | StreamState::Waiting(_))
         });
         let mut sentences: Vec<String> = troubled
@@ -138,10 +129,22 @@ impl Feed {
         sentences
     }
 
+    fn items(&self, due: Vec<(usize, Time, Entry<Mark>)>) -> Vec<Item> {
+        let containers = self.merge.containers();
+        let whose = |number: usize| containers.get(number).cloned();
+        due.into_iter()
+            .filter_map(|(number, time, entry)| Some(Item { container: whose(number)?, time, entry }))
+            .collect()
+    }
+
     async fn follow_all(&mut self, late: bool) {
-        let found: Vec<Container> =
-            self.targets.iter().flat_map(|target| target.containers(&self.world.inventory)).collect();
-        for container in found {
+        let inventory = &self.world.inventory;
+        let found = self.targets.iter().flat_map(|target| {
+            let pipeline = target.pipeline(inventory).map(|key| key.name.clone());
+            target.containers(inventory).into_iter().map(move |container| (Arc::new(container), pipeline.clone()))
+        });
+        let found: Vec<(Arc<Container>, Option<Arc<str>>)> = found.collect();
+        for (container, pipeline) in found {
             let environment = container.pod.environment.clone();
             if !self.tails.contains_key(&environment) {
                 let Some(cluster) = self.world.clusters().of(&environment).await else { continue };
@@ -149,54 +152,21 @@ impl Feed {
                 self.tails.insert(environment.clone(), tails);
                 self.receivers.push(receiver);
             }
-            self.number(&Arc::new(container.clone()));
             if let Some(tails) = self.tails.get_mut(&environment) {
+                let layout = self.layout.unwrap_or_else(|| tails.layouts().layout_of(pipeline.as_deref()));
+                self.merge.add(&container, layout);
                 tails.follow(container, late);
             }
         }
-    }
-
-    fn number(&mut self, container: &Arc<Container>) -> usize {
-        if let Some(number) = self.streams.get(container) {
-            return *number;
-        }
-        let number = self.braid.add();
-        self.streams.insert(container.clone(), number);
-        self.containers.push(container.clone());
-        self.several = self.containers.len() > 1;
-        number
+        self.several = self.merge.containers().len() > 1;
     }
 
     fn take_all(&mut self, message: Message) {
-        self.take(message);
+        self.merge.take(message, gather::now());
         for _ in 1..AT_ONCE {
             let next = self.receivers.iter_mut().find_map(|receiver| receiver.try_recv().ok());
             let Some(message) = next else { return };
-            self.take(message);
-        }
-    }
-
-    fn take(&mut self, message: Message) {
-        let number = self.number(&message.container);
-        let now = gather::now();
-        match message.piece {
-            Piece::Lines(lines) => {
-                for (line, time) in lines.iter() {
-                    self.braid.line(number, line, (time, now));
-                }
-            }
-            Piece::Missed(missed) => {
-                let time = missed.to.or(missed.from).unwrap_or(now);
-                self.braid.mark(number, Mark::Missed(missed), (time, now));
-            }
-            Piece::Remark(time, words) => self.braid.mark(number, Mark::Remark(words), (time, now)),
-            Piece::State(state) => {
-                if matches!(state, StreamState::Ended(_) | StreamState::Gone) {
-                    self.braid.over(number, now);
-                }
-                self.states.insert(message.container, state);
-            }
-            Piece::Over => self.braid.over(number, now),
+            self.merge.take(message, gather::now());
         }
     }
 }

@@ -27,7 +27,6 @@ pub const OPEN: TimeDelta = TimeDelta::milliseconds(1_500);
 #[derive(Debug)]
 pub struct Braid<M> {
     streams: Vec<Stream<M>>,
-    choice: Choice,
     /// Counts what came in, to keep the order of equal moments.
     came: u64,
     held: usize,
@@ -63,20 +62,14 @@ struct Waiting<M> {
 
 impl<M> Default for Braid<M> {
     fn default() -> Self {
-        Self::new(Choice::Detect)
+        Self { streams: Vec::new(), came: 0, held: 0 }
     }
 }
 
 impl<M> Braid<M> {
-    /// A braid of streams in a format, or each in one that it finds out.
-    #[must_use]
-    pub const fn new(choice: Choice) -> Self {
-        Self { streams: Vec::new(), choice, came: 0, held: 0 }
-    }
-
-    /// A new stream; its number.
-    pub fn add(&mut self) -> usize {
-        let folder = Folder::new(self.choice);
+    /// A new stream in a format, or in one that it finds out; its number.
+    pub fn add(&mut self, choice: Choice) -> usize {
+        let folder = Folder::new(choice);
         self.streams.push(Stream { folder, open: None, queue: VecDeque::new(), latest: None, over: false });
         self.streams.len() - 1
     }
@@ -242,7 +235,7 @@ mod tests {
     #[test]
     fn streams_are_merged_in_order_of_time_as_soon_as_it_is_known() {
         let mut braid = Braid::default();
-        let (one, two) = (braid.add(), braid.add());
+        let (one, two) = (braid.add(Choice::Detect), braid.add(Choice::Detect));
         for ms in [0, 20, 40] {
             braid.line(one, &line(ms, &ms.to_string()), (at(ms), at(100)));
         }
@@ -257,7 +250,7 @@ mod tests {
     #[test]
     fn a_silent_stream_is_waited_for_and_not_longer() {
         let mut braid = Braid::default();
-        let (one, _silent) = (braid.add(), braid.add());
+        let (one, _silent) = (braid.add(Choice::Detect), braid.add(Choice::Detect));
         braid.line(one, &line(0, "a"), (at(0), at(0)));
         braid.line(one, &line(1, "b"), (at(1), at(1)));
         assert!(drained(&mut braid, at(499)).is_empty());
@@ -267,7 +260,7 @@ mod tests {
     #[test]
     fn a_trace_that_is_being_written_is_waited_for_a_little_longer() {
         let mut braid = Braid::default();
-        let (one, two) = (braid.add(), braid.add());
+        let (one, two) = (braid.add(Choice::Detect), braid.add(Choice::Detect));
         braid.line(one, &line(0, "failed"), (at(0), at(0)));
         for ms in [1, 2] {
             braid.line(two, &line(ms, "later"), (at(ms), at(ms)));
@@ -280,7 +273,7 @@ mod tests {
     #[test]
     fn a_clock_that_steps_back_does_not_turn_a_stream_round_and_marks_keep_their_place() {
         let mut braid = Braid::default();
-        let one = braid.add();
+        let one = braid.add(Choice::Detect);
         braid.line(one, &line(50, "a"), (at(50), at(50)));
         braid.line(one, &line(10, "b"), (at(10), at(51)));
         braid.mark(one, "gap", (at(11), at(52)));

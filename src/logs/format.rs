@@ -1,5 +1,7 @@
 //! The layouts that are known, and which of them a stream is in.
 
+use serde::Deserialize;
+
 /// A layout of log lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
@@ -20,13 +22,54 @@ pub enum Format {
 }
 
 /// What a user says of a stream's format.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
 pub enum Choice {
     /// Find it out.
     #[default]
     Detect,
     /// It is this one, and what looks like another is text.
     Only(Format),
+}
+
+impl Choice {
+    /// All of them.
+    pub const ALL: [Self; 8] = [
+        Self::Detect,
+        Self::Only(Format::Flink),
+        Self::Only(Format::Slashes),
+        Self::Only(Format::Logback),
+        Self::Only(Format::Json),
+        Self::Only(Format::Klog),
+        Self::Only(Format::Python),
+        Self::Only(Format::Plain),
+    ];
+
+    /// What it is called in settings and on the command line.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Detect => "auto",
+            Self::Only(Format::Flink) => "flink",
+            Self::Only(Format::Slashes) => "slashes",
+            Self::Only(Format::Logback) => "logback",
+            Self::Only(Format::Json) => "json",
+            Self::Only(Format::Klog) => "klog",
+            Self::Only(Format::Python) => "python",
+            Self::Only(Format::Plain) => "plain",
+        }
+    }
+}
+
+impl TryFrom<String> for Choice {
+    type Error = String;
+
+    fn try_from(word: String) -> Result<Self, String> {
+        Self::ALL.into_iter().find(|choice| choice.name() == word).ok_or_else(|| {
+            let known: Vec<&str> = Self::ALL.iter().map(|choice| choice.name()).collect();
+            format!("there is no layout {word:?}; the layouts are {}", known.join(", "))
+        })
+    }
 }
 
 /// Text headers after which a line of JSON, or a half header, is taken for a part of a message.

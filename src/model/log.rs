@@ -126,6 +126,16 @@ impl Target {
         }
     }
 
+    /// The pipeline that it is of, as far as is known.
+    #[must_use]
+    pub fn pipeline<'a>(&'a self, inventory: &'a Inventory) -> Option<&'a PipelineKey> {
+        match self {
+            Self::Pipeline(key) => Some(key),
+            Self::Processor(key) => inventory.pipeline_of(key),
+            Self::Pod(key, _) => inventory.pipeline_of(&inventory.pod(key)?.processor),
+        }
+    }
+
     /// The containers that are there now.
     #[must_use]
     pub fn containers(&self, inventory: &Inventory) -> Vec<Container> {
@@ -197,6 +207,8 @@ pub struct View {
 pub struct LogInterest {
     /// Whose.
     pub target: Target,
+    /// The name of its pipeline, as far as is known.
+    pub pipeline: Option<Arc<str>>,
     /// The containers that are there now.
     pub containers: Vec<Container>,
     /// What of it.

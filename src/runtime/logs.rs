@@ -7,7 +7,6 @@
 mod page;
 mod sieve;
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,14 +17,15 @@ use tokio_util::sync::CancellationToken;
 
 use super::backends::Clusters;
 use crate::event::{Event, Notice};
-use crate::logs::braid::{Braid, Entry};
+use crate::logs::braid::Entry;
 use crate::logs::history::{self, History, Kind, Limits};
 use crate::logs::news::{Facet, News};
 use crate::logs::radar::{Radar, Sighting};
 use crate::model::Time;
 use crate::model::interest::Interest;
-use crate::model::log::{Container, LogInterest, Mark, StreamState, Target, View};
-use crate::source::kube::tail::{Message, Piece, Plan, Tails};
+use crate::model::log::{LogInterest, Mark, Target, View};
+use crate::source::kube::tail::merge::Merge;
+use crate::source::kube::tail::{Message, Plan, Tails};
 use sieve::{Seconds, Sieve};
 
 /// Between two looks at what is due, and between two pieces of news.
@@ -72,12 +72,9 @@ pub async fn run(
 struct Session {
     target: Target,
     tails: Tails,
-    braid: Braid<Mark>,
-    containers: Vec<Arc<Container>>,
-    numbers: HashMap<Arc<Container>, usize>,
-    /// `pod/container`, for queries.
+    merge: Merge,
+    /// `pod/container` of each, for queries.
     names: Vec<String>,
-    states: Vec<StreamState>,
     history: History,
     radar: Radar,
     sieve: Sieve,
@@ -95,11 +92,8 @@ impl Session {
         Self {
             target,
             tails,
-            braid: Braid::default(),
-            containers: Vec::new(),
-            numbers: HashMap::new(),
+            merge: Merge::default(),
             names: Vec::new(),
-            states: Vec::new(),
             history: History::new(Limits::default()),
             radar: Radar::default(),
             sieve: Sieve::default(),
@@ -153,7 +147,7 @@ impl Session {
                         return;
                     }
                 }
-                Some(message) = pieces.recv(), if self.braid.held() < MOST_HELD => self.take(message),
+                Some(message) = pieces.recv(), if self.merge.held() < MOST_HELD => self.take(message),
                 () = std::future::ready(()), if searching => {
                     self.changed |= self.sieve.step(&self.history, &self.names);
                     tokio::task::yield_now().await;
@@ -164,12 +158,14 @@ impl Session {
 
     /// Takes in what is looked at; whether that needs an answer.
     fn look(&mut self, wanted: LogInterest, first: bool) -> bool {
+        let layout = self.tails.layouts().layout_of(wanted.pipeline.as_deref());
         for container in wanted.containers {
-            if !self.numbers.contains_key(&container) {
-                self.number(&Arc::new(container.clone()));
-            }
+            let container = Arc::new(container);
+            self.merge.add(&container, layout);
             self.tails.follow(container, !first);
         }
+        let new = self.merge.containers().iter().skip(self.names.len());
+        self.names.extend(new.map(|container| format!("{}/{}", container.pod.name, container.name)));
         if wanted.view == self.view && !first {
             return false;
         }
@@ -180,53 +176,20 @@ impl Session {
         true
     }
 
-    fn number(&mut self, container: &Arc<Container>) -> usize {
-        if let Some(number) = self.numbers.get(container) {
-            return *number;
-        }
-        self.numbers.insert(container.clone(), self.containers.len());
-        self.containers.push(container.clone());
-        self.names.push(format!("{}/{}", container.pod.name, container.name));
-        self.states.push(StreamState::Opening);
-        self.braid.add()
-    }
-
     fn take(&mut self, message: Message) {
-        let number = self.number(&message.container);
-        let now = chrono::Utc::now();
-        match message.piece {
-            Piece::Lines(lines) => {
-                for (line, time) in lines.iter() {
-                    self.braid.line(number, line, (time, now));
-                }
-            }
-            Piece::Missed(missed) => {
-                let time = missed.to.or(missed.from).unwrap_or(now);
-                self.braid.mark(number, Mark::Missed(missed), (time, now));
-            }
-            Piece::Remark(time, words) => self.braid.mark(number, Mark::Remark(words), (time, now)),
-            Piece::State(state) => {
-                if matches!(state, StreamState::Ended(_) | StreamState::Gone) {
-                    self.braid.over(number, now);
-                }
-                if let Some(known) = self.states.get_mut(number) {
-                    *known = state;
-                }
-                self.changed = true;
-            }
-            Piece::Over => self.braid.over(number, now),
-        }
-        if self.braid.held() >= MOST_HELD {
+        self.changed |= self.merge.take(message, chrono::Utc::now());
+        if self.merge.held() >= MOST_HELD {
             self.drain();
         }
     }
 
     /// Keeps what is in order by now.
     fn drain(&mut self) {
-        let now = chrono::Utc::now();
-        let mut braid = std::mem::take(&mut self.braid);
-        braid.drain(now, &mut |number, time, entry| self.keep(number, time, &entry));
-        self.braid = braid;
+        let mut due = Vec::new();
+        self.merge.drain(chrono::Utc::now(), &mut |number, time, entry| due.push((number, time, entry)));
+        for (number, time, entry) in due {
+            self.keep(number, time, &entry);
+        }
     }
 
     fn keep(&mut self, number: usize, time: Time, entry: &Entry<Mark>) {
@@ -251,7 +214,7 @@ impl Session {
         } else {
             self.sieve.mark(event);
         }
-        if let (Some(exception), Some(container)) = (exception, self.containers.get(number)) {
+        if let (Some(exception), Some(container)) = (exception, self.merge.containers().get(number)) {
             self.radar.add(&Sighting { exception, text, time, pod: &container.pod.name, event });
         }
     }
@@ -290,7 +253,7 @@ impl Session {
             histogram: seconds.histogram(now),
             facets: if self.view.facets { self.facets.1.clone() } else { Vec::new() },
             kinds: self.radar.kinds(now).into(),
-            streams: self.containers.iter().cloned().zip(self.states.iter().cloned()).collect(),
+            streams: self.merge.states().map(|(container, state)| (container.clone(), state.clone())).collect(),
             events: (kept, self.history.first()),
             gaps: self.gaps,
             found: if filtered { self.sieve.found() } else { kept },

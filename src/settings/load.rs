@@ -188,6 +188,23 @@ mod tests {
         let environment = &settings.environments[0];
         assert!(environment.kafka.is_some() && environment.objects.is_some() && !environment.links.is_empty());
         assert!(environment.signals.is_some());
+        assert_eq!(environment.logs.layout_of(None).name(), "json");
+    }
+
+    #[test]
+    fn a_pipeline_may_log_otherwise_than_its_environment() {
+        let settings = parse(
+            "[[environment]]\nname='a'\n[environment.logs]\nlayout='json'\n[environment.logs.pipelines]\norders='slashes'\n",
+        );
+        let logs = &settings.unwrap().environments[0].logs;
+        let told = [None, Some("orders"), Some("other")].map(|pipeline| logs.layout_of(pipeline).name());
+        assert_eq!(told, ["json", "slashes", "json"]);
+        let sample = parse(include_str!("../../config/examples/log-layouts.toml")).unwrap();
+        let told =
+            sample.environments.iter().map(|environment| environment.logs.layout_of(Some("match-making")).name());
+        assert_eq!(told.collect::<Vec<_>>(), ["slashes", "auto"]);
+        let message = parse("[[environment]]\nname='a'\n[environment.logs]\nlayout='morse'\n").unwrap_err();
+        assert!(message.contains("morse") && message.contains("auto, flink, slashes"), "{message}");
     }
 
     #[test]

@@ -41,6 +41,7 @@ use crate::event::Event;
 use crate::model::change::Change;
 use crate::model::environment::Environment;
 use crate::model::interest::Interest;
+use crate::settings::PodLogSettings;
 use link::Gate;
 use watch::{Watch, follow};
 use wire::flink::{FlinkDeployment, FlinkSessionJob};
@@ -62,6 +63,8 @@ pub struct Cluster {
     pub client: Client,
     /// Namespace of the context.
     pub default_namespace: Arc<str>,
+    /// How its pods log.
+    pub logs: Arc<PodLogSettings>,
 }
 
 impl fmt::Debug for Cluster {

@@ -177,7 +177,7 @@ fn fields(session: &Session, entry: &Entry<'_>) -> [Option<String>; 5] {
     let failure = entry.fingerprint.and_then(|_| trace::find(entry.text));
     [
         entry.level.map(|level| level.name().to_owned()),
-        session.containers.get(usize::from(entry.source)).map(|container| container.pod.name.to_string()),
+        session.merge.containers().get(usize::from(entry.source)).map(|container| container.pod.name.to_string()),
         part(|header| header.logger),
         part(|header| header.thread),
         failure.map(|found| found.exception.root().class.to_string()),

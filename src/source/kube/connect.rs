@@ -91,7 +91,8 @@ pub async fn connect(settings: &EnvironmentSettings) -> Result<Cluster, ConnectE
     };
     let default_namespace: Arc<str> = config.default_namespace.as_str().into();
     let recipe: session::Recipe = Arc::new(move || way.config().map_err(|error| error.to_string()));
-    Ok(Cluster { client: session::client(recipe, &default_namespace), environment, default_namespace })
+    let logs = Arc::new(settings.logs.clone());
+    Ok(Cluster { client: session::client(recipe, &default_namespace), environment, default_namespace, logs })
 }
 
 fn kafka_address(kafka: &crate::settings::KafkaSettings) -> Option<Arc<str>> {

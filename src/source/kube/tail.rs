@@ -6,8 +6,9 @@
 //! [`request`]'s.
 //!
 //! No line is dropped in silence: what could not be read is told as [`Missed`]. Whoever takes the pieces too
-//! slowly slows the reading down, up to the node.
+//! slowly slows the reading down, up to the node. [`merge`] makes one list of many containers' pieces.
 
+pub mod merge;
 mod read;
 mod request;
 pub mod resume;
@@ -28,6 +29,7 @@ use super::trouble::Trouble;
 use super::wire::pod::ContainerStatus;
 use crate::model::Time;
 use crate::model::log::{Container, Missed, StreamState};
+use crate::settings::PodLogSettings;
 use read::End;
 use request::Found;
 use resume::Place;
@@ -143,8 +145,7 @@ impl Tails {
     }
 
     /// Follows a container, if it is not followed already. One that appears later is read from its beginning.
-    pub fn follow(&mut self, container: Container, late: bool) {
-        let container = Arc::new(container);
+    pub fn follow(&mut self, container: Arc<Container>, late: bool) {
         while self.tasks.try_join_next().is_some() {}
         if self.known.get(&container).is_some_and(|task| !task.is_finished()) {
             return;
@@ -164,6 +165,12 @@ impl Tails {
             fresh: true,
         };
         self.known.insert(container, self.tasks.spawn(tail.run()));
+    }
+
+    /// How the pods of the cluster log.
+    #[must_use]
+    pub fn layouts(&self) -> &PodLogSettings {
+        &self.cluster.logs
     }
 
     /// Whether any tail has not come to its end.
