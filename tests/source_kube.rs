@@ -5,6 +5,8 @@
 
 #[path = "source_kube/stub.rs"]
 mod stub;
+#[path = "source_kube/tail.rs"]
+mod tail;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -341,8 +343,6 @@ async fn documents_and_permissions() {
     assert!(yaml.contains("name: a") && yaml.starts_with("apiVersion"), "{yaml}");
     let missing = kube::pod_yaml(&cluster, &key.sibling("z")).await.unwrap_err().to_string();
     assert!(missing.contains("not found"), "{missing}");
-    let log = kube::log_tail(&cluster, &key, "main", false, 10).await.unwrap();
-    assert_eq!(&*log, "one\ntw\u{fffd}\n");
     let answers = kube::permissions(&cluster).await;
     assert_eq!(answers.len(), 12);
     assert!(answers[0].refused.as_deref().is_some_and(|words| words.contains("secret")), "{:?}", answers[0]);

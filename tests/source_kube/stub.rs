@@ -1,7 +1,7 @@
 //! A small Kubernetes API server for tests: what a test puts into it is listed and watched, and it can
 //! refuse, forget, die and come back on the same port.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::convert::Infallible;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
@@ -37,6 +37,10 @@ pub struct State {
     pub forbidden: Option<String>,
     /// The only token that it knows.
     pub token: Option<String>,
+    /// What it answers, one after the other, to whoever asks for a log; then an empty log.
+    pub logs: VecDeque<&'static str>,
+    /// Whether a pod goes as soon as its log has ended.
+    pub pods_go: bool,
 }
 
 struct Watcher {
@@ -225,7 +229,13 @@ async fn answer(request: Request<Incoming>, state: &Mutex<State>) -> Response<Bo
             &json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": name, "namespace": namespace,
             "annotations": {"eks.amazonaws.com/role-arn": "arn:aws:iam::1:role/orders"}}}),
         ),
-        ["pods", _, "log"] => text(200, b"one\ntw\xff\n".to_vec()),
+        ["pods", name, "log"] => {
+            let log = state.logs.pop_front().unwrap_or_default();
+            if state.pods_go && state.logs.is_empty() {
+                state.objects.remove(&("pods".to_owned(), (*name).to_owned()));
+            }
+            text(200, log.into())
+        }
         [plural, name] => match state.objects.get(&((*plural).to_owned(), (*name).to_owned())) {
             Some(object) => reply(object),
             None => refuse(404, "NotFound", &format!("{plural} \"{name}\" not found")),

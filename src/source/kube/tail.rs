@@ -9,12 +9,12 @@
 //! slowly slows the reading down, up to the node. [`merge`] makes one list of many containers' pieces.
 
 pub mod merge;
+mod piece;
 mod read;
 mod request;
 pub mod resume;
 
 use std::collections::HashMap;
-use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -30,6 +30,7 @@ use super::wire::pod::ContainerStatus;
 use crate::model::Time;
 use crate::model::log::{Container, Missed, StreamState};
 use crate::settings::PodLogSettings;
+pub use piece::{Lines, Message, Piece};
 use read::End;
 use request::Found;
 use resume::Place;
@@ -44,6 +45,8 @@ const PATIENCE: chrono::TimeDelta = chrono::TimeDelta::seconds(20);
 const RECHECK: Duration = Duration::from_secs(15);
 /// How often a pod that is gone is looked for: that of a StatefulSet comes again under its name.
 const RETURNS: u32 = 60;
+/// How often a log that is not followed is asked whether that was all.
+const MOST_READINGS: u32 = 8;
 /// Between two looks at a container that does not run.
 const LOOK: Duration = Duration::from_secs(1);
 
@@ -58,72 +61,6 @@ pub struct Plan {
     pub previous: bool,
     /// Also what will be written.
     pub follow: bool,
-}
-
-/// Lines, each with the time at which it was written.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Lines {
-    text: String,
-    ends: Vec<(usize, Time)>,
-}
-
-impl Lines {
-    /// Adds one.
-    pub fn push(&mut self, line: &str, time: Time) {
-        self.text.push_str(line);
-        self.ends.push((self.text.len(), time));
-    }
-
-    /// How many there are.
-    #[must_use]
-    pub const fn len(&self) -> usize {
-        self.ends.len()
-    }
-
-    /// Whether there are none.
-    #[must_use]
-    pub const fn is_empty(&self) -> bool {
-        self.ends.is_empty()
-    }
-
-    /// Bytes of their text.
-    #[must_use]
-    pub const fn bytes(&self) -> usize {
-        self.text.len()
-    }
-
-    /// Each with its time.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, Time)> {
-        let starts = std::iter::once(0).chain(self.ends.iter().map(|(end, _)| *end));
-        starts.zip(&self.ends).map(|(start, (end, time))| {
-            let span: Range<usize> = start..*end;
-            (self.text.get(span).unwrap_or_default(), *time)
-        })
-    }
-}
-
-/// What a tail tells.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Piece {
-    /// Lines came.
-    Lines(Lines),
-    /// Lines are missing.
-    Missed(Missed),
-    /// Something that a reader of the log should know, and when it was.
-    Remark(Time, Arc<str>),
-    /// The log stands otherwise than before.
-    State(StreamState),
-    /// Nothing more will come.
-    Over,
-}
-
-/// A piece of one container's log.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Message {
-    /// Whose log.
-    pub container: Arc<Container>,
-    /// What of it.
-    pub piece: Piece,
 }
 
 /// The tails of many containers, which end when it is dropped.
@@ -162,6 +99,9 @@ impl Tails {
             gone: 0,
             state: None,
             away: None,
+            doubtful: false,
+            readings: 0,
+            asked: Utc::now(),
             fresh: true,
         };
         self.known.insert(container, self.tasks.spawn(tail.run()));
@@ -214,6 +154,12 @@ struct Tail {
     state: Option<StreamState>,
     /// Since when it cannot be read, and why.
     away: Option<(Time, Arc<str>)>,
+    /// The log ended as if all was said, and nobody has asked yet whether it was.
+    doubtful: bool,
+    /// Readings of a log that is not followed.
+    readings: u32,
+    /// When somebody wanted the log.
+    asked: Time,
     /// Nothing was read yet.
     fresh: bool,
 }
@@ -281,22 +227,49 @@ impl Tail {
 
     /// Reads the log of a container that runs.
     async fn running(&mut self) -> Result<Next, Closed> {
-        match self.read(false, self.plan.follow).await? {
-            End::Clean { .. } if !self.plan.follow => Ok(Next::Over),
-            End::Clean { .. } | End::Changed => Ok(Next::Again),
+        // Before a log that has ended is followed on, it is read once as it stands.
+        let follow = self.plan.follow && !self.doubtful;
+        match self.read(false, follow).await? {
+            End::Clean { lines } if !self.plan.follow => self.whole_or_again(lines).await,
+            End::Clean { .. } => {
+                self.doubtful = follow;
+                Ok(if follow { Next::Again } else { Next::After(Duration::ZERO) })
+            }
+            End::Changed => Ok(Next::Again),
             End::Broken(trouble) => self.troubled(trouble).await,
         }
+    }
+
+    /// Asks for a log that is not followed until nothing new comes, or what comes is newer than the question.
+    async fn whole_or_again(&mut self, lines: usize) -> Result<Next, Closed> {
+        self.readings += 1;
+        let newer = self.place.time().is_some_and(|time| time >= self.asked);
+        let found = !self.place.is_searching();
+        self.doubtful = self.readings < 2 || !found || (lines > 0 && !newer);
+        if self.doubtful && self.readings < MOST_READINGS {
+            return Ok(Next::After(Duration::ZERO));
+        }
+        self.doubtful = false;
+        self.was_lost("its log was rotated away before it could be read to its end").await?;
+        Ok(Next::Over)
     }
 
     /// Reads what a container that has ended still wrote, until nothing new comes.
     async fn ended(&mut self, status: &ContainerStatus) -> Result<Next, Closed> {
         match self.read(false, false).await? {
+            End::Clean { lines } if !self.plan.follow => {
+                let next = self.whole_or_again(lines).await?;
+                if matches!(next, Next::Over) {
+                    self.tell(StreamState::Ended(words_of_end(status).into())).await?;
+                }
+                Ok(next)
+            }
             End::Clean { lines: 0 } => {
                 self.was_lost("its log was rotated away before it could be read").await?;
+                self.doubtful = false;
                 self.tell(StreamState::Ended(words_of_end(status).into())).await?;
-                Ok(if self.plan.follow { Next::After(LOOK) } else { Next::Over })
+                Ok(Next::After(LOOK))
             }
-            End::Clean { .. } if !self.plan.follow => Ok(Next::Over),
             End::Clean { .. } | End::Changed => Ok(Next::Again),
             End::Broken(trouble) => self.troubled(trouble).await,
         }
@@ -325,6 +298,7 @@ impl Tail {
         if !self.place.is_searching() {
             self.place.begin();
         }
+        self.doubtful = false;
         self.run = Some(now);
         let times = if now == 1 { "once".to_owned() } else { format!("{now} times") };
         self.sink.send(Piece::Remark(Utc::now(), format!("the container restarted; {times} by now").into())).await?;
@@ -334,7 +308,7 @@ impl Tail {
     /// The run before, once.
     async fn previous_alone(&mut self) -> Result<Next, Closed> {
         match self.read(true, false).await? {
-            End::Clean { .. } => Ok(Next::Over),
+            End::Clean { lines } => self.whole_or_again(lines).await,
             End::Changed => Ok(Next::Again),
             End::Broken(Trouble::Invalid(words) | Trouble::Absent(words)) => {
                 self.tell(StreamState::Ended(words)).await?;
@@ -347,7 +321,9 @@ impl Tail {
     /// A pod of the same name may be another one.
     async fn found(&mut self, found: Found) -> Result<ContainerStatus, Closed> {
         if !found.same_pod(self.pod.as_deref()) {
-            self.was_lost("the pod was replaced while its log could not be read").await?;
+            if self.place.is_searching() || self.doubtful {
+                self.missed(None, "the pod was replaced while its log could not be read".to_owned()).await?;
+            }
             self.place.begin();
             self.run = None;
             let words = "another pod took the place and the name of this one";
@@ -359,7 +335,10 @@ impl Tail {
     }
 
     async fn gone(&mut self) -> Result<Next, Closed> {
-        if self.away.is_some() || self.place.is_searching() {
+        if self.doubtful {
+            let why = "the pod went as its log ended, before it could be asked whether that was all";
+            self.missed(None, why.to_owned()).await?;
+        } else if self.away.is_some() || self.place.is_searching() {
             let why = self.away.as_ref().map_or_else(String::new, |(_, why)| format!(" ({why})"));
             self.missed(None, format!("the pod went while its log could not be read{why}")).await?;
         }
@@ -403,7 +382,7 @@ impl Tail {
     async fn missed(&mut self, to: Option<Time>, why: String) -> Result<(), Closed> {
         let missed = Missed { from: self.place.time(), to, lines: None, why: why.into() };
         self.place.give_up();
-        self.away = None;
+        (self.away, self.doubtful) = (None, false);
         self.sink.send(Piece::Missed(missed)).await
     }
 }
