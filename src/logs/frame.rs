@@ -8,7 +8,7 @@
 
 use std::borrow::Cow;
 
-use memchr::memchr;
+use memchr::{memchr, memchr_iter, memrchr};
 
 use super::Counts;
 
@@ -36,17 +36,50 @@ impl Framer {
     /// Takes the next bytes and hands out the lines that end in them.
     pub fn push(&mut self, bytes: &[u8], sink: &mut impl FnMut(Line<'_>)) {
         let mut rest = bytes;
-        while let Some(end) = memchr(b'\n', rest) {
+        if !self.carry.is_empty() {
+            let Some(end) = memchr(b'\n', rest) else { return self.keep(rest) };
             let (line, after) = rest.split_at(end);
             rest = after.get(1..).unwrap_or_default();
-            if self.carry.is_empty() && line.len() <= LONGEST_LINE {
+            self.keep(line);
+            self.end_line(sink);
+        }
+        let (lines, rest) = rest.split_at(memrchr(b'\n', rest).map_or(0, |end| end + 1));
+        // Looked at in one go, text costs a fraction of what it costs line by line.
+        match std::str::from_utf8(lines) {
+            Ok(text) => self.push_text(text, sink),
+            Err(_) => self.push_lines(lines, sink),
+        }
+        self.keep(rest);
+    }
+
+    /// Takes whole lines that are text.
+    fn push_text(&mut self, text: &str, sink: &mut impl FnMut(Line<'_>)) {
+        let mut start = 0;
+        for end in memchr_iter(b'\n', text.as_bytes()) {
+            let line = text.get(start..end).unwrap_or_default();
+            start = end + 1;
+            if line.len() <= LONGEST_LINE {
+                self.counts.lines += 1;
+                sink(Line { text: Cow::Borrowed(line.strip_suffix('\r').unwrap_or(line)) });
+            } else {
+                self.keep(line.as_bytes());
+                self.end_line(sink);
+            }
+        }
+    }
+
+    /// Takes whole lines of any bytes.
+    fn push_lines(&mut self, mut lines: &[u8], sink: &mut impl FnMut(Line<'_>)) {
+        while let Some(end) = memchr(b'\n', lines) {
+            let (line, after) = lines.split_at(end);
+            lines = after.get(1..).unwrap_or_default();
+            if line.len() <= LONGEST_LINE {
                 sink(whole(line, 0, &mut self.counts));
             } else {
                 self.keep(line);
                 self.end_line(sink);
             }
         }
-        self.keep(rest);
     }
 
     /// Hands out the last line when it has no end.

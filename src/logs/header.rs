@@ -116,10 +116,20 @@ fn logger(bytes: &[u8], at: usize) -> Option<(Span, usize)> {
         _ if bytes.get(logger.1.saturating_sub(1)) == Some(&b':') => {
             return Some(((logger.0, logger.1 - 1), at));
         }
-        [b'[', ..] => at + memmem::find(from(bytes, at), b"] - ")? + 4,
+        [b'[', ..] => after_bracket(bytes, at)?,
         ref rest => at + memmem::find(rest.get(..LONGEST_EXTRA).unwrap_or(rest), b" - ")? + 3,
     };
     Some((logger, message))
+}
+
+/// Where the message behind `[extra] - ` begins.
+fn after_bracket(bytes: &[u8], mut at: usize) -> Option<usize> {
+    loop {
+        at += memchr(b']', from(bytes, at))? + 1;
+        if from(bytes, at).starts_with(b" - ") {
+            return Some(at + 3);
+        }
+    }
 }
 
 /// `logger - LEVEL - message`, after the time.

@@ -9,6 +9,7 @@
 mod segment;
 mod spill;
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::io;
 
@@ -16,7 +17,7 @@ use super::event::Level;
 use super::fingerprint::Fingerprint;
 use super::query::{Query, Subject};
 use crate::model::Time;
-use segment::Segment;
+use segment::{Body, Segment};
 pub use segment::{Bits, Kind};
 use spill::Spill;
 
@@ -77,8 +78,8 @@ impl History {
             if let Some(full) = self.segments.back_mut() {
                 full.seal();
             }
-            self.make_room();
-            self.segments.push_back(Segment::new(self.next));
+            let spare = self.make_room();
+            self.segments.push_back(Segment::new(self.next, spare));
         }
         if let Some(segment) = self.segments.back_mut() {
             segment.push(entry);
@@ -189,24 +190,26 @@ impl History {
         visited.unwrap_or(true)
     }
 
-    fn with_body<T>(&self, segment: &Segment, work: impl FnOnce(&segment::Body) -> T) -> Option<T> {
+    fn with_body<T>(&self, segment: &Segment, work: impl FnOnce(&Body) -> T) -> Option<T> {
         match segment.body() {
             Ok(body) => Some(work(body)),
             Err(place) => {
                 let bytes = self.spill.as_ref()?.read(place).ok()?;
-                Some(work(&segment::Body::decode(&bytes)?))
+                Some(work(&Body::decode(&bytes)?))
             }
         }
     }
 
-    /// Moves the oldest segments in memory to disk, and lets go what does not fit there.
-    fn make_room(&mut self) {
+    /// Moves the oldest segments in memory to disk, and lets go what does not fit there; what they took in memory.
+    fn make_room(&mut self) -> Body {
+        let mut spare = Body::default();
         while self.memory > self.limits.memory {
-            let Some(at) = self.segments.iter().position(|segment| segment.body().is_ok()) else { return };
-            let Some(segment) = self.segments.get(at) else { return };
+            let Some(at) = self.segments.iter().position(|segment| segment.body().is_ok()) else { break };
+            let Some(segment) = self.segments.get(at) else { break };
             let size = segment.text_len();
+            let limit = self.limits.disk;
             let written = match segment.body() {
-                Ok(body) if self.broken.is_none() => self.write(&body.encode()),
+                Ok(body) if self.broken.is_none() => write(&mut self.spill, limit, &body.encode()),
                 _ => Err(io::Error::other("nowhere to write to")),
             };
             match written {
@@ -215,7 +218,7 @@ impl History {
                         self.segments.pop_front();
                     }
                     if let Some(segment) = self.segments.iter_mut().find(|segment| segment.body().is_ok()) {
-                        segment.left(place);
+                        spare = segment.left(place);
                     }
                 }
                 Err(error) => {
@@ -225,16 +228,17 @@ impl History {
             }
             self.memory = self.memory.saturating_sub(size);
         }
+        spare
     }
+}
 
-    fn write(&mut self, bytes: &[u8]) -> io::Result<segment::Place> {
-        let limit = self.limits.disk;
-        let spill = match &mut self.spill {
-            Some(spill) => spill,
-            none => none.insert(Spill::new(limit)?),
-        };
-        spill.write(bytes)
-    }
+/// Writes to the file, which is made when it is needed first.
+fn write(spill: &mut Option<Spill>, limit: u64, parts: &[Cow<'_, [u8]>]) -> io::Result<segment::Place> {
+    let spill = match spill {
+        Some(spill) => spill,
+        none => none.insert(Spill::new(limit)?),
+    };
+    spill.write(parts)
 }
 
 /// An event as a query sees it.

@@ -1,5 +1,7 @@
 //! Events that lie together: one text, and sixteen bytes for each event.
 
+use std::borrow::Cow;
+
 use super::{Entry, subject};
 use crate::logs::event::Level;
 use crate::logs::fingerprint::Fingerprint;
@@ -8,6 +10,8 @@ use crate::model::Time;
 
 /// Bytes of text after which a segment is full.
 const FULL: usize = 512 * 1024;
+/// What a full segment may hold for nothing, as a part of what it uses.
+const SPARE: usize = 16;
 
 /// What an event is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,8 +100,12 @@ pub(super) struct Segment {
 }
 
 impl Segment {
-    pub(super) fn new(first: u64) -> Self {
-        let body = Body { text: String::with_capacity(FULL), ..Body::default() };
+    /// An empty one in the memory of another one: fresh memory costs more than all that is written into it.
+    pub(super) fn new(first: u64, mut body: Body) -> Self {
+        body.text.clear();
+        body.text.reserve(FULL);
+        body.metas.clear();
+        body.prints.clear();
         Self { first, count: 0, text: 0, latest: Time::MIN_UTC, body: Ok(body) }
     }
 
@@ -131,8 +139,9 @@ impl Segment {
         })
     }
 
-    pub(super) fn left(&mut self, place: Place) {
-        self.body = Err(place);
+    /// It lies on disk now; hands out what it took in memory.
+    pub(super) fn left(&mut self, place: Place) -> Body {
+        std::mem::replace(&mut self.body, Err(place)).unwrap_or_default()
     }
 
     pub(super) fn overlaps(&self, place: Place) -> bool {
@@ -144,8 +153,8 @@ impl Segment {
     /// Nothing more is added.
     pub(super) fn seal(&mut self) {
         if let Ok(body) = &mut self.body {
-            body.text.shrink_to_fit();
-            body.metas.shrink_to_fit();
+            body.text.shrink_to(body.text.len() + body.text.len() / SPARE);
+            body.metas.shrink_to(body.metas.len() + body.metas.len() / SPARE);
             body.prints.shrink_to_fit();
         }
     }
@@ -157,11 +166,10 @@ impl Segment {
         if let Some(fingerprint) = entry.fingerprint {
             body.prints.push((u32::try_from(body.metas.len()).unwrap_or(u32::MAX), fingerprint));
         }
-        let level = entry.level.and_then(|level| LEVELS.iter().position(|known| *known == level));
         body.metas.push(Meta {
             end: u32::try_from(body.text.len()).unwrap_or(u32::MAX),
             source: entry.source,
-            level: level.map_or(0, |place| u8::try_from(place + 1).unwrap_or(0)),
+            level: entry.level.map_or(0, |level| level as u8 + 1),
             kind: entry.kind as u8,
             milliseconds: entry.time.timestamp_millis(),
         });
@@ -225,14 +233,12 @@ impl Body {
         }
     }
 
-    /// The bytes that go to disk.
-    pub(super) fn encode(&self) -> Vec<u8> {
-        let mut bytes =
-            Vec::with_capacity(HEAD + self.text.len() + self.metas.len() * META + self.prints.len() * PRINT);
+    /// The bytes that go to disk: what is known of the texts, and the texts.
+    pub(super) fn encode(&self) -> [Cow<'_, [u8]>; 2] {
+        let mut bytes = Vec::with_capacity(HEAD + self.metas.len() * META + self.prints.len() * PRINT);
         for count in [self.text.len(), self.metas.len(), self.prints.len()] {
             bytes.extend(u32::try_from(count).unwrap_or(u32::MAX).to_le_bytes());
         }
-        bytes.extend_from_slice(self.text.as_bytes());
         for meta in &self.metas {
             bytes.extend(meta.end.to_le_bytes());
             bytes.extend(meta.source.to_le_bytes());
@@ -243,15 +249,15 @@ impl Body {
             bytes.extend(event.to_le_bytes());
             bytes.extend(print.number().to_le_bytes());
         }
-        bytes
+        [Cow::Owned(bytes), Cow::Borrowed(self.text.as_bytes())]
     }
 
     /// What [`Self::encode`] wrote; `None` of anything else.
     pub(super) fn decode(bytes: &[u8]) -> Option<Self> {
         let count = |at: usize| Some(u32::from_le_bytes(bytes.get(at..at + 4)?.try_into().ok()?) as usize);
         let (text, metas, prints) = (count(0)?, count(4)?, count(8)?);
-        let metas_at = HEAD + text;
-        let prints_at = metas_at + metas * META;
+        let prints_at = HEAD + metas * META;
+        let text_at = prints_at + prints * PRINT;
         let meta = |chunk: &[u8]| {
             Some(Meta {
                 end: u32::from_le_bytes(chunk.get(0..4)?.try_into().ok()?),
@@ -266,10 +272,10 @@ impl Body {
             Some((u32::from_le_bytes(chunk.get(0..4)?.try_into().ok()?), Fingerprint::from_number(number)))
         };
         Some(Self {
-            text: std::str::from_utf8(bytes.get(HEAD..metas_at)?).ok()?.to_owned(),
-            metas: bytes.get(metas_at..prints_at)?.chunks_exact(META).map(meta).collect::<Option<_>>()?,
+            text: std::str::from_utf8(bytes.get(text_at..text_at + text)?).ok()?.to_owned(),
+            metas: bytes.get(HEAD..prints_at)?.chunks_exact(META).map(meta).collect::<Option<_>>()?,
             prints: bytes
-                .get(prints_at..prints_at + prints * PRINT)?
+                .get(prints_at..text_at)?
                 .chunks_exact(PRINT)
                 .map(print)
                 .collect::<Option<_>>()?,

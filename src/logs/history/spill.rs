@@ -3,6 +3,7 @@
 //! The file is removed from its directory as soon as it is open, so that it is gone with the process, whatever
 //! ends it. Nobody else may read it.
 
+use std::borrow::Cow;
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
@@ -31,17 +32,19 @@ impl Spill {
     }
 
     /// Writes over what is oldest; the caller forgets what lay there.
-    pub(super) fn write(&mut self, bytes: &[u8]) -> io::Result<Place> {
-        let length = bytes.len() as u64;
+    pub(super) fn write(&mut self, parts: &[Cow<'_, [u8]>]) -> io::Result<Place> {
+        let length = parts.iter().map(|part| part.len() as u64).sum();
         if length > self.limit {
             return Err(io::Error::other("the disk's share is too small"));
         }
         if self.head + length > self.limit {
             self.head = 0;
         }
-        self.file.write_all_at(bytes, self.head)?;
         let place = Place { offset: self.head, length };
-        self.head += length;
+        for part in parts {
+            self.file.write_all_at(part, self.head)?;
+            self.head += part.len() as u64;
+        }
         Ok(place)
     }
 
