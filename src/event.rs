@@ -19,8 +19,6 @@ use crate::model::key::ObjectKey;
 pub enum DocumentKey {
     /// The YAML of a pod, without managed fields and secrets.
     PodYaml(ObjectKey),
-    /// The last lines of a container's log: pod, container, and whether it is of the previous run.
-    LogTail(ObjectKey, Arc<str>, bool),
 }
 
 /// A text that was written and not saved.

@@ -1,4 +1,4 @@
-//! A text: log lines, YAML, a stack trace.
+//! A text: a pod as YAML, a stack trace.
 
 use std::sync::Arc;
 
@@ -8,14 +8,10 @@ use super::screen::{Cause, Outcome, Part, Screen, World};
 use crate::action::{Action, Place};
 use crate::event::DocumentKey;
 use crate::model::interest::Interest;
-use crate::model::log::main_container;
 use crate::model::pod::Pod;
 
 /// Cells that one step to the side is wide.
 const SIDE_STEP: usize = 16;
-
-/// Said when somebody asks for the log of a run that there never was.
-pub const NEVER_RESTARTED: &str = "This container has not restarted.";
 
 /// How far a text has come.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,8 +36,6 @@ pub struct DocumentScreen {
     /// Cells cut off on the left.
     pub column: usize,
     key: Option<DocumentKey>,
-    containers: Vec<Arc<str>>,
-    restarted: bool,
     text: Arc<str>,
     lines: Vec<(usize, usize)>,
     filter: String,
@@ -49,7 +43,6 @@ pub struct DocumentScreen {
     /// Cells of a line.
     width: usize,
     height: usize,
-    follows_end: bool,
 }
 
 impl DocumentScreen {
@@ -62,39 +55,25 @@ impl DocumentScreen {
         Screen::Document(Box::new(screen))
     }
 
-    /// A text of a pod: its log, the log before its last restart, or its YAML.
+    /// A pod as YAML.
     #[must_use]
-    pub fn of_pod(action: Action, pod: &Pod, container: Option<&Arc<str>>) -> Option<Screen> {
-        let container = container.or_else(|| main_container(pod));
-        let key = match action {
-            Action::Yaml => DocumentKey::PodYaml(pod.key.clone()),
-            Action::Log => DocumentKey::LogTail(pod.key.clone(), container?.clone(), false),
-            Action::PreviousLog => DocumentKey::LogTail(pod.key.clone(), container?.clone(), true),
-            _ => return None,
-        };
-        let mut screen = Self::empty(title(&key), Some(key));
-        screen.containers.clone_from(&pod.containers);
-        screen.restarted = pod.restarts > 0;
-        Some(Screen::Document(Box::new(screen)))
+    pub fn yaml(pod: &Pod) -> Screen {
+        Screen::Document(Box::new(Self::empty(format!("{} › yaml", pod.key.name), Some(DocumentKey::PodYaml(pod.key.clone())))))
     }
 
     fn empty(title: String, key: Option<DocumentKey>) -> Self {
-        let follows_end = matches!(key, Some(DocumentKey::LogTail(..)));
         Self {
             title,
             arrival: Arrival::Pending,
             wrap: true,
             column: 0,
             key,
-            containers: Vec::new(),
-            restarted: false,
             text: "".into(),
             lines: Vec::new(),
             filter: String::new(),
             offset: 0,
             width: 78,
             height: 1,
-            follows_end,
         }
     }
 
@@ -153,9 +132,6 @@ impl DocumentScreen {
     fn set_text(&mut self, text: Arc<str>) {
         self.text = text;
         self.arrange();
-        if self.follows_end {
-            self.offset = self.most();
-        }
     }
 
     fn arrange(&mut self) {
@@ -203,30 +179,13 @@ impl DocumentScreen {
             _ => return false,
         }
         .min(self.most());
-        self.follows_end = self.is_at_end();
         true
     }
 
-    fn ask(&mut self, key: DocumentKey) -> Outcome {
-        self.title = title(&key);
-        self.follows_end = matches!(key, DocumentKey::LogTail(..));
+    fn ask(&mut self) -> Outcome {
+        let Some(key) = self.key.clone() else { return Outcome::Ignored };
         self.arrival = Arrival::Pending;
-        self.key = Some(key.clone());
         Outcome::Effect(Effect::Fetch(key))
-    }
-
-    /// The same log of another container or another run.
-    fn other_log(&mut self, action: Action) -> Outcome {
-        let Some(DocumentKey::LogTail(pod, container, previous)) = self.key.clone() else { return Outcome::Ignored };
-        if action == Action::PreviousLog {
-            if !previous && !self.restarted {
-                return Outcome::Say(NEVER_RESTARTED);
-            }
-            return self.ask(DocumentKey::LogTail(pod, container, !previous));
-        }
-        let now = self.containers.iter().position(|name| *name == container).unwrap_or(0);
-        let next = self.containers.iter().cycle().nth(now + 1).filter(|next| **next != container).cloned();
-        next.map_or(Outcome::Ignored, |next| self.ask(DocumentKey::LogTail(pod, next, previous)))
     }
 }
 
@@ -244,14 +203,6 @@ fn rows_of(line: &str, width: usize) -> usize {
     rows
 }
 
-fn title(key: &DocumentKey) -> String {
-    match key {
-        DocumentKey::PodYaml(pod) => format!("{} › yaml", pod.name),
-        DocumentKey::LogTail(pod, container, false) => format!("{} › {container} › log", pod.name),
-        DocumentKey::LogTail(pod, container, true) => format!("{} › {container} › log of the run before", pod.name),
-    }
-}
-
 impl Part for DocumentScreen {
     fn place(&self) -> Place {
         Place::Document
@@ -263,7 +214,7 @@ impl Part for DocumentScreen {
         }
         self.height = usize::from(Self::layout(world.size).body).max(1);
         self.width = usize::from(world.size.0.saturating_sub(2));
-        self.offset = if self.follows_end { self.most() } else { self.offset.min(self.most()) };
+        self.offset = self.offset.min(self.most());
         true
     }
 
@@ -271,12 +222,11 @@ impl Part for DocumentScreen {
         match action {
             Action::Wrap => {
                 self.wrap = !self.wrap;
-                self.offset = if self.follows_end { self.most() } else { self.offset.min(self.most()) };
+                self.offset = self.offset.min(self.most());
             }
             Action::Left => self.column = self.column.saturating_sub(SIDE_STEP),
             Action::Right => self.column = (self.column + SIDE_STEP).min(4_096),
-            Action::Retry => return self.key.clone().map_or(Outcome::Ignored, |key| self.ask(key)),
-            Action::PreviousLog | Action::NextPart => return self.other_log(action),
+            Action::Retry => return self.ask(),
             Action::Copy => {
                 let lines: Vec<&str> = self.lines.iter().filter_map(|(from, to)| self.text.get(*from..*to)).collect();
                 return Outcome::Copy(lines.join("\n"));
@@ -287,11 +237,8 @@ impl Part for DocumentScreen {
     }
 
     fn offers(&self, action: Action, _world: &World<'_>) -> bool {
-        let log = matches!(self.key, Some(DocumentKey::LogTail(..)));
         match action {
             Action::Retry => self.key.is_some(),
-            Action::PreviousLog => log && self.restarted,
-            Action::NextPart => log && self.containers.len() > 1,
             Action::Copy => !self.lines.is_empty(),
             _ => true,
         }
@@ -310,8 +257,5 @@ impl Part for DocumentScreen {
     fn set_filter(&mut self, filter: &str) {
         self.filter = filter.to_lowercase();
         self.arrange();
-        if self.follows_end {
-            self.offset = self.most();
-        }
     }
 }

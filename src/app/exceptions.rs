@@ -257,7 +257,7 @@ fn processors(inventory: &Inventory, target: &Target) -> Vec<ProcessorKey> {
     match target {
         Target::Pipeline(key) => inventory.processors_of(key).map(|(key, _)| key.clone()).collect(),
         Target::Processor(key) => vec![key.clone()],
-        Target::Pod(..) => Vec::new(),
+        Target::Pod(..) | Target::Previous(..) => Vec::new(),
     }
 }
 
@@ -270,7 +270,7 @@ fn failures<'a>(inventory: &'a Inventory, target: &Target) -> Vec<&'a Failure> {
 /// A deployment brings new JobManagers: the latest of those that run.
 fn deployed(inventory: &Inventory, target: &Target) -> Option<Time> {
     let keys = match target {
-        Target::Pod(key, _) => inventory.pod(key).map(|pod| pod.processor.clone()).into_iter().collect(),
+        Target::Pod(key, _) | Target::Previous(key, _) => inventory.pod(key).map(|pod| pod.processor.clone()).into_iter().collect(),
         _ => processors(inventory, target),
     };
     let managers = keys.iter().flat_map(|key| inventory.pods_of(key)).filter(|pod| pod.role == Role::JobManager);

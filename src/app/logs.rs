@@ -17,12 +17,17 @@ use crate::logs::news::{News, Row};
 use crate::logs::query::Query;
 use crate::model::Time;
 use crate::model::interest::Interest;
-use crate::model::log::{Anchor, LogInterest, Target, View};
+use crate::model::log::{Anchor, LogInterest, Target, View, main_container};
 
 /// Lines of an event that is open in the list.
 pub const OPEN_LINES: usize = 16;
 /// Cells that one step to the side is wide.
 pub const SIDE_STEP: usize = 16;
+
+/// How a moment is written in a query.
+const MOMENT: &str = "%Y-%m-%d_%H:%M:%S";
+/// Said when somebody asks for the log of a run that there never was.
+pub const NEVER_RESTARTED: &str = "This container has not restarted.";
 
 /// Least level that is shown.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -230,6 +235,63 @@ impl LogScreen {
         u16::try_from(self.height * 6).unwrap_or(u16::MAX).clamp(60, 2_000)
     }
 
+    /// Shows another log instead, from its end.
+    fn turn_to(&mut self, target: Target) {
+        self.target = target;
+        self.news = None;
+        self.rows.clear();
+        self.opened.clear();
+        self.bar = None;
+        self.follows = true;
+        self.ask_again();
+    }
+
+    /// The log before the container's last restart, or back.
+    fn other_run(&mut self, world: &World<'_>) -> Outcome {
+        let target = match &self.target {
+            Target::Pod(key, _) if world.inventory.pod(key).is_none_or(|pod| pod.restarts == 0) => {
+                return Outcome::Say(NEVER_RESTARTED);
+            }
+            Target::Pod(key, container) => Target::Previous(key.clone(), container.clone()),
+            Target::Previous(key, container) => Target::Pod(key.clone(), container.clone()),
+            Target::Pipeline(_) | Target::Processor(_) => return Outcome::Say("Open one pod's log first (Enter, l)."),
+        };
+        self.turn_to(target);
+        Outcome::Done
+    }
+
+    /// The log of the pod's next container.
+    fn next_container(&mut self, world: &World<'_>) -> Outcome {
+        let (Target::Pod(key, container) | Target::Previous(key, container)) = &self.target else {
+            return Outcome::Ignored;
+        };
+        let Some(pod) = world.inventory.pod(key) else { return Outcome::Ignored };
+        let now = container.as_ref().or_else(|| main_container(pod));
+        let at = pod.containers.iter().position(|name| Some(name) == now).unwrap_or(0);
+        let next = pod.containers.get((at + 1) % pod.containers.len().max(1)).cloned();
+        let target = match &self.target {
+            Target::Previous(..) => Target::Previous(key.clone(), next),
+            _ => Target::Pod(key.clone(), next),
+        };
+        self.turn_to(target);
+        Outcome::Done
+    }
+
+    /// What is looked for with a range of time behind it, to be edited: that of the chosen bar, or of the page.
+    fn time_range(&self) -> Outcome {
+        let histogram = self.news.as_ref().map(|news| &news.histogram);
+        let bar = self.bar.zip(histogram).and_then(|(at, histogram)| histogram.span(at));
+        let page = self.rows.first().zip(self.rows.last()).map(|(first, last)| (first.time, last.time));
+        let Some((from, to)) = bar.or(page) else { return Outcome::Say("Nothing is here yet to choose a time from.") };
+        let is_range = |term: &str| term.starts_with("from=") || term.starts_with("to=");
+        let terms = self.filter.split(' ');
+        let kept: Vec<&str> = terms.rev().skip_while(|term| term.is_empty() || is_range(term)).collect();
+        let kept: String = kept.into_iter().rev().flat_map(|term| [term, " "]).collect();
+        // Moments are to the second, and the last event is to be in it.
+        let to = to + chrono::TimeDelta::milliseconds(999);
+        Outcome::Type(format!("{kept}from={} to={}", from.format(MOMENT), to.format(MOMENT)))
+    }
+
     fn trace(&self) -> Outcome {
         let Some(row) = self.selected() else { return Outcome::Ignored };
         let pod = self.source(row).unwrap_or_default();
@@ -271,16 +333,28 @@ impl Part for LogScreen {
     }
 
     fn act(&mut self, action: Action, world: &World<'_>) -> Outcome {
-        let outcome = keys::act(self, action);
+        let outcome = match action {
+            Action::PreviousLog => self.other_run(world),
+            Action::NextPart => self.next_container(world),
+            Action::TimeRange => self.time_range(),
+            other => keys::act(self, other),
+        };
         self.height = usize::from(self.layout(world.size).body).max(1);
         self.scroll();
         outcome
     }
 
-    fn offers(&self, action: Action, _world: &World<'_>) -> bool {
+    fn offers(&self, action: Action, world: &World<'_>) -> bool {
+        let pod = || world.inventory.pod(self.target.key());
         match action {
+            Action::PreviousLog => match &self.target {
+                Target::Pod(..) => pod().is_some_and(|pod| pod.restarts > 0),
+                Target::Previous(..) => true,
+                Target::Pipeline(_) | Target::Processor(_) => false,
+            },
+            Action::NextPart => pod().is_some_and(|pod| pod.containers.len() > 1),
             Action::NextMatch | Action::PreviousMatch | Action::OnlyMatches | Action::Context => self.is_filtered(),
-            Action::Open | Action::Fold | Action::Copy | Action::Save | Action::Pager => !self.rows.is_empty(),
+            Action::Open | Action::Fold | Action::Copy | Action::Save | Action::Pager | Action::TimeRange => !self.rows.is_empty(),
             Action::Retry => false,
             _ => true,
         }

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use super::document::{DocumentScreen, NEVER_RESTARTED};
+use super::document::DocumentScreen;
 use super::exceptions::ExceptionsScreen;
 use super::flow::{self, FlowLine, Piece};
 use super::layout::Layout;
-use super::logs::LogScreen;
+use super::logs::{LogScreen, NEVER_RESTARTED};
 use super::pods::{self, PodRow};
 use super::screen::{Cause, Outcome, Part, Screen, World};
 use super::table::{Row, Table};
@@ -225,13 +225,17 @@ impl Part for PipelineScreen {
                 None => Outcome::Ignored,
             },
             Action::Exceptions => Outcome::open(ExceptionsScreen::open(Target::Pipeline(self.key.clone()))),
-            Action::PreviousLog | Action::Yaml => {
-                let pod = self.pods.selected().map(|row| &row.view.pod);
-                if action == Action::PreviousLog && pod.is_some_and(|pod| pod.restarts == 0) {
-                    return Outcome::Say(NEVER_RESTARTED);
+            Action::PreviousLog => match self.pods.selected().map(|row| &row.view.pod) {
+                None => Outcome::Ignored,
+                Some(pod) if pod.restarts == 0 => Outcome::Say(NEVER_RESTARTED),
+                Some(pod) => {
+                    Outcome::open(LogScreen::open(Target::Previous(pod.key.clone(), None), "", world.now))
                 }
-                pod.and_then(|pod| DocumentScreen::of_pod(action, pod, None)).map_or(Outcome::Ignored, Outcome::open)
-            }
+            },
+            Action::Yaml => match self.pods.selected() {
+                Some(row) => Outcome::open(DocumentScreen::yaml(&row.view.pod)),
+                None => Outcome::Ignored,
+            },
             Action::ShowLink(number) => self.show_link(usize::from(number).saturating_sub(1)),
             Action::ShowAgain => self.show_link(self.shown_link.unwrap_or(0)),
             Action::Back if self.shown_link.is_some() => {

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use super::document::{DocumentScreen, NEVER_RESTARTED};
+use super::document::DocumentScreen;
 use super::events::{self, EventRow};
 use super::exceptions::ExceptionsScreen;
 use super::layout::Layout;
-use super::logs::LogScreen;
+use super::logs::{LogScreen, NEVER_RESTARTED};
 use super::screen::{Cause, Outcome, Part, Screen, World};
 use super::standing::{self, Standings};
 use super::table::Table;
@@ -119,10 +119,11 @@ impl Part for PodScreen {
                 let target = Target::Pod(self.key.clone(), self.container().cloned());
                 return Outcome::open(ExceptionsScreen::open(target));
             }
-            Action::PreviousLog | Action::Yaml => {
-                let screen = DocumentScreen::of_pod(action, &view.pod, self.container());
-                return screen.map_or(Outcome::Ignored, Outcome::open);
+            Action::PreviousLog => {
+                let target = Target::Previous(self.key.clone(), self.container().cloned());
+                return Outcome::open(LogScreen::open(target, "", world.now));
             }
+            Action::Yaml => return Outcome::open(DocumentScreen::yaml(&view.pod)),
             Action::Job => return Outcome::open(Screen::job(view.pod.processor.clone())),
             Action::WarningsOnly => {
                 self.warnings_only = !self.warnings_only;

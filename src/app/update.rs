@@ -389,6 +389,7 @@ fn concluded(state: &mut State, outcome: Outcome) -> Vec<Effect> {
         }
         Outcome::Type(text) => {
             let before = state.screen().part().filter().to_owned();
+            state.part_mut().set_filter(&text);
             state.layer = Some(Layer::Filter(Input::new(&text), before));
         }
         Outcome::Say(words) => state.say(Notice::Failed(words.into())),

@@ -51,6 +51,18 @@ pub struct Histogram {
     pub bars: Vec<Bar>,
 }
 
+impl Histogram {
+    /// From when to when the events of a bar are.
+    #[must_use]
+    pub fn span(&self, bar: usize) -> Option<(Time, Time)> {
+        let after = |bars: usize| {
+            let seconds = self.step_seconds.checked_mul(i64::try_from(bars).ok()?)?;
+            self.start?.checked_add_signed(chrono::TimeDelta::try_seconds(seconds)?)
+        };
+        Some((after(bar)?, after(bar + 1)? - chrono::TimeDelta::milliseconds(1)))
+    }
+}
+
 /// A field with its commonest values.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Facet {

@@ -115,6 +115,8 @@ pub enum Target {
     Processor(ProcessorKey),
     /// One pod: the container of that name, or the one that runs Flink.
     Pod(PodKey, Option<Arc<str>>),
+    /// The same before the container's last restart.
+    Previous(PodKey, Option<Arc<str>>),
 }
 
 impl Target {
@@ -122,7 +124,7 @@ impl Target {
     #[must_use]
     pub const fn key(&self) -> &PodKey {
         match self {
-            Self::Pipeline(key) | Self::Processor(key) | Self::Pod(key, _) => key,
+            Self::Pipeline(key) | Self::Processor(key) | Self::Pod(key, _) | Self::Previous(key, _) => key,
         }
     }
 
@@ -132,7 +134,7 @@ impl Target {
         match self {
             Self::Pipeline(key) => Some(key),
             Self::Processor(key) => inventory.pipeline_of(key),
-            Self::Pod(key, _) => inventory.pipeline_of(&inventory.pod(key)?.processor),
+            Self::Pod(key, _) | Self::Previous(key, _) => inventory.pipeline_of(&inventory.pod(key)?.processor),
         }
     }
 
@@ -150,7 +152,7 @@ impl Target {
                 .filter_map(|pod| of(pod, None))
                 .collect(),
             Self::Processor(key) => inventory.pods_of(key).filter_map(|pod| of(pod, None)).collect(),
-            Self::Pod(key, name) => inventory.pod(key).and_then(|pod| of(pod, name.as_ref())).into_iter().collect(),
+            Self::Pod(key, name) | Self::Previous(key, name) => inventory.pod(key).and_then(|pod| of(pod, name.as_ref())).into_iter().collect(),
         };
         found.sort_unstable();
         found.dedup();

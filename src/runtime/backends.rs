@@ -28,8 +28,6 @@ const EVENTS: usize = 64;
 const FETCHES: usize = 16;
 /// Answers to alerts that may wait to be taken in.
 const ORDERS: usize = 64;
-/// Lines of a log that one look shows.
-const LOG_LINES: i64 = 500;
 /// Between two tries to make sense of a kubeconfig.
 const CONNECT_AGAIN: Duration = Duration::from_secs(10);
 
@@ -296,10 +294,6 @@ async fn run_kafka(
 async fn fetch(cluster: source::kube::Cluster, document: DocumentKey, events: mpsc::Sender<Event>) {
     let text = match &document {
         DocumentKey::PodYaml(pod) => source::kube::pod_yaml(&cluster, pod).await.map_err(|error| error.to_string()),
-        DocumentKey::LogTail(pod, container, previous) => {
-            let tail = source::kube::log_tail(&cluster, pod, container, *previous, LOG_LINES).await;
-            tail.map_err(|error| error.to_string())
-        }
     };
     if events.send(Event::Fetched(document, text.map_err(Into::into))).await.is_err() {
         tracing::debug!("nobody waits for the document any more");
@@ -308,7 +302,7 @@ async fn fetch(cluster: source::kube::Cluster, document: DocumentKey, events: mp
 
 fn document_owner(document: &DocumentKey) -> &ObjectKey {
     match document {
-        DocumentKey::PodYaml(pod) | DocumentKey::LogTail(pod, _, _) => pod,
+        DocumentKey::PodYaml(pod) => pod,
     }
 }
 

@@ -57,7 +57,8 @@ pub async fn run(
             cluster = clusters.of(&wanted.target.key().environment) => cluster,
         };
         let Some(cluster) = cluster else { return };
-        let plan = Plan { lines: Some(PAST_LINES), follow: true, ..Plan::default() };
+        let previous = matches!(wanted.target, Target::Previous(..));
+        let plan = Plan { lines: Some(PAST_LINES), previous, follow: !previous, ..Plan::default() };
         let (tails, pieces) = Tails::new(cluster, plan);
         let session = Session::new(wanted.target.clone(), tails);
         let (interest, events, cancel, handle) = (interest.clone(), events.clone(), cancel.clone(), Handle::current());

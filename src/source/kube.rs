@@ -34,7 +34,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 pub use connect::{ConnectError, connect};
-pub use documents::{DocumentError, log_tail, pod_yaml};
+pub use documents::{DocumentError, pod_yaml};
 pub use permissions::{Permission, permissions};
 
 use crate::event::Event;

@@ -155,7 +155,7 @@ impl Pen<'_, '_> {
     /// Writes text at the end of the line if it fits with a gap before it.
     pub fn at_end(&mut self, words: &str, style: Style) -> &mut Self {
         let size = self.measure(words);
-        if size > self.left() {
+        if size >= self.left() {
             return self;
         }
         let gap = self.left() - size;

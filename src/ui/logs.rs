@@ -40,8 +40,11 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect, state: &State, screen: &LogScre
 pub(super) fn crumbs<'a>(target: &'a Target, last: &'a str) -> Vec<&'a str> {
     let key = target.key();
     let mut crumbs = vec![&*key.environment, &*key.name];
-    if let Target::Pod(_, Some(container)) = target {
+    if let Target::Pod(_, Some(container)) | Target::Previous(_, Some(container)) = target {
         crumbs.push(container);
+    }
+    if let Target::Previous(..) = target {
+        crumbs.push("before the restart");
     }
     crumbs.push(last);
     crumbs
@@ -96,15 +99,12 @@ fn heading(canvas: &mut Canvas<'_>, area: Rect, state: &State, screen: &LogScree
 pub(super) fn histogram(canvas: &mut Canvas<'_>, area: Rect, histogram: &Histogram, chosen: Option<usize>) {
     let theme = *canvas.theme;
     let Some(start) = histogram.start else { return };
-    let after = |bars: usize| {
-        let seconds = histogram.step_seconds * i64::try_from(bars).unwrap_or(0);
-        start + chrono::TimeDelta::seconds(seconds)
-    };
-    let end = after(histogram.bars.len());
+    let begin = |bar: usize| histogram.span(bar).map_or(start, |(begin, _)| begin);
+    let end = begin(histogram.bars.len());
     let form = if histogram.step_seconds >= 3_600 { "%m-%d %H:%M" } else { "%H:%M:%S" };
     let span = match chosen.and_then(|at| Some((at, histogram.bars.get(at)?))) {
         Some((at, bar)) => {
-            format!(" {} {}: {}", after(at).format(form), human::duration(histogram.step_seconds), bar.count)
+            format!(" {} {}: {}", begin(at).format(form), human::duration(histogram.step_seconds), bar.count)
         }
         None => format!(" {} - {}", start.format(form), end.format(form)),
     };

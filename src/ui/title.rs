@@ -9,6 +9,9 @@ use crate::app::State;
 use crate::model::human;
 use crate::model::verdict::{Condition, Verdict};
 
+/// Cells of a filter that are shown at least.
+const LEAST_FILTER: usize = 12;
+
 /// What the line says.
 #[derive(Debug, Default)]
 pub struct Title<'a> {
@@ -48,11 +51,15 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect, state: &State, title: &Title<'_
     if let Some(warning) = &title.warning {
         pen.skip(3).put(warning, theme.tone(Tone::Warn));
     }
-    if let Some((filter, rows)) = state.filtered() {
-        pen.skip(3).put_whole(&format!("/{filter}: {rows} shown"), theme.accent());
-    }
     let clock = head::clock(state.now());
     let reserved = trouble.as_ref().map_or(clock.len(), |(words, _)| words.len()) + 2;
+    if let Some((filter, rows)) = state.filtered() {
+        let shown = format!(": {rows} shown");
+        let room = usize::from(pen.skip(3).left()).saturating_sub(reserved + shown.len() + 1).max(LEAST_FILTER);
+        let filter = super::text::clean_in(filter, theme.charset());
+        let filter = super::text::cut(&filter, room, theme.charset());
+        pen.put(&format!("/{filter}{shown}"), theme.accent());
+    }
     for fact in &title.facts {
         if !fact.is_empty() && usize::from(pen.left()) > fact.len() + 3 + reserved {
             pen.skip(3).put(fact, theme.dim());

@@ -92,7 +92,7 @@ fn events() -> impl Strategy<Value = Event> {
         1 => nasty().prop_map(|text| Event::Noticed(Notice::Failed(text.as_str().into()))),
         1 => (0..12_usize, nasty()).prop_map(|(index, text)| {
             let pod = world::specs()[index].pod(Role::JobManager, 0);
-            let key = DocumentKey::LogTail(pod.key, "flink-main-container".into(), false);
+            let key = DocumentKey::PodYaml(pod.key);
             Event::Fetched(key, Ok(text.repeat(20).as_str().into()))
         }),
         1 => Just(Event::Resumed),

@@ -83,8 +83,7 @@ fn in_histogram(screen: &mut LogScreen, action: Action) -> Option<Outcome> {
         }
         _ => return None,
     };
-    let seconds = i64::try_from(next).unwrap_or(0) * histogram.step_seconds;
-    let time = histogram.start? + chrono::TimeDelta::seconds(seconds);
+    let (time, _) = histogram.span(next)?;
     screen.bar = Some(next);
     screen.follows = false;
     screen.ask(Anchor::Time(time));

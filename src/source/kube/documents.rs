@@ -1,29 +1,25 @@
-//! Texts that one screen asks for: a pod as YAML, the end of a container's log.
+//! Texts that one screen asks for: a pod as YAML.
 //!
-//! Both come from strangers. Secrets that somebody wrote into a manifest in plain text must not reach the
-//! screen, so values are masked by the names they carry. A log is kept to its last megabytes while it is read.
+//! It comes from strangers. Secrets that somebody wrote into a manifest in plain text must not reach the screen, so
+//! values are masked by the names they carry.
 
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use http_body_util::BodyExt;
 use kube::Resource;
-use kube::api::{GetParams, LogParams};
-use kube::client::Body;
+use kube::api::GetParams;
 use kube::core::Request;
 use regex::Regex;
 use serde_json::Value;
 use tokio::time::timeout;
 
 use super::Cluster;
-use super::trouble::{Trouble, of_status};
+use super::trouble::Trouble;
 use super::wire::pod::Pod;
 use crate::model::key::PodKey;
 
 /// How long a document may take.
 const PATIENCE: Duration = Duration::from_secs(20);
-/// Most bytes of a log that are kept: the last ones.
-const LARGEST_LOG: usize = 4 << 20;
 /// Longest single value in a YAML text.
 const LARGEST_VALUE: usize = 4 << 10;
 /// Put where a secret stood.
@@ -51,10 +47,8 @@ const SECRET_WORDS: [&str; 15] = [
 #[derive(Debug, thiserror::Error)]
 pub enum DocumentError {
     /// The server's answer.
-    #[error("{what} of pod {pod} could not be read: {trouble}")]
+    #[error("the YAML of pod {pod} could not be read: {trouble}")]
     Refused {
-        /// Which document.
-        what: &'static str,
         /// Of which pod.
         pod: Arc<str>,
         /// Why.
@@ -75,7 +69,7 @@ pub enum DocumentError {
 /// # Errors
 /// When the server does not give it.
 pub async fn pod_yaml(cluster: &Cluster, pod: &PodKey) -> Result<Arc<str>, DocumentError> {
-    let refused = |trouble| DocumentError::Refused { what: "the YAML", pod: pod.name.clone(), trouble };
+    let refused = |trouble| DocumentError::Refused { pod: pod.name.clone(), trouble };
     let request = Request::new(Pod::url_path(&(), Some(&pod.namespace)))
         .get(&pod.name, &GetParams::default())
         .map_err(|error| refused(Trouble::Garbled(error.to_string().into())))?;
@@ -88,53 +82,8 @@ pub async fn pod_yaml(cluster: &Cluster, pod: &PodKey) -> Result<Arc<str>, Docum
     yaml.map(Into::into).map_err(|error| DocumentError::Yaml { pod: pod.name.clone(), words: error.to_string() })
 }
 
-/// The last lines of a container's log, or of its previous run's.
-///
-/// # Errors
-/// When the server does not give it.
-pub async fn log_tail(
-    cluster: &Cluster,
-    pod: &PodKey,
-    container: &str,
-    previous: bool,
-    lines: i64,
-) -> Result<Arc<str>, DocumentError> {
-    let refused = |trouble| DocumentError::Refused { what: "the log", pod: pod.name.clone(), trouble };
-    let parameters =
-        LogParams { container: Some(container.to_owned()), previous, tail_lines: Some(lines), ..LogParams::default() };
-    let request = Request::new(Pod::url_path(&(), Some(&pod.namespace)))
-        .logs(&pod.name, &parameters)
-        .map_err(|error| refused(Trouble::Garbled(error.to_string().into())))?;
-    let read = read(cluster, request.map(Body::from));
-    timeout(PATIENCE, read).await.unwrap_or_else(|_| Err(late())).map_err(refused)
-}
-
 fn late() -> Trouble {
     Trouble::Unreachable(format!("no answer within {} s", PATIENCE.as_secs()).into())
-}
-
-/// Logs need not be UTF-8, so kube's own reader does not serve.
-async fn read(cluster: &Cluster, request: http::Request<Body>) -> Result<Arc<str>, Trouble> {
-    let response = cluster.client.send(request).await.map_err(|error| Trouble::from(&error))?;
-    let status = response.status();
-    let mut body = response.into_body();
-    let mut kept: Vec<u8> = Vec::new();
-    while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|error| Trouble::from(&kube::Error::Service(error.into())))?;
-        let Ok(bytes) = frame.into_data() else { continue };
-        kept.extend_from_slice(&bytes);
-        if kept.len() > 2 * LARGEST_LOG {
-            kept.drain(..kept.len() - LARGEST_LOG);
-        }
-    }
-    kept.drain(..kept.len().saturating_sub(LARGEST_LOG));
-    let text = String::from_utf8_lossy(&kept);
-    if status.is_success() {
-        return Ok(text.as_ref().into());
-    }
-    let said: Option<Value> = serde_json::from_str(&text).ok();
-    let message = said.as_ref().and_then(|said| said.get("message")?.as_str()).unwrap_or(&text);
-    Err(of_status(status.as_u16(), status.canonical_reason().unwrap_or_default(), message))
 }
 
 fn clean(object: &mut Value) {

@@ -84,7 +84,8 @@ impl Tails {
     /// Follows a container, if it is not followed already. One that appears later is read from its beginning.
     pub fn follow(&mut self, container: Arc<Container>, late: bool) {
         while self.tasks.try_join_next().is_some() {}
-        if self.known.get(&container).is_some_and(|task| !task.is_finished()) {
+        // One that is not followed is read once.
+        if self.known.get(&container).is_some_and(|task| !self.plan.follow || !task.is_finished()) {
             return;
         }
         let plan = if late { Plan { since: None, lines: None, ..self.plan } } else { self.plan };
@@ -308,7 +309,13 @@ impl Tail {
     /// The run before, once.
     async fn previous_alone(&mut self) -> Result<Next, Closed> {
         match self.read(true, false).await? {
-            End::Clean { lines } => self.whole_or_again(lines).await,
+            End::Clean { lines } => {
+                let next = self.whole_or_again(lines).await?;
+                if matches!(next, Next::Over) {
+                    self.tell(StreamState::Ended("the run before the last restart ended".into())).await?;
+                }
+                Ok(next)
+            }
             End::Changed => Ok(Next::Again),
             End::Broken(Trouble::Invalid(words) | Trouble::Absent(words)) => {
                 self.tell(StreamState::Ended(words)).await?;
