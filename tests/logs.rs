@@ -16,6 +16,8 @@ mod corpus;
 mod folding;
 #[path = "logs/pieces.rs"]
 mod pieces;
+#[path = "logs/real.rs"]
+mod real;
 
 use std::path::PathBuf;
 

@@ -17,6 +17,7 @@ use super::format::{Choice, Format, Seen};
 use super::frame::Line;
 use super::header::{self, Header};
 use super::json;
+use super::time::Times;
 use super::trace::{self, java, python};
 use crate::model::Time;
 
@@ -36,6 +37,7 @@ const SPARE: usize = 64 * 1024;
 pub struct Folder {
     choice: Choice,
     seen: Seen,
+    times: Times,
     /// The event that lines are added to.
     open: Block,
     /// The trace before it, whose last frames may be still to come.
@@ -153,7 +155,7 @@ impl Folder {
         if wanted.is_some_and(|format| matches!(format, Format::Json | Format::Plain)) {
             return None;
         }
-        let header = header::read(text, now)?;
+        let header = header::read_next(text, now, &mut self.times)?;
         match wanted {
             Some(format) if format != header.format => return None,
             None if header.half && !self.seen.takes_half_headers() => return None,

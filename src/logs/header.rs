@@ -7,7 +7,7 @@ use memchr::{memchr, memmem};
 
 use super::event::Level;
 use super::format::Format;
-use super::time;
+use super::time::{self, Times};
 use crate::model::Time;
 
 /// A part of a line: first byte, and the one after the last.
@@ -38,11 +38,17 @@ const LONGEST_EXTRA: usize = 128;
 /// Reads a header; `now` gives logs without years theirs.
 #[must_use]
 pub fn read(line: &str, now: Time) -> Option<Header> {
+    read_next(line, now, &mut Times::default())
+}
+
+/// Reads the header of a log's next line.
+#[must_use]
+pub fn read_next(line: &str, now: Time, times: &mut Times) -> Option<Header> {
     let bytes = line.as_bytes();
     match *bytes {
-        [b'0'..=b'9' | b'[', ..] => pattern(bytes, 0),
+        [b'0'..=b'9' | b'[', ..] => pattern(bytes, 0, times),
         // As search servers show an event that is folded in.
-        [b'>', b' ', ..] => pattern(bytes, 2),
+        [b'>', b' ', ..] => pattern(bytes, 2, times),
         [b'I' | b'W' | b'E' | b'F', b'0'..=b'9', ..] => klog(bytes, now),
         [b'A'..=b'Z', ..] => half(bytes),
         _ => None,
@@ -65,13 +71,13 @@ fn word(bytes: &[u8], at: usize) -> Option<Span> {
     (length > 0).then_some((at, at + length))
 }
 
-fn pattern(bytes: &[u8], start: usize) -> Option<Header> {
+fn pattern(bytes: &[u8], start: usize, times: &mut Times) -> Option<Header> {
     let mut at = start;
     if bytes.get(at) == Some(&b'[') {
         at += memchr(b']', from(bytes, at))? + 2;
     }
     let stamp = from(bytes, at);
-    let (time, length) = match time::read(stamp) {
+    let (time, length) = match times.read(stamp) {
         Some((time, length)) => (Some(time), length),
         None => (None, time::read_clock(stamp)?.2),
     };
@@ -106,13 +112,16 @@ fn threaded(bytes: &[u8], at: usize, time: Option<Time>, slashes: bool) -> Optio
     Some(Header { format, time, level: Some(level), logger, thread: (at, end), message, half: false })
 }
 
-/// ` logger [] - message`, ` logger - message`, ` logger extra - message`, ` logger: message`.
+/// ` logger [] - message`, ` logger - message`, ` logger -- message`, ` logger -key=value- message`,
+/// ` logger extra - message`, ` logger: message`.
 fn logger(bytes: &[u8], at: usize) -> Option<(Span, usize)> {
     let logger = word(bytes, after_spaces(bytes, at)).filter(|(start, _)| *start > at)?;
     let at = after_spaces(bytes, logger.1);
     let message = match *from(bytes, at) {
         [b'-', b' ', ..] => at + 2,
         [b'-'] => at + 1,
+        // logback's own layout since 1.3: key-value pairs, or none, between two dashes.
+        [b'-', ref rest @ ..] => at + 1 + memmem::find(rest.get(..LONGEST_EXTRA).unwrap_or(rest), b"- ")? + 2,
         _ if bytes.get(logger.1.saturating_sub(1)) == Some(&b':') => {
             return Some(((logger.0, logger.1 - 1), at));
         }
@@ -214,6 +223,8 @@ mod tests {
                 "2026-11-22 06:52:02.988 [enrich (3/3)#0 -> [sink]] ERROR a.B src - m",
                 ["Logback", day, "ERROR", "a.B", thread, "m"],
             ),
+            ("06:52:02.988 [main] DEBUG a.B -- m", ["Logback", "", "DEBUG", "a.B", "main", "m"]),
+            ("06:52:02.988 [main] DEBUG a.B -k=\"v\"- m", ["Logback", "", "DEBUG", "a.B", "main", "m"]),
             ("06:52:02.988 [main] DEBUG a.B - m", ["Logback", "", "DEBUG", "a.B", "main", "m"]),
             ("I1122 06:52:02.988123       1 a.go:12] m", ["Klog", day, "INFO", "a.go:12", "1", "m"]),
             ("2026-11-22 06:52:02,988 - root.x - CRITICAL - m", ["Python", day, "FATAL", "root.x", "", "m"]),

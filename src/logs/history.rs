@@ -17,8 +17,8 @@ use super::event::Level;
 use super::fingerprint::Fingerprint;
 use super::query::{Query, Subject};
 use crate::model::Time;
-use segment::{Body, Segment};
 pub use segment::{Bits, Kind};
+use segment::{Body, Segment};
 use spill::Spill;
 
 /// How much is kept.

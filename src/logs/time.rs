@@ -3,7 +3,42 @@
 //! Logs mostly carry no zone; theirs is then taken for UTC, as containers run. Read by hand: it is done for
 //! every line of a log, and a general parser would take most of the time.
 
+use chrono::{NaiveDateTime, Timelike, Utc};
+
 use crate::model::Time;
+
+/// Bytes of `2026-11-22 06:52:02`.
+const SECOND: usize = 19;
+
+/// Reads the times of one log, whose lines are mostly of the same second as the line before.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Times {
+    /// The last one's text to the second, and what it is without a zone.
+    last: Option<([u8; SECOND], NaiveDateTime)>,
+}
+
+impl Times {
+    /// As [`read`] does.
+    #[must_use]
+    pub fn read(&mut self, text: &[u8]) -> Option<(Time, usize)> {
+        let (second, rest) = text.split_first_chunk::<SECOND>()?;
+        if let Some((last, known)) = &self.last
+            && last == second
+        {
+            let (nanoseconds, length) = fraction(rest);
+            let time = known.with_nanosecond(nanoseconds)?;
+            let (offset, zone_length) = zone(rest.get(length..).unwrap_or_default());
+            if offset == 0 {
+                return Some((Time::from_naive_utc_and_offset(time, Utc), SECOND + length + zone_length));
+            }
+        }
+        let (time, length) = read(text)?;
+        let without_zone = read(second).and_then(|(time, _)| time.naive_utc().with_nanosecond(0));
+        // A leap second is told as the first of the next minute, and would not be the same with a fraction.
+        self.last = without_zone.filter(|_| !second.ends_with(b"60")).map(|known| (*second, known));
+        Some((time, length))
+    }
+}
 
 /// A date and time at the beginning of the text, and how many bytes it takes.
 ///
@@ -39,9 +74,10 @@ pub fn read_clock(text: &[u8]) -> Option<(i64, u32, usize)> {
 /// Seconds or milliseconds since the epoch; which, its size tells.
 #[must_use]
 pub fn from_number(number: f64) -> Option<Time> {
-    let milliseconds = if number.abs() < 1e11 { number * 1_000.0 } else { number };
+    // To the microsecond: rounded to less, an event would be of another moment than in other layouts, which cut.
+    let microseconds = if number.abs() < 1e11 { number * 1e6 } else { number * 1e3 };
     #[expect(clippy::cast_possible_truncation, reason = "out of range becomes the end of the range, which is no time")]
-    Time::from_timestamp_millis(milliseconds.round() as i64)
+    Time::from_timestamp_micros(microseconds.round() as i64)
 }
 
 /// A moment of a log without years: the latest such one that is not after tomorrow.
@@ -114,7 +150,29 @@ mod tests {
         }
         assert_eq!(read(b"2024-13-01 00:00:00"), None);
         assert_eq!(read(b"2024-12-01 00:0"), None);
+        assert_eq!(from_number(1_795_330_759.038_513).unwrap().timestamp_millis(), 1_795_330_759_038);
         assert_eq!(from_number(1_795_330_759.471).unwrap().to_rfc3339(), "2026-11-22T06:59:19.471+00:00");
+    }
+
+    #[test]
+    fn times_of_a_log_are_read_as_if_each_stood_alone() {
+        let mut times = Times::default();
+        for text in [
+            "2024-02-29 23:59:58,988 INFO",
+            "2024-02-29 23:59:58,989 INFO",
+            "2024-02-29 23:59:58",
+            "2024-02-29 23:59:58 INFO",
+            "2024-02-29 23:59:58.5+0200",
+            "2024-02-29 23:59:58.5Z",
+            "2024-02-29 23:59:59,1",
+            "2024-02-29 23:59:60,1",
+            "2024-02-29 23:59:60,1",
+            "2024-02-29 23:59:6",
+            "2024-02-29T23:59:58,988",
+            "2024/02-29 23:59:58,988",
+        ] {
+            assert_eq!(times.read(text.as_bytes()), read(text.as_bytes()), "{text}");
+        }
     }
 
     #[test]

@@ -274,11 +274,7 @@ impl Body {
         Some(Self {
             text: std::str::from_utf8(bytes.get(text_at..text_at + text)?).ok()?.to_owned(),
             metas: bytes.get(HEAD..prints_at)?.chunks_exact(META).map(meta).collect::<Option<_>>()?,
-            prints: bytes
-                .get(prints_at..text_at)?
-                .chunks_exact(PRINT)
-                .map(print)
-                .collect::<Option<_>>()?,
+            prints: bytes.get(prints_at..text_at)?.chunks_exact(PRINT).map(print).collect::<Option<_>>()?,
         })
     }
 }
