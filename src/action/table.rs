@@ -152,6 +152,8 @@ pub const ACTIONS: &[Definition] = &[
     Definition::new(Here, A::Histogram, "histogram", &["h"], "choose a moment: left and right move, the log follows")
         .hint("histogram")
         .at(&[Place::Logs]),
+    Definition::new(Here, A::TimeRange, "time-range", &["t"], "look for the time of the bar or of the page, to edit")
+        .at(&[Place::Logs]),
     Definition::new(Here, A::Fields, "fields", &["F"], "interesting fields: their commonest values with counts")
         .hint("fields")
         .at(&[Place::Logs]),
@@ -198,10 +200,10 @@ pub const ACTIONS: &[Definition] = &[
         .key_only(),
     Definition::new(Here, A::PreviousLog, "previous-log", &["p"], "log of the run before the last restart")
         .hint("previous log")
-        .at(&[Place::Pipelines, Place::Pipeline, Place::Pod, Place::Document]),
+        .at(&[Place::Pipelines, Place::Pipeline, Place::Pod, Place::Logs]),
     Definition::new(Here, A::NextPart, "next-log", &["tab"], "the log of the next container")
         .hint("container")
-        .at(&[Place::Document])
+        .at(&[Place::Logs])
         .key_only(),
     Definition::new(Here, A::Yaml, "yaml", &["Y"], "the selected pod as YAML, without managed fields")
         .hint("yaml")

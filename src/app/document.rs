@@ -58,7 +58,10 @@ impl DocumentScreen {
     /// A pod as YAML.
     #[must_use]
     pub fn yaml(pod: &Pod) -> Screen {
-        Screen::Document(Box::new(Self::empty(format!("{} › yaml", pod.key.name), Some(DocumentKey::PodYaml(pod.key.clone())))))
+        Screen::Document(Box::new(Self::empty(
+            format!("{} › yaml", pod.key.name),
+            Some(DocumentKey::PodYaml(pod.key.clone())),
+        )))
     }
 
     fn empty(title: String, key: Option<DocumentKey>) -> Self {

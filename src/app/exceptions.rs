@@ -270,7 +270,9 @@ fn failures<'a>(inventory: &'a Inventory, target: &Target) -> Vec<&'a Failure> {
 /// A deployment brings new JobManagers: the latest of those that run.
 fn deployed(inventory: &Inventory, target: &Target) -> Option<Time> {
     let keys = match target {
-        Target::Pod(key, _) | Target::Previous(key, _) => inventory.pod(key).map(|pod| pod.processor.clone()).into_iter().collect(),
+        Target::Pod(key, _) | Target::Previous(key, _) => {
+            inventory.pod(key).map(|pod| pod.processor.clone()).into_iter().collect()
+        }
         _ => processors(inventory, target),
     };
     let managers = keys.iter().flat_map(|key| inventory.pods_of(key)).filter(|pod| pod.role == Role::JobManager);

@@ -284,12 +284,14 @@ impl LogScreen {
         let page = self.rows.first().zip(self.rows.last()).map(|(first, last)| (first.time, last.time));
         let Some((from, to)) = bar.or(page) else { return Outcome::Say("Nothing is here yet to choose a time from.") };
         let is_range = |term: &str| term.starts_with("from=") || term.starts_with("to=");
-        let terms = self.filter.split(' ');
-        let kept: Vec<&str> = terms.rev().skip_while(|term| term.is_empty() || is_range(term)).collect();
-        let kept: String = kept.into_iter().rev().flat_map(|term| [term, " "]).collect();
+        let mut kept = self.filter.trim_end();
+        while let Some((before, _)) = kept.rsplit_once(' ').or(Some(("", kept))).filter(|(_, term)| is_range(term)) {
+            kept = before.trim_end();
+        }
+        let gap = if kept.is_empty() { "" } else { " " };
         // Moments are to the second, and the last event is to be in it.
         let to = to + chrono::TimeDelta::milliseconds(999);
-        Outcome::Type(format!("{kept}from={} to={}", from.format(MOMENT), to.format(MOMENT)))
+        Outcome::Type(format!("{kept}{gap}from={} to={}", from.format(MOMENT), to.format(MOMENT)))
     }
 
     fn trace(&self) -> Outcome {
@@ -354,7 +356,9 @@ impl Part for LogScreen {
             },
             Action::NextPart => pod().is_some_and(|pod| pod.containers.len() > 1),
             Action::NextMatch | Action::PreviousMatch | Action::OnlyMatches | Action::Context => self.is_filtered(),
-            Action::Open | Action::Fold | Action::Copy | Action::Save | Action::Pager | Action::TimeRange => !self.rows.is_empty(),
+            Action::Open | Action::Fold | Action::Copy | Action::Save | Action::Pager | Action::TimeRange => {
+                !self.rows.is_empty()
+            }
             Action::Retry => false,
             _ => true,
         }

@@ -228,9 +228,7 @@ impl Part for PipelineScreen {
             Action::PreviousLog => match self.pods.selected().map(|row| &row.view.pod) {
                 None => Outcome::Ignored,
                 Some(pod) if pod.restarts == 0 => Outcome::Say(NEVER_RESTARTED),
-                Some(pod) => {
-                    Outcome::open(LogScreen::open(Target::Previous(pod.key.clone(), None), "", world.now))
-                }
+                Some(pod) => Outcome::open(LogScreen::open(Target::Previous(pod.key.clone(), None), "", world.now)),
             },
             Action::Yaml => match self.pods.selected() {
                 Some(row) => Outcome::open(DocumentScreen::yaml(&row.view.pod)),

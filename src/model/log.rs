@@ -152,7 +152,9 @@ impl Target {
                 .filter_map(|pod| of(pod, None))
                 .collect(),
             Self::Processor(key) => inventory.pods_of(key).filter_map(|pod| of(pod, None)).collect(),
-            Self::Pod(key, name) | Self::Previous(key, name) => inventory.pod(key).and_then(|pod| of(pod, name.as_ref())).into_iter().collect(),
+            Self::Pod(key, name) | Self::Previous(key, name) => {
+                inventory.pod(key).and_then(|pod| of(pod, name.as_ref())).into_iter().collect()
+            }
         };
         found.sort_unstable();
         found.dedup();

@@ -227,6 +227,10 @@ impl Session {
             && self.saved != self.view.serial
         {
             self.saved = self.view.serial;
+            // The file is to hold all matches, not those that were found so far.
+            while self.sieve.next(&self.history).is_some() {
+                self.sieve.step(&self.history, &self.names);
+            }
             let notice = self.save(&path);
             if events.send(Event::Noticed(notice)).await.is_err() {
                 return false;

@@ -193,6 +193,37 @@ fn the_histogram_jumps() {
 }
 
 #[test]
+fn a_range_of_time_is_typed_by_one_key() {
+    let bench = told(incident(80, 24).press("l"), news(60)).press("/").typed("kafka").press("enter t");
+    let page = |bench: &Bench| view(bench).query.to_string();
+    assert_eq!(page(&bench), "kafka from=2025-06-03_14:01:31 to=2025-06-03_14:01:46");
+    assert!(bench.screen().contains("to=2025-06-03_14:01:46"), "it can be edited: {}", bench.screen());
+    assert_eq!(page(&bench.press("enter t")), "kafka from=2025-06-03_14:01:31 to=2025-06-03_14:01:46", "once");
+    // A bar is five seconds; with a bar chosen the range is the bar's.
+    let bench = told(incident(80, 24).press("l"), news(60)).press("h left left t");
+    assert_eq!(page(&bench), "from=2025-06-03_14:02:16 to=2025-06-03_14:02:21");
+    assert_eq!(page(&bench.press("esc")), "");
+    assert_snapshot!("log_long_filter", told(incident(80, 24).press("l t enter"), news(60)).press("t enter").screen());
+}
+
+#[test]
+fn the_run_before_and_other_containers_are_logs_too() {
+    let bench = incident(80, 24).press("enter enter p");
+    let before = || bench.state.interest().log.unwrap().target;
+    let Target::Previous(pod, container) = before() else { panic!("{:?}", before()) };
+    assert!(bench.screen().contains("before the restart"), "{}", bench.screen());
+    let bench = bench.press("p");
+    let now = |bench: &Bench| bench.state.interest().log.unwrap().target;
+    assert_eq!(now(&bench), Target::Pod(pod.clone(), container));
+    let bench = bench.press("p tab");
+    let Target::Previous(same, Some(other)) = now(&bench) else { panic!("{:?}", now(&bench)) };
+    assert_eq!(same, pod);
+    assert_ne!(&*other, "flink-main-container");
+    let calm = Bench::new(80, 24).apply(world::healthy()).press("enter enter l p");
+    assert!(calm.screen().contains("has not restarted"), "{}", calm.screen());
+}
+
+#[test]
 fn fields_folds_copies_saves_and_pagers() {
     let bench = told(incident(120, 40).press("l"), news(41)).press("F z");
     let values = |names: &[&str]| names.iter().zip([310, 12, 3]).map(|(name, count)| ((*name).into(), count)).collect();

@@ -102,18 +102,17 @@ fn documents() {
     use flowdeck::event::Event;
     let mut bench = Bench::new(80, 24).apply(world::healthy()).apply(world::incident());
     bench.effects.clear();
-    let bench = bench.press("enter enter p");
-    assert_snapshot!("log_fetching", bench.screen());
+    let bench = bench.press("enter enter Y");
+    assert_snapshot!("yaml_fetching", bench.screen());
     let [flowdeck::app::Effect::Fetch(key)] = bench.effects.as_slice() else { panic!("{:?}", bench.effects) };
     let key = key.clone();
-    let log: String =
-        (0..60).map(|line| format!("14:02:{:02}.000 INFO  line {line} of the log\n", line % 60)).collect();
-    let bench = bench.send(Event::Fetched(key.clone(), Ok((log + world::TRACE).into())));
-    assert_snapshot!("log_end", bench.screen());
-    let bench = bench.press("/").typed("caused").press("enter");
-    assert_snapshot!("log_filtered", bench.screen());
+    let yaml: String = (0..60).map(|line| format!("  label-{line}: value {line} of the pod\n")).collect();
+    let bench = bench.send(Event::Fetched(key.clone(), Ok(yaml.into()))).press("G");
+    assert_snapshot!("yaml_end", bench.screen());
+    let bench = bench.press("/").typed("value 5").press("enter");
+    assert_snapshot!("yaml_filtered", bench.screen());
     let bench = bench.send(Event::Fetched(key, Err("pods \"match-making\" is forbidden".into())));
-    assert_snapshot!("log_failed", bench.screen());
+    assert_snapshot!("yaml_failed", bench.screen());
 }
 
 #[test]
