@@ -5,15 +5,13 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{BufRead, BufReader, Write};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver};
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
 use crate::stack::{Killed, Namespace, Settings, kubectl, stackctl, variable};
-use crate::support::FLOWDECK;
+use crate::support::{Console, FLOWDECK};
 
 const CONTAINER: &str = "flink-main-container";
 
@@ -51,11 +49,8 @@ impl LogFile {
         self.file.write_all(line.as_bytes()).unwrap();
     }
 
-    fn write_many(&mut self, count: usize, pause: Duration) {
-        for _ in 0..count {
-            self.write();
-            std::thread::sleep(pause);
-        }
+    fn write_many(&mut self, count: usize) {
+        (0..count).for_each(|_| self.write());
     }
 
     /// The runtime begins a new file.
@@ -70,7 +65,10 @@ impl LogFile {
     }
 }
 
-/// `flowdeck logs -f -o json`.
+/// Lines of output that are taken before they are looked at; then the command has to wait.
+const UNREAD: usize = 1_000;
+
+/// `flowdeck logs -o json`.
 struct Follower {
     child: Child,
     lines: Receiver<String>,
@@ -82,11 +80,15 @@ struct Follower {
 
 impl Follower {
     fn start(settings: &Settings, target: &str) -> Self {
+        Self::start_with(settings, &[target, "-f"])
+    }
+
+    fn start_with(settings: &Settings, arguments: &[&str]) -> Self {
         let mut command = Command::new(FLOWDECK);
-        command.args(["--settings", &settings.path(), "logs", target, "-f", "-o", "json"]);
+        command.args(["--settings", &settings.path(), "logs", "-o", "json"]).args(arguments);
         let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let output = child.stdout.take().unwrap();
-        let (sender, lines) = mpsc::channel();
+        let (sender, lines) = mpsc::sync_channel(UNREAD);
         std::thread::spawn(move || {
             for line in BufReader::new(output).lines() {
                 if sender.send(line.unwrap()).is_err() {
@@ -131,12 +133,6 @@ impl Follower {
     fn lines_of(&self, pod: &str) -> &[u64] {
         self.shown.get(pod).map_or(&[], Vec::as_slice)
     }
-
-    fn memory_bytes(&self) -> u64 {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
-        let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
-        line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() * 1_024
-    }
 }
 
 impl Drop for Follower {
@@ -168,16 +164,15 @@ fn every_line_is_shown_whatever_dies_meanwhile() {
     let mut files: Vec<LogFile> = names.iter().map(|pod| LogFile::new(&namespace.0, pod)).collect();
     let settings = Settings::new(&variable("STACK_KUBECONFIG"), &[&namespace.0], "");
     let mut follower = Follower::start(&settings, "pipeline-0001");
-    let quick = Duration::from_millis(1);
     for file in &mut files {
-        file.write_many(100, quick);
+        file.write_many(100);
     }
     assert!(follower.until(Duration::from_secs(30), |follower| follower.count() == 300), "{}", follower.count());
 
     // The client sees a clean end.
     let killed = Killed::now("kubelet");
     for file in &mut files {
-        file.write_many(100, quick);
+        file.write_many(100);
     }
     killed.revive();
     let all = |follower: &Follower, count| follower.count() == count;
@@ -185,31 +180,33 @@ fn every_line_is_shown_whatever_dies_meanwhile() {
 
     let killed = Killed::now("apiserver");
     for file in &mut files {
-        file.write_many(100, quick);
+        file.write_many(100);
     }
     killed.revive();
     assert!(follower.until(Duration::from_secs(60), |follower| all(follower, 900)), "{}", follower.count());
 
     // The log rotates while it is read; then a container restarts.
     for file in &mut files {
-        file.write_many(50, quick);
+        file.write_many(50);
         file.rotate();
-        file.write_many(50, quick);
+        file.write_many(50);
     }
     assert!(follower.until(Duration::from_secs(30), |follower| all(follower, 1_200)), "{}", follower.count());
     let last = files.last_mut().unwrap();
-    last.write_many(50, quick);
+    last.write_many(50);
     stackctl(&["restart-pod", &namespace.0, &last.pod]);
     last.reopen();
-    last.write_many(50, quick);
+    last.write_many(50);
     assert!(follower.until(Duration::from_secs(30), |follower| all(follower, 1_300)), "{}", follower.count());
+    // The first lines of the new run may come before anybody knows that it is one.
+    let told = |follower: &Follower| follower.remarks.iter().any(|remark| remark.contains("restarted"));
+    assert!(follower.until(Duration::from_secs(30), told), "{:?}", follower.remarks);
     report("faults", &files.iter().collect::<Vec<_>>(), &follower);
     for file in &files {
         let known: Vec<u64> = (1..=file.written).collect();
         assert_eq!(follower.lines_of(&file.pod), known, "{}", file.pod);
     }
     assert_eq!(follower.gaps, Vec::<Value>::new());
-    assert!(follower.remarks.iter().any(|remark| remark.contains("restarted")), "{:?}", follower.remarks);
 }
 
 #[test]
@@ -220,13 +217,13 @@ fn what_rotates_away_unread_is_a_gap_row() {
     let mut file = LogFile::new(&namespace.0, &pod);
     let settings = Settings::new(&variable("STACK_KUBECONFIG"), &[&namespace.0], "");
     let mut follower = Follower::start(&settings, &pod);
-    file.write_many(50, Duration::ZERO);
+    file.write_many(50);
     assert!(follower.until(Duration::from_secs(30), |follower| follower.count() == 50));
     let killed = Killed::now("kubelet");
-    file.write_many(50, Duration::ZERO);
+    file.write_many(50);
     file.rotate();
     let before = file.written;
-    file.write_many(50, Duration::ZERO);
+    file.write_many(50);
     killed.revive();
     assert!(follower.until(Duration::from_secs(30), |follower| follower.count() == 100), "{}", follower.count());
     report("rotated away", &[&file], &follower);
@@ -246,14 +243,14 @@ fn two_restarts_between_two_looks_are_a_gap_row_and_one_is_none() {
     let mut file = LogFile::new(&namespace.0, &pod);
     let settings = Settings::new(&variable("STACK_KUBECONFIG"), &[&namespace.0], "");
     let mut follower = Follower::start(&settings, &pod);
-    file.write_many(20, Duration::ZERO);
+    file.write_many(20);
     assert!(follower.until(Duration::from_secs(30), |follower| follower.count() == 20));
     let killed = Killed::now("kubelet");
-    file.write_many(20, Duration::ZERO);
+    file.write_many(20);
     for _ in 0..2 {
         stackctl(&["restart-pod", &namespace.0, &pod]);
         file.reopen();
-        file.write_many(20, Duration::ZERO);
+        file.write_many(20);
     }
     killed.revive();
     assert!(follower.until(Duration::from_secs(30), |follower| follower.lines_of(&pod).last() == Some(&80)));
@@ -262,7 +259,7 @@ fn two_restarts_between_two_looks_are_a_gap_row_and_one_is_none() {
     assert_eq!(repeats(follower.lines_of(&pod)), 0);
     stackctl(&["restart-pod", &namespace.0, &pod]);
     file.reopen();
-    file.write_many(20, Duration::ZERO);
+    file.write_many(20);
     assert!(follower.until(Duration::from_secs(30), |follower| follower.lines_of(&pod).last() == Some(&100)));
     assert_eq!(follower.gaps.len(), 1, "{:?}", follower.gaps);
 }
@@ -274,7 +271,7 @@ fn pods_that_come_later_are_followed_from_their_first_line() {
     let settings = Settings::new(&variable("STACK_KUBECONFIG"), &[&namespace.0], "");
     let mut follower = Follower::start(&settings, "pipeline-0001");
     let mut first = LogFile::new(&namespace.0, &pods(&namespace.0)[0]);
-    first.write_many(10, Duration::ZERO);
+    first.write_many(10);
     assert!(follower.until(Duration::from_secs(30), |follower| follower.count() == 10));
     let known = pods(&namespace.0);
     stackctl(&["scale", &namespace.0, "pipeline-0001", "3"]);
@@ -283,11 +280,51 @@ fn pods_that_come_later_are_followed_from_their_first_line() {
         (new.len() == 2).then_some(new)
     });
     let mut files: Vec<LogFile> = new.iter().map(|pod| LogFile::new(&namespace.0, pod)).collect();
-    files.iter_mut().for_each(|file| file.write_many(30, Duration::from_millis(2)));
+    files.iter_mut().for_each(|file| file.write_many(30));
     assert!(follower.until(Duration::from_secs(30), |follower| follower.count() == 70), "{}", follower.count());
     for file in &files {
         assert_eq!(follower.lines_of(&file.pod), (1..=30).collect::<Vec<u64>>());
     }
+}
+
+/// Without `-f`: the log server is killed while the log is on its way, and the client sees a clean end.
+#[test]
+fn a_log_that_is_read_once_is_whole_whatever_dies_meanwhile() {
+    const LINES: usize = 200_000;
+    let namespace = Namespace::new("log-once");
+    stackctl(&["fill", "1", "2", &namespace.0]);
+    let pod = pods(&namespace.0).remove(0);
+    let mut file = LogFile::new(&namespace.0, &pod);
+    file.write_many(LINES);
+    let settings = Settings::new(&variable("STACK_KUBECONFIG"), &[&namespace.0], "");
+    let mut follower = Follower::start_with(&settings, &[&pod]);
+    assert!(follower.until(Duration::from_secs(30), |follower| follower.count() > 0));
+    // Nobody takes the output meanwhile, so that most of the log has not left the node.
+    Killed::now("kubelet").revive();
+    follower.until(Duration::from_secs(120), |follower| follower.count() == LINES);
+    report("read once", &[&file], &follower);
+    assert_eq!(follower.lines_of(&pod), (1..=file.written).collect::<Vec<u64>>());
+    assert_eq!(follower.gaps, Vec::<Value>::new());
+}
+
+/// Presses a key that shows something and takes it away again; the ninety-ninth slowest of a hundred answers.
+fn slowest_answers(console: &mut Console) -> (Duration, Duration) {
+    let mut answers: Vec<Duration> = Vec::new();
+    for _ in 0..50 {
+        console.press("?");
+        answers.push(console.sees("help: log"));
+        console.press("?");
+        answers.push(console.sees_no("help: log"));
+    }
+    answers.sort_unstable();
+    (answers[answers.len() / 2], answers[answers.len() * 99 / 100 - 1])
+}
+
+/// The most memory that a process ever had.
+fn most_memory(process: u32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() * 1_024
 }
 
 /// Fifty pods at two thousand lines a second in all.
@@ -300,31 +337,47 @@ fn fifty_pods_at_two_thousand_lines_a_second() {
     assert_eq!(names.len(), 50);
     let settings = Settings::new(&variable("STACK_KUBECONFIG"), &[&namespace.0], "");
     let mut follower = Follower::start(&settings, "pipeline-0001");
-    let files: Vec<LogFile> = names.iter().map(|pod| LogFile::new(&namespace.0, pod)).collect();
-    let (files, over) = (Arc::new(Mutex::new(files)), Arc::new(AtomicBool::new(false)));
-    let writer = std::thread::spawn({
-        let (files, over) = (files.clone(), over.clone());
-        move || {
-            let begun = Instant::now();
-            for round in 0..SECONDS * 40 {
-                files.lock().unwrap().iter_mut().for_each(LogFile::write);
-                let due = Duration::from_millis((round + 1) * 25);
-                std::thread::sleep(due.saturating_sub(begun.elapsed()));
-            }
-            over.store(true, Ordering::SeqCst);
-            begun.elapsed()
+    let path = settings.path();
+    let mut console = Console::start(&["--settings", &path], &[], 120, 40);
+    console.until("the pipeline", |screen| screen.contains("pipeline-0001") && screen.contains("50/50"));
+    console.press("l");
+    console.sees("› log");
+    let mut files: Vec<LogFile> = names.iter().map(|pod| LogFile::new(&namespace.0, pod)).collect();
+    let writer = std::thread::spawn(move || {
+        let begun = Instant::now();
+        let (_open, never) = mpsc::channel::<()>();
+        for round in 0..SECONDS * 40 {
+            files.iter_mut().for_each(LogFile::write);
+            let due = Duration::from_millis((round + 1) * 25);
+            never.recv_timeout(due.saturating_sub(begun.elapsed())).unwrap_err();
         }
+        (files, begun.elapsed())
+    });
+    console.sees(" line ");
+    let presser = std::thread::spawn(move || {
+        let answers = slowest_answers(&mut console);
+        (console, answers)
     });
     let all = usize::try_from(SECONDS * 40 * 50).unwrap();
     let complete = follower.until(Duration::from_secs(SECONDS * 3), |follower| follower.count() >= all);
-    let took = writer.join().unwrap();
-    assert!(over.load(Ordering::SeqCst));
-    let files = files.lock().unwrap();
+    let (files, took) = writer.join().unwrap();
+    let (mut console, (median, slowest)) = presser.join().unwrap();
     report("50 pods", &files.iter().collect::<Vec<_>>(), &follower);
-    let memory = follower.memory_bytes();
+    let memory = most_memory(follower.child.id());
     println!("50 pods: written within {took:?}, most memory {:.1} MB", memory as f64 / 1e6);
+    // A log of so many events is told in thousands: none of them is missing on the screen either.
+    let known = format!("{}k events", all / 1_000);
+    console.until_within(Duration::from_secs(30), &known, |screen| screen.contains(&known));
+    assert!(!console.screen().contains(" gap"), "{}", console.screen());
+    let of_console = most_memory(u32::try_from(console.id()).unwrap());
+    println!(
+        "50 pods: keys {median:?} in the middle, {slowest:?} for 99 of 100; console {:.1} MB",
+        of_console as f64 / 1e6
+    );
+    assert!(of_console <= 120_000_000, "{of_console}");
+    assert!(slowest < Duration::from_millis(300), "{slowest:?}");
     assert!(complete, "{} of {all}", follower.count());
-    for file in files.iter() {
+    for file in &files {
         assert_eq!(follower.lines_of(&file.pod), (1..=file.written).collect::<Vec<u64>>(), "{}", file.pod);
     }
     assert!(memory <= 120_000_000, "{memory}");
