@@ -32,6 +32,7 @@ impl Level {
 
     /// The level at the beginning of the text, in capitals, and how many bytes it takes.
     #[must_use]
+    #[inline]
     pub fn read(text: &[u8]) -> Option<(Self, usize)> {
         let length = text.iter().take(9).take_while(|byte| byte.is_ascii_uppercase()).count();
         Some((Self::from_upper(text.get(..length)?)?, length))

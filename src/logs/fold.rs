@@ -200,6 +200,7 @@ impl Block {
         self.text.push_str(text);
         self.lines = 1;
         self.kind = kind;
+        // Nearly all lines are whole events with a header.
         if matches!(self.kind, Kind::Bare) {
             if java::is_first_line(text) || java::goes_on(text) {
                 self.awaited = AWAITED;
@@ -278,7 +279,12 @@ impl Block {
                     exception: None,
                     text: &self.text,
                 };
-                self.split(event, sink)
+                if self.traced {
+                    self.split(event, sink)
+                } else {
+                    sink(&event);
+                    1
+                }
             }
             Kind::Json(entry) => {
                 sink(&Event {
@@ -332,11 +338,14 @@ impl Block {
     }
 
     fn clear(&mut self) {
-        let mut text = std::mem::take(&mut self.text);
-        text.clear();
-        if text.capacity() > SPARE {
-            text = String::new();
+        if self.text.capacity() > SPARE {
+            self.text = String::new();
         }
-        *self = Self { text, ..Self::default() };
+        self.text.clear();
+        self.lines = 0;
+        self.kind = Kind::Bare;
+        self.traced = false;
+        self.awaited = 0;
+        self.traceback = Traceback::None;
     }
 }

@@ -55,16 +55,19 @@ pub fn read_next(line: &str, now: Time, times: &mut Times) -> Option<Header> {
     }
 }
 
+#[inline]
 fn from(bytes: &[u8], at: usize) -> &[u8] {
     bytes.get(at..).unwrap_or_default()
 }
 
 /// Where the next byte that is not a space is.
+#[inline]
 fn after_spaces(bytes: &[u8], at: usize) -> usize {
     at + from(bytes, at).iter().take_while(|byte| **byte == b' ').count()
 }
 
 /// The word that begins here.
+#[inline]
 fn word(bytes: &[u8], at: usize) -> Option<Span> {
     let rest = from(bytes, at);
     let length = memchr(b' ', rest).unwrap_or(rest.len());
@@ -114,6 +117,7 @@ fn threaded(bytes: &[u8], at: usize, time: Option<Time>, slashes: bool) -> Optio
 
 /// ` logger [] - message`, ` logger - message`, ` logger -- message`, ` logger -key=value- message`,
 /// ` logger extra - message`, ` logger: message`.
+#[inline]
 fn logger(bytes: &[u8], at: usize) -> Option<(Span, usize)> {
     let logger = word(bytes, after_spaces(bytes, at)).filter(|(start, _)| *start > at)?;
     let at = after_spaces(bytes, logger.1);
@@ -132,6 +136,7 @@ fn logger(bytes: &[u8], at: usize) -> Option<(Span, usize)> {
 }
 
 /// Where the message behind `[extra] - ` begins.
+#[inline]
 fn after_bracket(bytes: &[u8], mut at: usize) -> Option<usize> {
     loop {
         at += memchr(b']', from(bytes, at))? + 1;

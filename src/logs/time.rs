@@ -74,10 +74,14 @@ pub fn read_clock(text: &[u8]) -> Option<(i64, u32, usize)> {
 /// Seconds or milliseconds since the epoch; which, its size tells.
 #[must_use]
 pub fn from_number(number: f64) -> Option<Time> {
-    // To the microsecond: rounded to less, an event would be of another moment than in other layouts, which cut.
-    let microseconds = if number.abs() < 1e11 { number * 1e6 } else { number * 1e3 };
+    let unit = if number.abs() < 1e11 { 1e6 } else { 1e3 };
+    let whole = number.trunc();
+    // Cut to the microsecond, as other layouts cut to the millisecond; as seconds a float is off by up to an eighth of one.
+    let part = (number - whole).mul_add(unit, 0.125).floor();
     #[expect(clippy::cast_possible_truncation, reason = "out of range becomes the end of the range, which is no time")]
-    Time::from_timestamp_micros(microseconds.round() as i64)
+    let part = chrono::TimeDelta::microseconds(part as i64);
+    #[expect(clippy::cast_possible_truncation, reason = "as above")]
+    Time::from_timestamp_micros((whole * unit) as i64)?.checked_add_signed(part)
 }
 
 /// A moment of a log without years: the latest such one that is not after tomorrow.
@@ -91,6 +95,7 @@ pub fn without_year(month: i64, day: i64, seconds: (i64, u32), now: Time) -> Opt
     in_year(year).filter(|time| (*time - now).num_days() < 1).or_else(|| in_year(year - 1))
 }
 
+#[inline]
 fn fraction(text: &[u8]) -> (u32, usize) {
     let &[b'.' | b',', ref digits @ ..] = text else { return (0, 0) };
     let (mut value, mut count) = (0_u32, 0_usize);
@@ -108,6 +113,7 @@ fn fraction(text: &[u8]) -> (u32, usize) {
 }
 
 /// Seconds east of Greenwich, and bytes.
+#[inline]
 fn zone(text: &[u8]) -> (i64, usize) {
     let read = |h1, h2, m1, m2| Some(two(h1, h2)? * 3_600 + two(m1, m2)? * 60);
     let (sign, offset, length) = match *text {
@@ -121,6 +127,7 @@ fn zone(text: &[u8]) -> (i64, usize) {
 
 /// Two digits as a number.
 #[must_use]
+#[inline]
 pub fn two(tens: u8, ones: u8) -> Option<i64> {
     let (tens, ones) = (tens.wrapping_sub(b'0'), ones.wrapping_sub(b'0'));
     (tens < 10 && ones < 10).then(|| i64::from(tens) * 10 + i64::from(ones))
@@ -151,6 +158,9 @@ mod tests {
         assert_eq!(read(b"2024-13-01 00:00:00"), None);
         assert_eq!(read(b"2024-12-01 00:0"), None);
         assert_eq!(from_number(1_795_330_759.038_513).unwrap().timestamp_millis(), 1_795_330_759_038);
+        assert_eq!(from_number("1795382566.999999677".parse().unwrap()).unwrap().timestamp_millis(), 1_795_382_566_999);
+        assert_eq!(from_number(1_795_382_566_999.0).unwrap().timestamp_millis(), 1_795_382_566_999);
+        assert_eq!(from_number(f64::MAX), None);
         assert_eq!(from_number(1_795_330_759.471).unwrap().to_rfc3339(), "2026-11-22T06:59:19.471+00:00");
     }
 
