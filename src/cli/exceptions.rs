@@ -224,7 +224,7 @@ impl Findings {
             self.groups.add(event, self.time);
             return;
         }
-        match serde_json::to_string(event) {
+        match serde_json::to_string(event).map(output::harmless_json) {
             Ok(line) => self.lines = std::mem::take(&mut self.lines) + &line + "\n",
             Err(error) => self.failed = Some(error),
         }
@@ -242,8 +242,11 @@ impl Findings {
 /// Says what could not be kept as it was: nothing is lost in silence.
 fn complain_of(counts: Counts, groups: &Groups) {
     if counts.cut_lines > 0 {
-        let (lines, bytes) = (counts.cut_lines, human::bytes(counts.cut_bytes));
-        output::complain(&format!("{lines} lines were too long and lost {bytes} at their ends"));
+        let bytes = human::bytes(counts.cut_bytes);
+        output::complain(&match counts.cut_lines {
+            1 => format!("one line was too long and lost {bytes} at its end"),
+            lines => format!("{lines} lines were too long and lost {bytes} at their ends"),
+        });
     }
     if counts.lossy_lines > 0 {
         output::complain(&format!("{} lines hold bytes that are not UTF-8", counts.lossy_lines));

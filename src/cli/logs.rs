@@ -165,7 +165,7 @@ fn as_json(logs: &Logs, item: &Item, text: &mut String) -> Result<(), Failure> {
             serde_json::to_string(&MarkLine { time: item.time, missed, remark: mark.words(), pod, container })?
         }
     };
-    text.push_str(&line);
+    text.push_str(&output::harmless_json(line));
     text.push('\n');
     Ok(())
 }

@@ -63,6 +63,23 @@ pub fn is_closed_pipe(error: &anyhow::Error) -> bool {
         .any(|cause| cause.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe))
 }
 
+/// JSON in which nothing acts on a terminal: what JSON lets stand is written by its number.
+pub fn harmless_json(json: String) -> String {
+    let acts = |letter: char| matches!(letter, '\u{7f}'..='\u{9f}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    if !json.contains(acts) {
+        return json;
+    }
+    let mut harmless = String::with_capacity(json.len() + 16);
+    for letter in json.chars() {
+        if acts(letter) {
+            harmless.push_str(&format!("\\u{:04x}", u32::from(letter)));
+        } else {
+            harmless.push(letter);
+        }
+    }
+    harmless
+}
+
 /// Renders rows in a form; `name` gives what `-o name` prints.
 pub fn render<T: Serialize>(
     rows: &[T],
@@ -72,7 +89,7 @@ pub fn render<T: Serialize>(
     now: crate::model::Time,
 ) -> anyhow::Result<String> {
     Ok(match format {
-        Format::Json => serde_json::to_string_pretty(rows)? + "\n",
+        Format::Json => harmless_json(serde_json::to_string_pretty(rows)?) + "\n",
         Format::Yaml => serde_saphyr::to_string(&rows)?,
         Format::Name => rows.iter().map(|row| clean(&name(row)) + "\n").collect(),
         Format::Table | Format::Wide => table(rows, columns, format == Format::Wide, now),

@@ -89,6 +89,20 @@ fn nothing_in_a_log_reaches_the_terminal_as_a_command() {
 }
 
 #[test]
+fn json_holds_nothing_that_a_terminal_obeys() {
+    let log = "java.io.IOException: \u{9b}31m \u{202e} \u{1b}[2J 漢\n\tat a.B.c(B.java:1)\n";
+    for arguments in [&["-", "-o", "json"][..], &["-", "--events"]] {
+        let text = words(&exceptions(arguments, log.as_bytes()).stdout);
+        assert!(text.contains("\\u009b31m \\u202e \\u001b[2J 漢"), "{text}");
+        assert!(!text.contains(['\u{9b}', '\u{202e}', '\u{1b}']), "{text}");
+        let value: Value = serde_json::from_str(&text).unwrap();
+        let event = value.get(0).unwrap_or(&value);
+        let message = event.get("root_message").unwrap_or_else(|| &event["exception"]["message"]);
+        assert_eq!(message, "\u{9b}31m \u{202e} \u{1b}[2J 漢");
+    }
+}
+
+#[test]
 fn wrong_arguments_have_their_codes() {
     for (arguments, code) in [
         (&[][..], 2),
