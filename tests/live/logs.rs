@@ -301,7 +301,7 @@ fn a_log_that_is_read_once_is_whole_whatever_dies_meanwhile() {
     assert!(follower.until(Duration::from_secs(30), |follower| follower.count() > 0));
     // Nobody takes the output meanwhile, so that most of the log has not left the node.
     Killed::now("kubelet").revive();
-    follower.until(Duration::from_secs(120), |follower| follower.count() == LINES);
+    follower.until(Duration::from_mins(2), |follower| follower.count() == LINES);
     report("read once", &[&file], &follower);
     assert_eq!(follower.lines_of(&pod), (1..=file.written).collect::<Vec<u64>>());
     assert_eq!(follower.gaps, Vec::<Value>::new());
