@@ -54,6 +54,22 @@ async fn a_log_that_is_not_followed_is_read_on_when_its_server_dies_midway() {
 }
 
 #[tokio::test]
+async fn a_line_that_is_cut_by_the_death_of_the_server_is_shown_once_and_whole() {
+    const CUT: &str = "2026-11-22T06:52:01.000000001Z one\n2026-11-22T06:52:02.000000001Z tw";
+    for cut in 1..CUT.len() {
+        let begun = CUT.get(..cut).unwrap();
+        let stub = stub("terminated").await;
+        stub.set(|state| state.logs = [begun, FIRST, REST, LAST].into());
+        let (lines, gaps) = read(&stub, Plan::default(), |_| false).await;
+        assert_eq!((lines.join(" "), gaps), ("one two three".to_owned(), Vec::new()), "{begun}");
+    }
+    let stub = stub("terminated").await;
+    stub.set(|state| state.logs = [CUT; 5].into());
+    let (lines, gaps) = read(&stub, Plan::default(), |_| false).await;
+    assert_eq!((lines.join(" "), gaps), ("one tw".to_owned(), Vec::new()), "a log may end without a line feed");
+}
+
+#[tokio::test]
 async fn a_pod_that_goes_before_anybody_knows_whether_all_was_read_leaves_a_gap_row() {
     for follow in [true, false] {
         let stub = stub("running").await;

@@ -102,6 +102,8 @@ impl Tails {
             away: None,
             doubtful: false,
             readings: 0,
+            rest: None,
+            cut: false,
             asked: Utc::now(),
             fresh: true,
         };
@@ -159,6 +161,10 @@ struct Tail {
     doubtful: bool,
     /// Readings of a log that is not followed.
     readings: u32,
+    /// The line without an end that the last reading of a log as it stands ended with.
+    rest: Option<String>,
+    /// It was not the same in the reading before.
+    cut: bool,
     /// When somebody wanted the log.
     asked: Time,
     /// Nothing was read yet.
@@ -246,7 +252,7 @@ impl Tail {
         self.readings += 1;
         let newer = self.place.time().is_some_and(|time| time >= self.asked);
         let found = !self.place.is_searching();
-        self.doubtful = self.readings < 2 || !found || (lines > 0 && !newer);
+        self.doubtful = self.readings < 2 || self.cut || !found || (lines > 0 && !newer);
         if self.doubtful && self.readings < MOST_READINGS {
             return Ok(Next::After(Duration::ZERO));
         }

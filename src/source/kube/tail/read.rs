@@ -75,13 +75,16 @@ impl Tail {
         }
         let end = self.read_body(body, &mut reading).await?;
         if let (End::Clean { .. }, false) = (&end, follow) {
-            // The end of a log that has ended is the end of its last line.
-            let Reading { framer, .. } = &mut reading;
-            let mut rest = Vec::new();
-            framer.finish(&mut |line| rest.push(line.text.into_owned()));
-            for line in rest {
-                self.take(&line, &mut reading);
+            // A line without an end is the log's last one, or was cut when the server died: it is believed when it
+            // comes again just so.
+            let mut rest = None;
+            reading.framer.finish(&mut |line| rest = Some(line.text.into_owned()));
+            self.cut = rest.is_some() && rest != self.rest;
+            if let (Some(line), false) = (&rest, self.cut) {
+                self.take(line, &mut reading);
             }
+            self.rest = rest;
+            reading.count += usize::from(self.cut);
             if self.hand_on(&mut reading).await?.is_some() {
                 return Ok(End::Changed);
             }
