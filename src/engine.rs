@@ -4,9 +4,9 @@
 //! what Apache Beam would, so that the same spec can move to a cluster.
 //!
 //! How: [`Engine::ingest`] decodes a [`Batch`] of one partition ([`decode`], [`json`]), counts each event in its
-//! window ([`window`], [`totals`], [`sketch`]), then moves the watermark ([`watermark`]) and tells the panes that it
-//! closes. What cannot be counted is counted by reason ([`rejects`]). [`replay`] drives it from a script;
-//! [`series`] keeps a day of the panes; [`monitor`] makes of them what people look at.
+//! window ([`window`], [`totals`], [`sketch`]) and its slices ([`slices`]), then moves the watermark ([`watermark`]) and
+//! tells the panes that it closes. What cannot be counted is counted by reason ([`rejects`]). [`replay`] drives it from a
+//! script; [`series`] keeps a day of the panes; [`monitor`] makes of them what people look at.
 //!
 //! It must not do IO, read a clock or wait: time is an argument, in milliseconds since 1970. Nothing that arrives may
 //! end it, or make it hold more than the spec's limits.
@@ -23,6 +23,7 @@ pub mod replay;
 pub mod series;
 pub mod services;
 pub mod sketch;
+pub mod slices;
 pub mod spec;
 pub mod totals;
 pub mod watermark;
@@ -34,9 +35,13 @@ pub use series::Series;
 pub use spec::Spec;
 pub use window::Pane;
 
+use std::sync::Arc;
+
 use decode::{Decoding, Event, Refusal};
+use overrides::Overrides;
 use rejects::{Reason, Rejects};
 use services::{ServiceId, Services};
+use slices::{Slice, Slices};
 use spec::SpecError;
 use watermark::Watermarks;
 use window::Windows;
@@ -51,6 +56,7 @@ pub struct Engine {
     services: Services,
     watermarks: Watermarks,
     windows: Windows,
+    slices: Option<Box<Slices>>,
     rejects: Rejects,
     future_limit: i64,
     longest_record: usize,
@@ -98,7 +104,8 @@ impl Engine {
             decoding: Decoding::new(spec)?,
             services: Services::new(spec.limits.services),
             watermarks: Watermarks::new(spec.watermark.delay.millis(), spec.watermark.idle_after.millis()),
-            windows: Windows::new(spec),
+            windows: Windows::new(spec, spec.limits.cells),
+            slices: Slices::new(spec)?.map(Box::new),
             rejects: Rejects::default(),
             future_limit: spec.watermark.future_limit.millis(),
             longest_record: usize::try_from(spec.limits.record_bytes).unwrap_or(usize::MAX),
@@ -120,6 +127,7 @@ impl Engine {
     /// Windows that start before this were told by an earlier run: their events are not counted again.
     pub fn begin_at(&mut self, start: i64) {
         self.windows.begin_at(start);
+        self.slices.iter_mut().for_each(|slices| slices.begin_at(start));
     }
 
     /// A partition that is no longer read.
@@ -221,9 +229,12 @@ impl Engine {
             Ok(event) if event.time > now.saturating_add(self.future_limit) => {
                 (Reason::Future, format!("{} ms ahead", event.time.saturating_sub(now)))
             }
-            Ok(Event { time, service, failed, latency_us }) => match self.windows.start(time) {
+            Ok(Event { time, service: name, failed, latency_us, dimensions }) => match self.windows.start(time) {
                 Ok(start) => {
-                    let service = self.services.intern(&service);
+                    let service = self.services.intern(&name);
+                    if let Some(slices) = &mut self.slices {
+                        slices.admit(start, (service, &name), &dimensions);
+                    }
                     return Some(Admitted { record, time, start, service, failed, latency_us });
                 }
                 Err(reason) => (reason, self.how_far()),
@@ -237,17 +248,27 @@ impl Engine {
     ///
     /// Why not at once: cells are far apart in memory, and one after the other their waits overlap.
     fn place_all(&mut self, partition: u32, admitted: &mut Vec<Admitted<'_>>) -> Option<i64> {
-        admitted.drain(..).filter_map(|admitted| self.place(partition, &admitted)).max()
+        let placed = admitted.drain(..).enumerate();
+        let greatest = placed.filter_map(|(number, admitted)| self.place(partition, number, &admitted)).max();
+        if let Some(slices) = &mut self.slices {
+            slices.placed();
+        }
+        greatest
     }
 
-    fn place(&mut self, partition: u32, admitted: &Admitted<'_>) -> Option<i64> {
+    fn place(&mut self, partition: u32, number: usize, admitted: &Admitted<'_>) -> Option<i64> {
         let Admitted { record, time, start, service, failed, latency_us } = *admitted;
         if self.windows.was_told(start) {
             self.counts.told_before += 1;
             return Some(time);
         }
-        match self.windows.add(start, service, failed, latency_us) {
+        let has_room = self.slices.as_ref().is_none_or(|slices| slices.has_room(number, start));
+        let added = if has_room { self.windows.add(start, service, failed, latency_us) } else { Err(Reason::Overflow) };
+        match added {
             Ok(late) => {
+                if let Some(slices) = &mut self.slices {
+                    slices.add(number, start, (failed, latency_us));
+                }
                 self.counts.counted += 1;
                 self.counts.late += u64::from(late);
                 Some(time)
@@ -272,13 +293,34 @@ impl Engine {
     /// Lets time pass: idle partitions no longer hold windows open. Not while a backend is down or a backlog unread.
     pub fn settle(&mut self, now: i64) {
         let watermark = self.watermarks.advance(now);
-        self.windows.tell_late(&self.services, &mut self.panes);
-        self.windows.advance(watermark, &self.services, &mut self.panes);
+        let name = |service| self.services.name(service);
+        self.windows.tell_late(name, &mut self.panes);
+        self.windows.advance(watermark, name, &mut self.panes);
+        if let Some(slices) = &mut self.slices {
+            slices.settle(watermark);
+        }
+    }
+
+    /// Takes overrides in, for the swimlanes of events: they hold from the next window on.
+    pub fn apply(&mut self, overrides: &Arc<Overrides>) {
+        if let Some(slices) = &mut self.slices {
+            slices.apply(overrides);
+        }
     }
 
     /// The panes told since the last call, in order: late ones, then closed windows from the oldest.
     pub fn take_panes(&mut self) -> Vec<Pane> {
         std::mem::take(&mut self.panes)
+    }
+
+    /// The same of slices of services. Whoever takes panes takes these too.
+    pub fn take_slices(&mut self) -> Vec<Pane<Arc<Slice>>> {
+        self.slices.as_mut().map(|slices| slices.take_panes()).unwrap_or_default()
+    }
+
+    /// What is counted beside services; `None` when the spec says nothing of it.
+    pub fn slices(&self) -> Option<&Slices> {
+        self.slices.as_deref()
     }
 
     /// How many events came.

@@ -3,7 +3,7 @@
 use clap::Args;
 
 use super::{Failure, Shared};
-use crate::settings::KafkaSettings;
+use crate::settings::{EnvironmentSettings, KafkaSettings, ObjectSettings};
 use crate::source::kafka::{ClientProperties, client_properties};
 
 /// Arguments that lead to a cluster.
@@ -22,7 +22,7 @@ impl Cluster {
     pub(super) fn properties(&self, shared: &Shared) -> Result<ClientProperties, Failure> {
         let mut kafka = match &self.bootstrap {
             Some(bootstrap) => KafkaSettings { bootstrap: Some(bootstrap.clone()), ..KafkaSettings::default() },
-            None => of_environment(shared)?.unwrap_or_default(),
+            None => environment(shared)?.and_then(|environment| environment.kafka).unwrap_or_default(),
         };
         for property in &self.properties {
             let (name, value) = property
@@ -32,13 +32,21 @@ impl Cluster {
         }
         client_properties(&kafka).map_err(Failure::usage)
     }
+
+    /// Where buckets are by the settings' environment; what brokers the arguments name is of no environment.
+    pub(super) fn objects(&self, shared: &Shared) -> Result<Option<ObjectSettings>, Failure> {
+        if self.bootstrap.is_some() {
+            return Ok(None);
+        }
+        Ok(environment(shared)?.and_then(|environment| environment.objects))
+    }
 }
 
-fn of_environment(shared: &Shared) -> Result<Option<KafkaSettings>, Failure> {
+fn environment(shared: &Shared) -> Result<Option<EnvironmentSettings>, Failure> {
     let settings = shared.load()?;
     match settings.environments.as_slice() {
         [] => Ok(None),
-        [environment] => Ok(environment.kafka.clone()),
+        [environment] => Ok(Some(environment.clone())),
         several => {
             let names: Vec<&str> = several.iter().map(|environment| environment.name.as_str()).collect();
             Err(Failure::usage(anyhow::anyhow!(

@@ -213,28 +213,37 @@ fn escaped(text: &str) -> String {
 
 /// The overrides that teams keep in Git and a build uploads, with the expressions of the talk.
 fn overrides() -> Vec<(String, String)> {
-    let file = |service: &str, health: Option<&str>, pipeline: Option<&str>| {
+    let file = |service: &str, says: &[(&str, serde_json::Value)]| {
         let mut body = json!({"service": service, "owner": service.rsplit_once('.').map_or(service, |(team, _)| team)});
-        if let Some(health) = health {
-            body["health"] = json!(health);
-        }
-        if let Some(pipeline) = pipeline {
-            body["tags"] = json!({"pipeline": pipeline});
+        for (name, value) in says {
+            body[*name] = value.clone();
         }
         (format!("golden-signals/overrides/{service}.json"), format!("{body:#}\n"))
     };
+    let pipeline = |name: &str| ("tags", json!({"pipeline": name}));
+    let health = |expression: &str| ("health", json!(expression));
+    // Which of a service's hosts are not yet on Kubernetes.
+    let on_ec2 = |host: &str| ("swimlane", json!(format!("svcHost in ['{host}-ec2.a.intuit.com'] ? \"ec2\" : \"\"")));
     vec![
         file(
             "intuit.cloud.monitoring.rum",
-            Some("requestCount < 60 ? 0 : availability > 99.0 ? 0 : 3"),
-            Some("golden-signals"),
+            &[health("requestCount < 60 ? 0 : availability > 99.0 ? 0 : 3"), on_ec2("rum"), pipeline("golden-signals")],
         ),
         file(
             "intuit.expertnetwrk.engagement",
-            Some("availability > 99.5 ? 0 : availability > 98.0 ? 1 : 3"),
-            Some("expert-matching"),
+            &[
+                health("availability > 99.5 ? 0 : availability > 98.0 ? 1 : 3"),
+                on_ec2("engagement"),
+                pipeline("expert-matching"),
+            ],
         ),
-        file("intuit.tax.import", Some("requestCount < 60 ? 0 : p99 > 1500.0 ? 2 : 0"), None),
-        file("intuit.ledger.batch", None, Some("incident-stream")),
+        file(
+            "intuit.tax.import",
+            &[
+                health("requestCount < 60 ? 0 : p99 > 1500.0 ? 2 : 0"),
+                ("swimlane", json!("region == 'usw2' ? 'west' : 'east'")),
+            ],
+        ),
+        file("intuit.ledger.batch", &[pipeline("incident-stream")]),
     ]
 }

@@ -32,6 +32,14 @@ latency = { field = "duration_ms", unit = "ms" }
 [key]
 service = "service"
 
+[[dimensions]]
+name = "svcHost"
+field = "svcHost"
+
+[[dimensions]]
+name = "region"
+field = "region"
+
 [error]
 field = "status"
 op = ">="

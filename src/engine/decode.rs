@@ -17,11 +17,13 @@ use std::borrow::Cow;
 use super::json::{Field, Shape};
 use super::rejects::Reason;
 use super::sketch::{GREATEST_US, LEAST_US};
-use super::spec::{ErrorRule, LatencyUnit, Operand, Path, Spec, SpecError, TimeUnit};
+use super::spec::{ErrorRule, LatencyUnit, MOST_DIMENSIONS, Operand, Path, Spec, SpecError, TimeUnit};
 use line::LineShape;
 
 pub use spans::SpanDecoder;
 
+/// Fields that an event is made of, at most, besides its dimensions.
+const FIELDS: usize = 4;
 /// Longest name of a service, in bytes.
 const LONGEST_NAME: usize = 256;
 /// The first millisecond of year 1 and the last of year 9999.
@@ -38,6 +40,8 @@ pub struct Event<'a> {
     pub failed: bool,
     /// How long it took, microseconds, from 1 to an hour.
     pub latency_us: u64,
+    /// Values of the spec's dimensions in order; "" where it has none.
+    pub dimensions: Vec<Cow<'a, str>>,
 }
 
 /// Why a record is no event.
@@ -90,6 +94,7 @@ pub struct Decoder {
     service: Slot,
     status: Slot,
     error: ErrorRule,
+    dimensions: Vec<Slot>,
 }
 
 #[derive(Clone, Debug)]
@@ -117,6 +122,7 @@ impl Decoder {
         let slot = |path: &Path| Slot { path: path.clone(), index: shape.slot(&path.keys()).unwrap_or(usize::MAX) };
         let (time_slot, latency_slot) = (slot(&time.field), slot(&latency.field));
         let (service, status) = (slot(&key.service), slot(&spec.error.field));
+        let dimensions = spec.dimensions.iter().map(|dimension| slot(&dimension.field)).collect();
         let record = match &spec.source.pattern {
             None => RecordShape::Json(shape),
             Some(pattern) => {
@@ -139,6 +145,7 @@ impl Decoder {
             service,
             status,
             error: spec.error.clone(),
+            dimensions,
         })
     }
 
@@ -148,7 +155,16 @@ impl Decoder {
     ///
     /// When it is not of the spec's format, a field is missing or of a wrong type, or a value cannot be.
     pub fn decode<'a>(&mut self, record: &'a str) -> Result<Event<'a>, Refusal> {
-        let mut fields: [Field<'a>; 4] = [Field::Absent, Field::Absent, Field::Absent, Field::Absent];
+        // Whoever has no dimensions does not pay for them.
+        if self.dimensions.is_empty() {
+            self.decode_fields::<FIELDS>(record)
+        } else {
+            self.decode_fields::<{ FIELDS + MOST_DIMENSIONS }>(record)
+        }
+    }
+
+    fn decode_fields<'a, const SLOTS: usize>(&mut self, record: &'a str) -> Result<Event<'a>, Refusal> {
+        let mut fields: [Field<'a>; SLOTS] = [const { Field::Absent }; SLOTS];
         match &mut self.record {
             RecordShape::Json(shape) => {
                 if let Err(error) = shape.extract(record, &mut fields) {
@@ -165,6 +181,7 @@ impl Decoder {
         let latency_us = latency(present(&fields, &self.latency)?, self.latency_unit, &self.latency.path)?;
         let failed = self.failed(&fields)?;
         present(&fields, &self.service)?;
+        let dimensions = self.dimensions.iter().map(|slot| name(fields.get(slot.index))).collect();
         let service = match fields.get_mut(self.service.index).map(std::mem::take) {
             Some(Field::Text(name)) if !name.is_empty() && name.len() <= LONGEST_NAME => name,
             Some(Field::Text(name)) => {
@@ -172,7 +189,7 @@ impl Decoder {
             }
             _ => return refuse(Reason::WrongType, format!("{} is not a string", self.service.path.text())),
         };
-        Ok(Event { time, service, failed, latency_us })
+        Ok(Event { time, service, failed, latency_us, dimensions })
     }
 
     fn failed(&self, fields: &[Field<'_>]) -> Result<bool, Refusal> {
@@ -187,6 +204,16 @@ impl Decoder {
                 ),
             },
         }
+    }
+}
+
+/// A value of a dimension. What is no name, or not there, is none.
+fn name<'a>(field: Option<&Field<'a>>) -> Cow<'a, str> {
+    match field {
+        Some(Field::Text(text)) => text.clone(),
+        Some(Field::Integer(number)) => Cow::Owned(number.to_string()),
+        Some(Field::Bool(truth)) => Cow::Borrowed(if *truth { "true" } else { "false" }),
+        _ => Cow::Borrowed(""),
     }
 }
 

@@ -15,14 +15,14 @@ use super::{Pane, Spec};
 
 /// Panes of windows that may still change.
 #[derive(Clone, Debug)]
-pub struct Finals {
+pub struct Finals<Whose = Arc<str>> {
     size: i64,
     lateness: i64,
     mode: Accumulation,
-    open: BTreeMap<i64, BTreeMap<Arc<str>, Pane>>,
+    open: BTreeMap<i64, BTreeMap<Whose, Pane<Whose>>>,
 }
 
-impl Finals {
+impl<Whose: Clone + Ord> Finals<Whose> {
     /// Of the panes of a spec's engine.
     #[must_use]
     pub const fn new(spec: &Spec) -> Self {
@@ -35,7 +35,7 @@ impl Finals {
     }
 
     /// Takes a pane in.
-    pub fn put(&mut self, pane: Pane) {
+    pub fn put(&mut self, pane: Pane<Whose>) {
         let window = self.open.entry(pane.start).or_default();
         match window.get_mut(&pane.service) {
             Some(known) if self.mode == Accumulation::Discarding => {
@@ -62,7 +62,7 @@ impl Finals {
     }
 
     /// Panes that have become final: windows from the oldest, services by name.
-    pub fn take(&mut self, watermark: i64) -> Vec<Pane> {
+    pub fn take(&mut self, watermark: i64) -> Vec<Pane<Whose>> {
         let mut panes = Vec::new();
         while let Some(window) = self
             .open

@@ -8,6 +8,7 @@
 //!
 //! It must not do IO or read a clock, nor keep a history of its own beside the series, whose memory is bounded.
 
+mod slices;
 mod trial;
 mod view;
 
@@ -23,6 +24,7 @@ use super::{Batch, Engine, Pane, Series, Spec};
 use crate::model::document::Fetch;
 use crate::model::owner::Saturations;
 use crate::model::signal::{AlertOrder, Focus, Point, Reading, Saturation, Signals};
+use slices::SliceBook;
 
 /// The rate of reading is taken over so many milliseconds.
 const RATE_MS: i64 = 5_000;
@@ -60,6 +62,7 @@ pub struct Monitor {
     rules: Rules,
     intake: Intake,
     series: Series,
+    slices: SliceBook,
     book: Book,
     /// By partition, the name that places of records are told with.
     partitions: BTreeMap<u32, Arc<str>>,
@@ -81,7 +84,7 @@ impl Monitor {
     ///
     /// When the spec's fields contradict each other.
     pub fn new(spec: &Spec) -> Result<Self, SpecError> {
-        let (rules, book) = (Rules::new(spec, &[])?, Book::new(spec)?);
+        let (rules, book) = (Rules::new(spec)?, Book::new(spec)?);
         Ok(Self {
             name: spec.name.as_str().into(),
             window_ms: spec.window.size.millis(),
@@ -89,8 +92,9 @@ impl Monitor {
             engine: Engine::new(spec)?,
             wants_saturation: rules.use_saturation() || book.uses_saturation(),
             rules,
-            intake: Intake::new(spec, &[]),
+            intake: Intake::new(spec),
             series: Series::new(spec),
+            slices: SliceBook::new(spec),
             book,
             partitions: BTreeMap::new(),
             progress: Progress { reading: Reading::Starting, backlog: None },
@@ -132,6 +136,7 @@ impl Monitor {
         self.book.passed(self.engine.watermark(), now);
         self.note_rate(now);
         self.series.advance(self.engine.watermark());
+        self.slices.advance(self.engine.watermark());
         if self.book.len() > self.series.len() {
             let series = &self.series;
             self.book.retain(|service| series.knows(service));
@@ -152,6 +157,9 @@ impl Monitor {
     pub fn take_overrides(&mut self, fetch: &Fetch) {
         let before = self.intake.state().version.clone();
         self.intake.take(fetch, &mut self.rules);
+        if let Some(overrides) = self.rules.overrides() {
+            self.engine.apply(overrides);
+        }
         let state = self.intake.state();
         if state.version == before {
             return;
@@ -187,6 +195,8 @@ impl Monitor {
 
     /// Files the panes that the engine told, and lets alerts judge them.
     fn file(&mut self, now: i64) {
+        // First: a service's rule may ask for its swimlane.
+        self.slices.file(&mut self.engine);
         let panes = self.engine.take_panes();
         for pane in &panes {
             self.put(pane, now);
@@ -198,9 +208,11 @@ impl Monitor {
         let (rules, window_ms) = (&mut self.rules, self.window_ms);
         let is_fresh = start.saturating_add(window_ms) >= now.saturating_sub(FRESH_MS);
         let told = self.saturations.get(service).filter(|_| is_fresh && *timing == Timing::OnTime);
+        let swimlane = self.slices.lane(service, *start);
         let mut judge = |point: &mut Point| {
             point.saturation = Saturation::nearer(point.saturation.take(), told.cloned());
-            point.health = rules.health(*start, &Inputs::of(point, service.clone(), window_ms)).health;
+            let inputs = Inputs::of(point, service.clone(), window_ms);
+            point.health = rules.health(*start, &Inputs { swimlane: swimlane.clone(), ..inputs }).health;
         };
         let Some(applied) = self.series.apply(pane, &mut judge) else { return };
         match timing {

@@ -4,13 +4,15 @@
 //! only as a whole, after each of its expressions was compiled and tried; what does not pass changes nothing.
 //!
 //! How: [`Overrides::read`] takes the files that were fetched. A file that is refused leaves what it said before in
-//! force ([`Refusal`] says why). [`Intake`] does so for each fetch. [`Rules`] applies a set from a window on and judges services by it.
+//! force ([`Refusal`] says why). [`Intake`] does so for each fetch. [`Rules`] applies a set from a window on and judges services by it,
+//! [`Lanes`] tells the swimlanes of their events.
 //!
 //! It must not fetch, nor read a clock.
 
 mod document;
 mod intake;
 mod json;
+mod lanes;
 mod rules;
 
 use std::collections::BTreeMap;
@@ -18,6 +20,7 @@ use std::fmt;
 use std::sync::Arc;
 
 pub use intake::Intake;
+pub use lanes::Lanes;
 pub use rules::{Judgement, Rules};
 
 use super::expression::{HealthExpression, SwimlaneExpression, Value};

@@ -61,11 +61,18 @@ pub struct PaneLine<'a> {
 
 impl<'a> From<&'a Pane> for PaneLine<'a> {
     fn from(pane: &'a Pane) -> Self {
+        Self::new(&pane.service, pane)
+    }
+}
+
+impl<'a> PaneLine<'a> {
+    /// The line of a service's pane, or of a part of it.
+    pub fn new<Whose>(service: &'a str, pane: &Pane<Whose>) -> Self {
         let totals = &pane.totals;
         let quantile = |quantile| totals.quantile_us(quantile).map(|value| (value * 1_000.0).round() / 1_000.0);
         Self {
             start: pane.start,
-            svc: &pane.service,
+            svc: service,
             pane: pane.timing.name(),
             idx: pane.index,
             n: totals.requests,
@@ -150,6 +157,8 @@ impl Replay {
 
     /// The panes told since the last call.
     pub fn take_panes(&mut self) -> Vec<Pane> {
+        // A script's oracles know services alone.
+        drop(self.engine.take_slices());
         self.engine.take_panes()
     }
 

@@ -7,12 +7,16 @@
 //!
 //! It must not name a place (file, broker) beyond topics, nor hold a default that `config/examples` does not show.
 
+mod dimension;
 mod rule;
 mod rules;
 mod source;
 
+use std::sync::Arc;
+
 use serde::Deserialize;
 
+pub use dimension::{Dimension, MOST_DIMENSIONS};
 pub use rule::{Absent, Comparison, ErrorRule, Operand};
 pub use rules::{Expressions, OverridesPlace};
 pub use source::{Format, Latency, LatencyKind, LatencyUnit, Path, Source, SpanKind, Time, TimeUnit};
@@ -61,6 +65,9 @@ pub struct Spec {
     pub source: Source,
     /// What an event is counted under; spans have their own.
     pub key: Option<Key>,
+    /// What else events are told apart by.
+    #[serde(default)]
+    pub dimensions: Vec<Dimension>,
     /// Which events failed.
     #[serde(default)]
     pub error: ErrorRule,
@@ -153,11 +160,26 @@ pub struct Limits {
     pub record_bytes: u32,
     /// Megabytes of history, enough for a day of 1,000 services; when it is full the history reaches less far back.
     pub history_mb: u32,
+    /// Values of dimensions and swimlanes told apart, of all services; the events of more go to `__other__`.
+    pub slices: u32,
+    /// Pairs of such a value and a window open at once; what would open more is counted beside no value.
+    pub slice_cells: u32,
+    /// Megabytes of their history.
+    pub slice_history_mb: u32,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { services: 10_000, windows: 1_000, cells: 100_000, record_bytes: 1 << 20, history_mb: 150 }
+        Self {
+            services: 10_000,
+            windows: 1_000,
+            cells: 100_000,
+            record_bytes: 1 << 20,
+            history_mb: 150,
+            slices: 50_000,
+            slice_cells: 200_000,
+            slice_history_mb: 100,
+        }
     }
 }
 
@@ -195,6 +217,7 @@ impl Spec {
                 );
             }
         }
+        dimension::check(&self.dimensions)?;
         self.check_source()?;
         if self.name.trim().is_empty() {
             return value("name", &"\"\"", "give these signals a name");
@@ -218,6 +241,9 @@ impl Spec {
             ("limits.cells", self.limits.cells),
             ("limits.record_bytes", self.limits.record_bytes),
             ("limits.history_mb", self.limits.history_mb),
+            ("limits.slices", self.limits.slices),
+            ("limits.slice_cells", self.limits.slice_cells),
+            ("limits.slice_history_mb", self.limits.slice_history_mb),
         ] {
             if !(1..=1 << 24).contains(&limit) {
                 return value(key, &limit, "a limit is from 1 to 16777216");
@@ -227,7 +253,7 @@ impl Spec {
             return value("slo.availability", &slo.availability, "it is a percentage between 0 and 100, such as 99.9");
         }
         self.overrides.as_ref().map_or(Ok(()), OverridesPlace::check)?;
-        self.expressions.check()?;
+        self.expressions.check(&self.dimension_names())?;
         if let Err(problem) = self.error.check() {
             return value("error.op", &self.error.op, problem);
         }
@@ -240,8 +266,17 @@ impl Spec {
         let time = self.source.time.as_ref().map(|time| ("source.time.field", &time.field));
         let latency = self.source.latency.as_ref().map(|latency| ("source.latency.field", &latency.field));
         let service = self.key.as_ref().map(|key| ("key.service", &key.service));
-        let error = (!self.source.format.is_spans()).then_some(("error.field", &self.error.field));
-        [time, latency, service, error].into_iter().flatten().collect()
+        if self.source.format.is_spans() {
+            return Vec::new();
+        }
+        let dimensions = self.dimensions.iter().map(|dimension| ("dimensions.field", &dimension.field));
+        let error = ("error.field", &self.error.field);
+        [time, latency, service].into_iter().flatten().chain([error]).chain(dimensions).collect()
+    }
+
+    /// Names of the dimensions in order.
+    pub fn dimension_names(&self) -> Vec<Arc<str>> {
+        self.dimensions.iter().map(|dimension| dimension.name.as_str().into()).collect()
     }
 
     /// The fields that are read from a record.

@@ -12,7 +12,7 @@
 use std::sync::Arc;
 
 use super::rejects::Reason;
-use super::services::{ServiceId, Services};
+use super::services::ServiceId;
 use super::spec::{Accumulation, Spec};
 use super::totals::{Tally, Totals};
 use super::watermark::BEGINNING;
@@ -36,14 +36,14 @@ impl Timing {
     }
 }
 
-/// What is told of one service in one window. The key is (service, start); a higher index replaces (accumulating) or
-/// adds to (discarding) a lower one.
+/// What is told of one service in one window, or of one slice of a service. The key is (service, start); a higher index
+/// replaces (accumulating) or adds to (discarding) a lower one.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Pane {
+pub struct Pane<Whose = Arc<str>> {
     /// Start of the window, milliseconds since 1970.
     pub start: i64,
     /// The service.
-    pub service: Arc<str>,
+    pub service: Whose,
     /// When it is told.
     pub timing: Timing,
     /// How many panes of this service and window were told before.
@@ -117,15 +117,15 @@ pub struct Windows {
 }
 
 impl Windows {
-    /// No windows yet.
-    pub fn new(spec: &Spec) -> Self {
+    /// No windows yet, and at most so many cells in them.
+    pub fn new(spec: &Spec, cell_limit: u32) -> Self {
         let limit = |limit: u32| usize::try_from(limit).unwrap_or(usize::MAX);
         Self {
             size: spec.window.size.millis(),
             lateness: spec.window.allowed_lateness.millis(),
             mode: spec.window.mode,
             window_limit: limit(spec.limits.windows),
-            cell_limit: limit(spec.limits.cells),
+            cell_limit: limit(cell_limit),
             open: Vec::new(),
             cells: 0,
             late: Vec::new(),
@@ -196,8 +196,16 @@ impl Windows {
         self.watermark >= start.saturating_add(self.size).saturating_add(self.lateness)
     }
 
+    /// Whether an event of such a window and service can be counted.
+    pub fn has_room(&self, start: i64, service: ServiceId) -> bool {
+        let place = self.open.partition_point(|window| window.start < start);
+        let window = self.open.get(place).filter(|window| window.start == start);
+        let known = window.and_then(|window| window.places.get(service.0 as usize)).is_some_and(|place| *place != 0);
+        known || (self.cells < self.cell_limit && (window.is_some() || self.open.len() < self.window_limit))
+    }
+
     /// Tells the cells that got late events: a batch ends.
-    pub fn tell_late(&mut self, services: &Services, panes: &mut Vec<Pane>) {
+    pub fn tell_late<Whose>(&mut self, name: impl Fn(ServiceId) -> Whose, panes: &mut Vec<Pane<Whose>>) {
         let mut late = std::mem::take(&mut self.late);
         late.sort_unstable();
         for (start, service) in late {
@@ -205,17 +213,17 @@ impl Windows {
             let window = self.open.get_mut(place).filter(|window| window.start == start);
             if let Some(cell) = window.and_then(|window| window.cell(service, false)) {
                 cell.late = false;
-                panes.push(cell.tell(start, services.name(service), Timing::Late, self.mode));
+                panes.push(cell.tell(start, name(service), Timing::Late, self.mode));
             }
         }
     }
 
     /// Moves the watermark, tells the windows that it closes and forgets those that it leaves behind.
-    pub fn advance(&mut self, watermark: i64, services: &Services, panes: &mut Vec<Pane>) {
+    pub fn advance<Whose>(&mut self, watermark: i64, name: impl Fn(ServiceId) -> Whose, panes: &mut Vec<Pane<Whose>>) {
         if watermark <= self.watermark {
             return;
         }
-        self.tell_late(services, panes);
+        self.tell_late(&name, panes);
         self.watermark = watermark;
         // Without lateness no cell is told twice, so it gives away what it counted instead of a copy.
         let mode = if self.lateness == 0 { Accumulation::Discarding } else { self.mode };
@@ -223,7 +231,7 @@ impl Windows {
         for window in self.open.iter_mut().take(due).filter(|window| !window.closed) {
             window.closed = true;
             let start = window.start;
-            window.for_each(|service, cell| panes.push(cell.tell(start, services.name(service), Timing::OnTime, mode)));
+            window.for_each(|service, cell| panes.push(cell.tell(start, name(service), Timing::OnTime, mode)));
         }
         let gone = self.size.saturating_add(self.lateness);
         let gone = self.open.partition_point(|window| watermark >= window.start.saturating_add(gone));
@@ -252,7 +260,7 @@ impl Windows {
 }
 
 impl Cell {
-    fn tell(&mut self, start: i64, service: Arc<str>, timing: Timing, mode: Accumulation) -> Pane {
+    fn tell<Whose>(&mut self, start: i64, service: Whose, timing: Timing, mode: Accumulation) -> Pane<Whose> {
         let index = self.panes;
         self.panes += 1;
         let totals = match mode {

@@ -413,6 +413,10 @@ pub struct Signals {
     pub samples: Arc<[RejectSample]>,
     /// Events counted under `__other__` because there were too many services.
     pub other: u64,
+    /// Values of dimensions, and swimlanes, counted under `__other__` because a service had too many.
+    pub other_values: u64,
+    /// Counts beside such a value that there was no room for.
+    pub beside_none: u64,
     /// The side input.
     pub overrides: OverridesState,
     /// Every service, in the order of names.

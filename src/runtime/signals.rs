@@ -1,13 +1,14 @@
 //! Golden signals at work: what a reader of Kafka tells, into the engine.
 //!
 //! Why here: the engine knows no source and the sources know no engine. How: [`course`] applies what the reader tells to
-//! whatever counts ([`Intake`]) and knows how far reading has come; [`watch`] is the console's task, one thread for each
-//! environment.
+//! whatever counts ([`Intake`]) and knows how far reading has come; [`side_input`] brings overrides; [`watch`] is the console's task, one
+//! thread for each environment.
 //!
 //! It must not let the console wait for the engine nor the engine for the console: the newest view replaces the one
 //! before.
 
 pub mod course;
+pub mod side_input;
 pub mod watch;
 
 use std::collections::BTreeMap;

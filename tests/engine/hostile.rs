@@ -81,6 +81,48 @@ fn bad_records_are_counted_and_the_rest_goes_on() {
 }
 
 #[test]
+fn each_kind_of_bad_input_has_its_reason_and_costs_no_other_event() {
+    let now = 1_795_363_200_000;
+    let fields = |time: &str, service: &str, status: &str, latency: &str| {
+        format!(r#"{{"ts":{time},"svc":{service},"status":{status},"lat_us":{latency}}}"#)
+    };
+    let time = |text: &str| fields(text, "\"a\"", "200", "1");
+    let latency = |text: &str| fields(&now.to_string(), "\"a\"", "200", text);
+    let bad = [
+        ("<html>".to_owned(), Reason::NotJson),
+        (latency("NaN"), Reason::NotJson),
+        (latency("Infinity"), Reason::NotJson),
+        (latency("1e999"), Reason::NotJson),
+        (latency("\"7\""), Reason::WrongType),
+        (latency("-1"), Reason::Latency),
+        (latency("-0.5"), Reason::Latency),
+        (latency("1e300"), Reason::Latency),
+        (latency("3600000001"), Reason::Latency),
+        (latency("9223372036854775807"), Reason::Latency),
+        (r#"{"ts":1795363200000,"status":200,"lat_us":1}"#.to_owned(), Reason::Missing),
+        (fields("null", "\"a\"", "200", "1"), Reason::Missing),
+        (fields("1795363200000", "[]", "200", "1"), Reason::WrongType),
+        (fields("1795363200000", "\"\"", "200", "1"), Reason::Service),
+        // Milliseconds were promised: these are micro- and nanoseconds, and a clock that is an hour ahead.
+        (time("1795363200000000"), Reason::Time),
+        (time("1795363200000000000"), Reason::Time),
+        (time("1795366800000"), Reason::Future),
+        // Seconds, and a clock that is an hour behind.
+        (time("1795363200"), Reason::Dropped),
+        (time("1795359600000"), Reason::Dropped),
+    ];
+    for (record, reason) in bad {
+        let mut engine = Engine::new(&sample()).unwrap();
+        let good = |at: i64| time(&at.to_string());
+        engine.ingest(0, &batch([good(now - 1_000).as_str()]), now);
+        engine.ingest(0, &batch([record.as_str(), &good(now)]), now);
+        assert_eq!((engine.counts().counted, engine.rejects().count(reason)), (2, 1), "{record}");
+        assert_eq!(engine.rejects().samples().count(), 1, "{record}");
+        assert_eq!(engine.watermark(), now - 5_000, "{record}");
+    }
+}
+
+#[test]
 fn an_idle_partition_lets_windows_close() {
     let mut engine = Engine::new(&spec(10_000, 0, Accumulation::Accumulating)).unwrap();
     engine.assign(0, 0);

@@ -133,6 +133,8 @@ fn signals(reading: Reading) -> Signals {
             record: "<html>\\u{1b}[2J".into(),
         }]),
         other: 0,
+        other_values: 0,
+        beside_none: 0,
         overrides: OverridesState::default(),
         services: services.into(),
         faults: 0,

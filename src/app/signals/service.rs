@@ -53,6 +53,12 @@ pub struct SliceRow {
 }
 
 impl SliceRow {
+    /// The value as people read it.
+    #[must_use]
+    pub fn word(&self) -> &str {
+        if self.value.is_empty() { "(none)" } else { &self.value }
+    }
+
     /// Failed share in percent.
     #[must_use]
     pub fn error_percent(&self) -> f64 {
@@ -100,13 +106,13 @@ impl Row for SliceRow {
     fn words(&self, text: &mut String) {
         text.push_str(&self.dimension);
         text.push(' ');
-        text.push_str(&self.value);
+        text.push_str(self.word());
     }
 
     fn wanted(&self, column: SliceColumn) -> usize {
         match column {
             SliceColumn::Dimension => self.dimension.len(),
-            SliceColumn::Value => self.value.len(),
+            SliceColumn::Value => self.word().len(),
             _ => 0,
         }
     }

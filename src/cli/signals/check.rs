@@ -17,8 +17,8 @@ use serde_json::{Value as Json, json};
 
 use super::{Failure, exit, open, output, read_spec};
 use crate::engine::Spec;
-use crate::engine::expression::{Backtest, HealthExpression, Inputs, SwimlaneExpression, Value, backtest};
-use crate::engine::overrides::{Context, Overrides, Rules};
+use crate::engine::expression::{Backtest, Change, HealthExpression, Inputs, SwimlaneExpression, Value, backtest};
+use crate::engine::overrides::{Context, Overrides};
 use crate::source::side_input::{self, Fetcher};
 
 /// Length of a window where no spec says it, milliseconds.
@@ -34,10 +34,10 @@ pub(super) struct Arguments {
     /// What the expression is for
     #[arg(long, value_enum, default_value_t = Kind::Health)]
     kind: Kind,
-    /// Spec beside which overrides or expression count: its SLO and the length of its windows
+    /// Spec beside which overrides or expression count: its SLO, its dimensions and the length of its windows
     #[arg(long, value_name = "FILE")]
     spec: Option<PathBuf>,
-    /// Name of a dimension that swimlane expressions may use; may be given more than once
+    /// Name of a dimension that swimlane expressions may use besides those of --spec; may be given more than once
     #[arg(long = "dimension", value_name = "NAME")]
     dimensions: Vec<String>,
     /// Windows as `signals replay` and `signals run` print them: tell when health would have changed
@@ -80,7 +80,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<u8, Failure> {
     let path = Path::new(&arguments.what);
     let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
     let finding = if extension == "toml" {
-        check_spec(path, &dimensions(arguments))?
+        check_spec(path)?
     } else if extension == "json" || path.is_dir() || arguments.what.starts_with("s3://") {
         check_overrides(arguments, spec.as_ref())?
     } else {
@@ -93,15 +93,17 @@ pub(super) fn run(arguments: &Arguments) -> Result<u8, Failure> {
     Ok(if finding.problems.is_empty() { exit::OK } else { exit::FAILED })
 }
 
-fn dimensions(arguments: &Arguments) -> Vec<Arc<str>> {
-    arguments.dimensions.iter().map(|name| name.as_str().into()).collect()
+/// The dimensions of the spec, and those that were named.
+fn dimensions(arguments: &Arguments, spec: Option<&Spec>) -> Vec<Arc<str>> {
+    let named = arguments.dimensions.iter().map(|name| name.as_str().into());
+    spec.map(Spec::dimension_names).unwrap_or_default().into_iter().chain(named).collect()
 }
 
-fn check_spec(path: &Path, dimensions: &[Arc<str>]) -> Result<Finding, Failure> {
+fn check_spec(path: &Path) -> Result<Finding, Failure> {
     let text = std::fs::read_to_string(path)
         .with_context(|| format!("cannot read the signals spec {}", path.display()))
         .map_err(Failure::usage)?;
-    let spec = Spec::parse(&text).and_then(|spec| Rules::new(&spec, dimensions).map(|_| spec));
+    let spec = Spec::parse(&text);
     let accepted = spec.as_ref().map_or_else(|_| String::new(), |spec| format!("spec {} is valid", spec.name));
     let problems = spec.err().map(|error| error.to_string()).into_iter().collect();
     Ok(Finding { kind: "spec", accepted, problems, backtest: None })
@@ -113,7 +115,7 @@ fn check_overrides(arguments: &Arguments, spec: Option<&Spec>) -> Result<Finding
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let mut fetcher = Fetcher::new(&settings).map_err(Failure::usage)?;
     let files = runtime.block_on(fetcher.fetch()).map_err(|error| Failure::usage(anyhow::Error::msg(error)))?;
-    let dimensions = dimensions(arguments);
+    let dimensions = dimensions(arguments, spec);
     let slo_percent = spec.and_then(|spec| spec.slo.as_ref()).map(|slo| slo.availability);
     let context = Context { dimensions: &dimensions, slo_percent };
     let documents = files.unwrap_or_default();
@@ -131,7 +133,7 @@ fn check_overrides(arguments: &Arguments, spec: Option<&Spec>) -> Result<Finding
 fn check_expression(arguments: &Arguments, spec: Option<&Spec>) -> Result<Finding, Failure> {
     let source = &arguments.what;
     if arguments.kind == Kind::Swimlane {
-        let problem = SwimlaneExpression::compile(source, &dimensions(arguments)).err();
+        let problem = SwimlaneExpression::compile(source, &dimensions(arguments, spec)).err();
         let problems = problem.map(|problem| problem.to_string()).into_iter().collect();
         return Ok(Finding {
             kind: "swimlane",
@@ -147,7 +149,7 @@ fn check_expression(arguments: &Arguments, spec: Option<&Spec>) -> Result<Findin
         Ok(expression) => {
             if let Some(path) = &arguments.against {
                 let windows = recorded(path, spec)?;
-                let in_order = windows.iter().map(|((at, _), window)| (*at, window));
+                let in_order = windows.iter().map(|((at, ..), window)| (*at, window));
                 finding.backtest = Some(backtest(&expression, in_order, &Value::tags([])));
             }
         }
@@ -160,6 +162,8 @@ fn check_expression(arguments: &Arguments, spec: Option<&Spec>) -> Result<Findin
 struct Line {
     start: i64,
     svc: Arc<str>,
+    #[serde(default)]
+    swimlane: Arc<str>,
     n: u64,
     err: u64,
     max: f64,
@@ -169,7 +173,7 @@ struct Line {
 }
 
 /// Windows in order of start; of several panes of one window the last.
-fn recorded(path: &Path, spec: Option<&Spec>) -> Result<BTreeMap<(i64, Arc<str>), Inputs>, Failure> {
+fn recorded(path: &Path, spec: Option<&Spec>) -> Result<BTreeMap<(i64, Arc<str>, Arc<str>), Inputs>, Failure> {
     let window_ms = spec.map_or(WINDOW_MS, |spec| spec.window.size.millis());
     let slo_percent = spec.and_then(|spec| spec.slo.as_ref()).map(|slo| slo.availability);
     let mut windows = BTreeMap::new();
@@ -181,7 +185,7 @@ fn recorded(path: &Path, spec: Option<&Spec>) -> Result<BTreeMap<(i64, Arc<str>)
             continue;
         }
         let line: Line = serde_json::from_value(json).with_context(place).map_err(Failure::usage)?;
-        let key = (line.start, line.svc.clone());
+        let key = (line.start, line.svc.clone(), line.swimlane.clone());
         windows.insert(key, inputs(line, window_ms, slo_percent));
     }
     Ok(windows)
@@ -202,7 +206,7 @@ fn inputs(line: Line, window_ms: i64, slo_percent: Option<f64>) -> Inputs {
         requests_per_second: line.n as f64 * 1_000.0 / window_ms as f64,
         saturation_percent: None,
         service: line.svc,
-        swimlane: "".into(),
+        swimlane: line.swimlane,
         slo_percent,
     }
 }
@@ -217,7 +221,7 @@ fn tell(finding: &Finding) -> Result<(), Failure> {
     let Some(backtest) = &finding.backtest else { return Ok(()) };
     let mut rows = vec![["AT".to_owned(), "SERVICE".to_owned(), "FROM".to_owned(), "TO".to_owned()]];
     rows.extend(backtest.changes.iter().map(|change| {
-        [at(change.at), output::clean(&change.service), change.from.level().to_string(), change.to.level().to_string()]
+        [at(change.at), output::clean(&whose(change)), change.from.level().to_string(), change.to.level().to_string()]
     }));
     let width = rows.iter().map(|[_, service, ..]| service.chars().count()).max().unwrap_or(0);
     let mut text = String::new();
@@ -237,6 +241,12 @@ fn tell(finding: &Finding) -> Result<(), Failure> {
     Ok(())
 }
 
+/// The service, and its swimlane where it has one.
+fn whose(change: &Change) -> String {
+    let lane = if change.swimlane.is_empty() { String::new() } else { format!(" ({})", change.swimlane) };
+    format!("{}{lane}", change.service)
+}
+
 fn at(millis: i64) -> String {
     let time = DateTime::from_timestamp_millis(millis);
     time.map_or_else(|| millis.to_string(), |time| time.to_rfc3339_opts(SecondsFormat::Secs, true))
@@ -249,10 +259,11 @@ fn value(finding: &Finding) -> Json {
         "problems": finding.problems,
     });
     if let Some(backtest) = &finding.backtest {
-        let change = |change: &crate::engine::expression::Change| {
+        let change = |change: &Change| {
             json!({
                 "at": at(change.at),
                 "service": change.service,
+                "swimlane": change.swimlane,
                 "from": change.from,
                 "to": change.to,
             })

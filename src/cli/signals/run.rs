@@ -12,6 +12,7 @@ mod exposition;
 mod rows;
 mod start;
 mod state;
+mod stop;
 mod tally;
 
 use std::net::SocketAddr;
@@ -24,6 +25,7 @@ use chrono::Utc;
 use clap::{Args, ValueEnum};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::{MissedTickBehavior, interval};
+use tokio_util::sync::CancellationToken;
 
 use self::exposition::Exposition;
 use self::rows::Rows;
@@ -34,7 +36,10 @@ use super::{Failure, Shared, exit, output};
 use crate::cli::cluster::Cluster;
 use crate::cli::scrape;
 use crate::engine::Spec;
+use crate::engine::spec::Accumulation;
+use crate::model::document::Fetch;
 use crate::runtime::signals::course::Course;
+use crate::runtime::signals::side_input::SideInput;
 use crate::source::kafka::consume::{News, Reader, Start, Subscription};
 
 /// Time passes for the engine this often.
@@ -103,10 +108,21 @@ pub(super) fn run(arguments: &Arguments, shared: &Shared) -> Result<u8, Failure>
             arguments.spec.display()
         )));
     }
+    if arguments.panes == Panes::Every
+        && arguments.output_topic.is_some()
+        && spec.window.mode == Accumulation::Discarding
+    {
+        return Err(Failure::usage(anyhow::anyhow!(
+            "{}: with window.mode = \"discarding\" a late pane holds only what is new, but the last row of a key in a \
+             topic stands for the whole window: leave --panes every out, or set mode = \"accumulating\"",
+            arguments.spec.display()
+        )));
+    }
     let properties = arguments.cluster.properties(shared)?;
+    let objects = arguments.cluster.objects(shared)?;
     let sha = state::sha(&text);
     let before = arguments.state.as_deref().map(|path| state::read(path, &sha)).transpose()?.flatten();
-    let rows = Rows::new(arguments, &properties, &sha)?;
+    let rows = Rows::new(arguments, &properties, &sha, stop::noticed()?)?;
     let exposition = Arc::new(Mutex::new(Exposition::default()));
     if let Some(address) = arguments.listen {
         let told = exposition.clone();
@@ -120,6 +136,13 @@ pub(super) fn run(arguments: &Arguments, shared: &Shared) -> Result<u8, Failure>
     let reader = Reader::start(properties, Subscription { topics, start: from.clone() })?;
     let tally = Tally::new(&spec, before.as_ref(), arguments.panes == Panes::Every).map_err(Failure::usage)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let side_input = {
+        let _inside = runtime.enter();
+        SideInput::start(&spec, objects.as_ref(), &CancellationToken::new())
+    };
+    let side_input = side_input
+        .with_context(|| format!("{}: overrides.location", arguments.spec.display()))
+        .map_err(Failure::usage)?;
     let state = State::new(sha, before);
     let job = Job {
         arguments,
@@ -129,8 +152,10 @@ pub(super) fn run(arguments: &Arguments, shared: &Shared) -> Result<u8, Failure>
         exposition,
         state,
         course: Course::resumable(),
+        side_input,
         from,
         said: String::new(),
+        said_of_overrides: String::new(),
     };
     runtime.block_on(job.run())
 }
@@ -144,9 +169,12 @@ struct Job<'a> {
     exposition: Arc<Mutex<Exposition>>,
     state: State,
     course: Course,
+    side_input: SideInput,
     from: Start,
     /// The last sentence about the brokers.
     said: String,
+    /// The last sentence about overrides.
+    said_of_overrides: String,
 }
 
 impl Job<'_> {
@@ -155,6 +183,9 @@ impl Job<'_> {
         let mut terminate = signal(SignalKind::terminate())?;
         let mut ticks = interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        if let Some(fetch) = self.side_input.first().await {
+            self.take_overrides(&fetch);
+        }
         loop {
             let now = || Utc::now().timestamp_millis();
             tokio::select! {
@@ -169,6 +200,7 @@ impl Job<'_> {
                     self.course.tick(&mut self.tally, now());
                     self.stand();
                 }
+                fetch = self.side_input.next() => self.take_overrides(&fetch),
                 news = self.reader.next() => {
                     let Some(news) = news else { return Err(anyhow::anyhow!("the reader has ended").into()) };
                     self.take(news, now());
@@ -195,6 +227,21 @@ impl Job<'_> {
         self.rows.end(&self.exposition)?;
         self.summarize();
         Ok(exit::OK)
+    }
+
+    /// Takes overrides in, and says so when they are others or cannot be had.
+    fn take_overrides(&mut self, fetch: &Fetch) {
+        let state = self.tally.take_overrides(fetch);
+        let place = self.side_input.location().unwrap_or_default();
+        let sentence = match (&state.error, &state.version) {
+            (Some(error), _) => format!("overrides of {place}: {error}; what was believed before holds"),
+            (None, Some(version)) => format!("overrides of {place}: {} services, version {version}", state.services),
+            (None, None) => return,
+        };
+        if self.said_of_overrides != sentence {
+            output::complain(&output::clean(&sentence));
+            self.said_of_overrides = sentence;
+        }
     }
 
     fn take(&mut self, news: News, now: i64) {

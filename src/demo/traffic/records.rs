@@ -36,6 +36,8 @@ const PARTS: [&str; 8] = ["import", "ledger", "search", "notify", "profile", "ex
 const SILENT: &str = "intuit.ledger.batch";
 /// Its requests need an expert, so they fail while matching does.
 const MATCHED: &str = "intuit.expertnetwrk.engagement";
+/// The region that has most of the traffic.
+const HOME: &str = "usw2";
 const TROUBLED: &str = "intuit.cloud.monitoring.rum";
 
 /// Writes the records of one environment.
@@ -141,8 +143,10 @@ impl Author {
             service = TROUBLED;
         }
         let ill = (service == TROUBLED && age % TURN > WELL) || (service == MATCHED && self.matching_fails);
+        let region = if dice.chance(0.7) { HOME } else { "use2" };
         let status = match dice.below(10_000) {
-            0..1_240 if ill => 503,
+            // What is ill is so in one region.
+            0..1_770 if ill && region == HOME => 503,
             0..2 => 500,
             2..6 => 502,
             6..120 => 404,
@@ -155,7 +159,6 @@ impl Author {
         let method = dice.pick(&["GET", "GET", "GET", "POST", "PUT"]);
         let short = service.rsplit('.').next().unwrap_or_default();
         let place = if dice.chance(0.3) { "-ec2.a" } else { ".k8s" };
-        let region = if dice.chance(0.7) { "usw2" } else { "use2" };
         let (environment, trace) = (&self.environment, dice.hex(16));
         let value = format!(
             "{{\"ts\":\"{time}\",\"service\":\"{service}\",\"env\":\"{environment}\",\"region\":\"{region}\",\"svcHost\":\"{short}{place}.intuit.com\",\"method\":\"{method}\",\"route\":\"{route}\",\"status\":{status},\"duration_ms\":{duration:.1},\"trace_id\":\"{trace}\"}}"

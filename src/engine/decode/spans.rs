@@ -10,12 +10,15 @@ use crate::engine::spec::{Format, Spec};
 pub struct SpanDecoder {
     in_json: bool,
     kinds: Vec<u64>,
+    /// The attributes that are dimensions.
+    wanted: Vec<String>,
 }
 
 impl SpanDecoder {
     pub(super) fn new(spec: &Spec) -> Self {
         let kinds = spec.source.kinds.iter().map(|kind| *kind as u64).collect();
-        Self { in_json: spec.source.format == Format::OtlpJson, kinds }
+        let wanted = spec.dimensions.iter().map(|dimension| dimension.field.text()).collect();
+        Self { in_json: spec.source.format == Format::OtlpJson, kinds, wanted }
     }
 
     /// Decodes one record: what became of each span of a wanted kind, and how many there are of others.
@@ -25,10 +28,12 @@ impl SpanDecoder {
     /// When any of it cannot be read.
     pub fn decode<'a>(&self, record: &'a [u8]) -> Result<(Vec<Result<Event<'a>, Refusal>>, u64), Refusal> {
         let spans = if self.in_json {
-            otlp::from_json(record).map_err(|error| Refusal { reason: Reason::NotJson, detail: error.to_string() })?
+            otlp::from_json(record, &self.wanted)
+                .map_err(|error| Refusal { reason: Reason::NotJson, detail: error.to_string() })?
         } else {
             let detail = "not a protobuf message of spans";
-            otlp::from_protobuf(record).ok_or_else(|| Refusal { reason: Reason::Format, detail: detail.to_owned() })?
+            otlp::from_protobuf(record, &self.wanted)
+                .ok_or_else(|| Refusal { reason: Reason::Format, detail: detail.to_owned() })?
         };
         let all = spans.len();
         let events: Vec<_> =
@@ -50,7 +55,8 @@ pub(super) fn event_of_span(span: otlp::Span<'_>) -> Result<Event<'_>, Refusal> 
     }
     match span.service {
         Some(service) if !service.is_empty() && service.len() <= LONGEST_NAME => {
-            Ok(Event { time, service, failed: span.failed, latency_us })
+            let dimensions = span.attributes.into_iter().map(Option::unwrap_or_default).collect();
+            Ok(Event { time, service, failed: span.failed, latency_us, dimensions })
         }
         Some(service) => refuse(Reason::Service, format!("service.name has {} bytes", service.len())),
         None => refuse(Reason::Missing, "there is no service.name"),

@@ -113,3 +113,42 @@ fn spans_of_wanted_kinds_are_events() {
     assert_eq!(span(0, 0).unwrap_err().reason, Reason::Time);
     assert_eq!(span(6_000_000_000, 6_000_000_000).unwrap().latency_us, 1);
 }
+
+#[test]
+fn dimensions_are_taken_from_any_field() {
+    let dimension = |name: &str, field: &str| format!("[[dimensions]]\nname = '{name}'\nfield = '{field}'\n");
+    let named = [("host", "host"), ("region", "where.region"), ("code", "status"), ("who", "svc"), ("none", "nothing")];
+    let more: String = named.iter().map(|(name, field)| dimension(name, field)).collect();
+    let sample = include_str!("../../../config/examples/golden-signals.toml");
+    let mut decoder = Decoder::new(&Spec::parse(&format!("{sample}\n{more}")).unwrap()).unwrap();
+    let record = r#"{"ts":1,"lat_us":1,"svc":"a","status":503,"host":"h\u0031","where":{"region":"west"}}"#;
+    let event = decoder.decode(record).unwrap();
+    assert_eq!(event.dimensions, ["h1", "west", "503", "a", ""]);
+    assert_eq!((&*event.service, event.failed), ("a", true));
+    let record = r#"{"ts":1,"lat_us":1,"svc":"a","status":200,"host":[1],"where":{"region":true}}"#;
+    assert_eq!(decoder.decode(record).unwrap().dimensions, ["", "true", "200", "a", ""]);
+    let lines = include_str!("../../../config/examples/access-log.toml");
+    let spec = Spec::parse(&format!("{lines}\n{}", dimension("from", "remote_addr"))).unwrap();
+    let line = r#"10.0.0.1 - - [22/Nov/2026:16:00:00 +0000] "GET / HTTP/1.1" 503 17 "-" "curl/8" 0.250 checkout"#;
+    assert_eq!(Decoder::new(&spec).unwrap().decode(line).unwrap().dimensions, ["10.0.0.1"]);
+}
+
+#[test]
+fn dimensions_of_spans_are_attributes_of_the_span_or_its_resource() {
+    let sample = include_str!("../../../config/examples/otlp-spans.toml");
+    let more = "[[dimensions]]\nname = 'cpus'\nfield = 'host.cpu.count'\n\
+                [[dimensions]]\nname = 'code'\nfield = 'http.response.status_code'\n";
+    let protobuf = Spec::parse(&format!("{sample}\n{more}")).unwrap();
+    let mut json = protobuf.clone();
+    json.source.format = crate::engine::spec::Format::OtlpJson;
+    let record: &[u8] = include_bytes!("../../../tests/fixtures/otlp/spans.binpb");
+    let text: &[u8] = include_bytes!("../../../tests/fixtures/otlp/spans.json");
+    let values = |spec: &Spec, record| {
+        let (events, _) = SpanDecoder::new(spec).decode(record).unwrap();
+        let values = |event: &Result<Event<'_>, Refusal>| event.as_ref().ok().map(|event| event.dimensions.join("/"));
+        events.iter().map(values).collect::<Vec<_>>()
+    };
+    let found = values(&protobuf, record);
+    assert_eq!(found, values(&json, text));
+    assert_eq!(found.iter().flatten().map(String::as_str).take(2).collect::<Vec<_>>(), ["8/500", "8/502"]);
+}

@@ -16,6 +16,8 @@ const REASONS: usize = 100;
 pub struct Change {
     /// The service.
     pub service: Arc<str>,
+    /// Its swimlane; "" where windows are not told apart by it.
+    pub swimlane: Arc<str>,
     /// Health in its window before.
     pub from: Health,
     /// Health in this one.
@@ -44,7 +46,7 @@ pub fn backtest<'a>(
     tags: &Value,
 ) -> Backtest {
     let mut result = Backtest::default();
-    let mut before: BTreeMap<Arc<str>, Health> = BTreeMap::new();
+    let mut before: BTreeMap<(Arc<str>, Arc<str>), Health> = BTreeMap::new();
     for (at, inputs) in windows {
         let to = match expression.judge(inputs, tags) {
             Ok(health) => health,
@@ -58,9 +60,10 @@ pub fn backtest<'a>(
         if let Some(count) = result.windows.get_mut(usize::from(to.level())) {
             *count += 1;
         }
-        match before.insert(inputs.service.clone(), to) {
+        let (service, swimlane) = (inputs.service.clone(), inputs.swimlane.clone());
+        match before.insert((service.clone(), swimlane.clone()), to) {
             Some(from) if from != to && result.changes.len() < CHANGES => {
-                result.changes.push(Change { service: inputs.service.clone(), from, to, at });
+                result.changes.push(Change { service, swimlane, from, to, at });
             }
             Some(from) if from != to => result.more_changes += 1,
             _ => {}

@@ -340,3 +340,47 @@ fn an_expression_is_tried_on_the_windows_of_the_last_hour() {
     assert_eq!(tried("errorCount > 0 ? 1 / 0 : 0").unwrap().faults.first().unwrap().1, 10);
     assert!(tried("errrorCount > 0 ? 1 : 0").unwrap_err().contains("errrorCount"));
 }
+
+#[test]
+fn swimlanes_and_dimensions_are_compared_and_each_has_its_chart() {
+    let more = "[expressions]\nhealth = \"swimlane == 'ec2' ? 2 : 0\"\nswimlane = \"host in ['h1'] ? 'ec2' : ''\"\n\
+                [[dimensions]]\nname = \"host\"\nfield = \"host\"\n[[dimensions]]\nname = \"zone\"\nfield = \"zone\"\n";
+    let mut monitor = Monitor::new(&Spec::parse(&format!("{SPEC}{more}")).unwrap()).unwrap();
+    let put = |monitor: &mut Monitor, at: i64, hosts: &[&str]| {
+        let mut batch = Batch::default();
+        for (number, host) in hosts.iter().enumerate() {
+            let status = if *host == "h2" { 500 } else { 200 };
+            let us = 1_000 * (number + 1);
+            batch.push(format!(r#"{{"ts":{at},"svc":"a","status":{status},"us":{us},"host":"{host}"}}"#).as_bytes());
+        }
+        monitor.ingest(0, &batch, at);
+    };
+    put(&mut monitor, 100_000, &["h1", "h1", "h2"]);
+    put(&mut monitor, 110_000, &["h1"]);
+    put(&mut monitor, 120_000, &["h3"]);
+    let view = monitor.view(&focus("a"), 121_000);
+    let now = &view.services[0];
+    // The newest closed window is all in one lane, the one before was not.
+    assert_eq!((now.swimlane.as_deref(), now.point.as_ref().unwrap().health.level()), (Some("ec2"), 2));
+    let history = view.history.unwrap();
+    let healths: Vec<u8> = history.points.iter().flatten().map(|point| point.health.level()).collect();
+    assert_eq!(healths, [0, 2]);
+    let slices: Vec<_> = history
+        .slices
+        .iter()
+        .map(|(dimension, value, point)| (&**dimension, &**value, point.requests, point.errors))
+        .collect();
+    // No event has a zone.
+    assert_eq!(slices, [("host", "h1", 3, 0), ("host", "h2", 1, 1), ("swimlane", "", 1, 1), ("swimlane", "ec2", 3, 0)]);
+    let only =
+        |slice: (&str, &str)| Focus { slice: Some((slice.0.into(), slice.1.into())), with_heat: true, ..focus("a") };
+    let points = |focus: &Focus| {
+        let history = monitor.view(focus, 121_000).history.unwrap();
+        let heat: u32 = history.heat.iter().flat_map(|column| column.iter()).sum();
+        (history.points.iter().flatten().map(|point| point.requests).collect::<Vec<_>>(), heat)
+    };
+    assert_eq!(points(&only(("swimlane", "ec2"))), (vec![2, 1], 3));
+    assert_eq!(points(&only(("host", "h2"))), (vec![1], 1));
+    assert_eq!(points(&only(("host", "nobody"))), (vec![], 0));
+    assert_eq!((view.other_values, view.beside_none), (0, 0));
+}

@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use super::{Monitor, trial};
+use crate::engine::Series;
 use crate::engine::rejects::{Reason, Sample};
 use crate::engine::series::time;
+use crate::engine::slices::Slices;
 use crate::engine::watermark::BEGINNING;
 use crate::model::Time;
 use crate::model::signal::{
@@ -21,6 +23,7 @@ pub(super) fn signals(monitor: &Monitor, focus: &Focus, now: i64) -> Signals {
     let (engine, rejects) = (monitor.engine(), monitor.engine().rejects());
     let watermark = Some(engine.watermark()).filter(|watermark| *watermark > BEGINNING);
     let history = focus.service.as_ref().map(|service| Arc::new(history(monitor, service, focus, now)));
+    let (lane_faults, lane_fault) = engine.slices().map_or((0, None), |slices| slices.lanes().faults());
     let counted = Reason::ALL.into_iter().filter(|reason| rejects.count(*reason) > 0);
     Signals {
         name: monitor.name.clone(),
@@ -37,10 +40,12 @@ pub(super) fn signals(monitor: &Monitor, focus: &Focus, now: i64) -> Signals {
             .collect(),
         samples: rejects.samples().map(|it| sample(monitor, it)).collect(),
         other: engine.services().overflowed(),
+        other_values: engine.slices().map_or(0, Slices::overflowed),
+        beside_none: engine.slices().map_or(0, Slices::left_out),
         overrides: monitor.intake.state().clone(),
         services: monitor.series.services().map(|name| service(monitor, name)).collect(),
-        faults: monitor.rules.faults().0,
-        last_fault: monitor.rules.faults().1.map(|fault| escaped(fault).into()),
+        faults: monitor.rules.faults().0.saturating_add(lane_faults),
+        last_fault: monitor.rules.faults().1.or(lane_fault).map(|fault| escaped(fault).into()),
         wants_saturation: monitor.wants_saturation,
         history,
         trial: focus
@@ -90,7 +95,7 @@ fn service(monitor: &Monitor, name: &Arc<str>) -> ServiceNow {
     let per_second = |requests: u64| requests as f64 * 1_000.0 / window_ms as f64;
     ServiceNow {
         service: name.clone(),
-        swimlane: None,
+        swimlane: monitor.slices.lanes(name),
         requests_per_second: point.as_ref().map(|point| per_second(point.requests)),
         silence: is_silent.then(|| Silence { since: time(last_end) }),
         trend: trend(monitor, name),
@@ -136,7 +141,11 @@ fn budget_left((requests, errors): (u64, u64), objective_percent: f64) -> Option
 
 /// The steps of a chart that ends now, or with the moment that `focus` names; the last one is not over yet.
 fn history(monitor: &Monitor, service: &Arc<str>, focus: &Focus, now: i64) -> ServiceHistory {
-    let (series, range_ms) = (&monitor.series, focus.range.seconds() * 1_000);
+    let range_ms = focus.range.seconds() * 1_000;
+    let (series, name) = match &focus.slice {
+        Some(slice) => (monitor.slices.series(), monitor.slices.key(service, slice).map_or("", |key| key)),
+        None => (&monitor.series, &**service),
+    };
     let until = focus.until.map_or(now, |until| until.timestamp_millis().min(now));
     let resolution = series.resolution(now.saturating_sub(until).saturating_add(range_ms));
     let step_ms = series.step_ms(resolution);
@@ -144,7 +153,7 @@ fn history(monitor: &Monitor, service: &Arc<str>, focus: &Focus, now: i64) -> Se
     let start = until.div_euclid(step_ms).saturating_sub(steps).saturating_add(1).saturating_mul(step_ms);
     let end = start.saturating_add(steps.saturating_mul(step_ms));
     let (heat, heat_bounds_us) =
-        if focus.with_heat { heat(monitor, service, (start, end, step_ms)) } else { Default::default() };
+        if focus.with_heat { heat((series, name), (start, end, step_ms)) } else { Default::default() };
     ServiceHistory {
         service: service.clone(),
         slice: focus.slice.clone(),
@@ -152,10 +161,10 @@ fn history(monitor: &Monitor, service: &Arc<str>, focus: &Focus, now: i64) -> Se
         until: focus.until,
         start: time(start),
         step_ms,
-        points: series.points(service, start, end, resolution).into(),
+        points: series.points(name, start, end, resolution).into(),
         heat,
         heat_bounds_us,
-        slices: Arc::default(),
+        slices: monitor.slices.sums(service, start, end),
         marks: marks(monitor, service, (time(start), time(end))),
     }
 }
@@ -170,8 +179,8 @@ fn marks(monitor: &Monitor, service: &str, (start, end): (Time, Time)) -> Arc<[M
 /// For each step from `start` on, requests by latency of the column of the heat map that it lies in (columns are as wide
 /// as sketches are kept for); and the upper bounds of the rows.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a latency is at most an hour")]
-fn heat(monitor: &Monitor, service: &str, (start, end, step_ms): (i64, i64, i64)) -> (Arc<[Arc<[u32]>]>, Arc<[u64]>) {
-    let Some(heat) = monitor.series.heat(service, start, end, HEAT_ROWS) else { return Default::default() };
+fn heat((series, name): (&Series, &str), (start, end, step_ms): (i64, i64, i64)) -> (Arc<[Arc<[u32]>]>, Arc<[u64]>) {
+    let Some(heat) = series.heat(name, start, end, HEAT_ROWS) else { return Default::default() };
     let narrow = |counts: &Vec<u64>| counts.iter().map(|count| u32::try_from(*count).unwrap_or(u32::MAX)).collect();
     let columns: Vec<Arc<[u32]>> =
         heat.columns.iter().map(|column| column.as_ref().map(narrow).unwrap_or_default()).collect();

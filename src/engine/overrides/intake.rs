@@ -21,9 +21,9 @@ pub struct Intake {
 
 impl Intake {
     /// Nothing yet.
-    pub fn new(spec: &Spec, dimensions: &[Arc<str>]) -> Self {
+    pub fn new(spec: &Spec) -> Self {
         Self {
-            dimensions: dimensions.into(),
+            dimensions: spec.dimension_names().into(),
             slo_percent: spec.slo.as_ref().map(|slo| slo.availability),
             current: Arc::default(),
             state: OverridesState::default(),
@@ -102,8 +102,8 @@ mod tests {
     #[test]
     fn the_last_good_one_stays_and_the_state_says_why() {
         let spec = Spec::parse(include_str!("../../../config/examples/golden-signals.toml")).unwrap();
-        let mut rules = Rules::new(&spec, &[]).unwrap();
-        let mut intake = Intake::new(&spec, &[]);
+        let mut rules = Rules::new(&spec).unwrap();
+        let mut intake = Intake::new(&spec);
         let sample = Inputs { service: "a".into(), ..Inputs::samples().pop().unwrap() };
         let level = |rules: &mut Rules, start| rules.health(start, &sample).health.level();
         let error = |intake: &Intake| intake.state().error.as_deref().unwrap_or_default().to_owned();

@@ -5,16 +5,12 @@ use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
 use super::{Override, Overrides};
-use crate::engine::expression::{HealthExpression, Inputs, Problem, SwimlaneExpression, Value};
+use crate::engine::expression::{HealthExpression, Inputs, Problem, Value};
 use crate::engine::spec::{Spec, SpecError};
 use crate::model::signal::{Health, Rule};
 
 /// Sets kept for windows that still get late events.
 const SETS: usize = 4;
-/// Swimlanes remembered; then all are forgotten.
-const LANE_LIMIT: usize = 20_000;
-/// Bytes of the name of a swimlane.
-const LANE_NAME_LIMIT: usize = 128;
 /// Below so many failures a window says nothing about health: one of few requests is a large share.
 const FEWEST: u64 = 3;
 /// What counts as promised where nothing was, percent.
@@ -39,7 +35,6 @@ pub struct Rules {
     window_ms: i64,
     slo_percent: Option<f64>,
     health: Option<Arc<HealthExpression>>,
-    swimlane: Option<Arc<SwimlaneExpression>>,
     /// Each from the start of a window on, the newest last.
     sets: Vec<(i64, Arc<Overrides>)>,
     /// The rule by availability against the spec's promise, as people see it.
@@ -50,36 +45,28 @@ pub struct Rules {
     newest: Option<i64>,
     faults: u64,
     last_fault: Option<Arc<str>>,
-    lanes: HashMap<Box<[u8]>, Arc<str>>,
-    /// Room for a key of `lanes`.
-    key: Vec<u8>,
 }
 
 impl Rules {
-    /// The rules of a spec over these dimensions, without overrides.
+    /// The rules of a spec, without overrides.
     ///
     /// # Errors
     ///
-    /// When one of the spec's expressions cannot be used.
-    pub fn new(spec: &Spec, dimensions: &[Arc<str>]) -> Result<Self, SpecError> {
-        let refuse = |key| move |problem: Problem| SpecError::Expression { key, problem };
+    /// When the spec's expression cannot be used.
+    pub fn new(spec: &Spec) -> Result<Self, SpecError> {
+        let refuse = |problem: Problem| SpecError::Expression { key: "expressions.health", problem };
         let health = spec.expressions.health.as_deref().map(HealthExpression::compile).transpose();
-        let lane = |source| SwimlaneExpression::compile(source, dimensions);
-        let swimlane = spec.expressions.swimlane.as_deref().map(lane).transpose();
         let slo_percent = spec.slo.as_ref().map(|slo| slo.availability);
         Ok(Self {
             window_ms: spec.window.size.millis(),
             slo_percent,
             default: availability_rule(slo_percent),
-            health: health.map_err(refuse("expressions.health"))?.map(Arc::new),
-            swimlane: swimlane.map_err(refuse("expressions.swimlane"))?.map(Arc::new),
+            health: health.map_err(refuse)?.map(Arc::new),
             sets: Vec::new(),
             by_availability: HashMap::new(),
             newest: None,
             faults: 0,
             last_fault: None,
-            lanes: HashMap::new(),
-            key: Vec::new(),
         })
     }
 
@@ -92,7 +79,6 @@ impl Rules {
         if self.sets.len() > SETS {
             self.sets.remove(0);
         }
-        self.lanes.clear();
         from
     }
 
@@ -164,40 +150,6 @@ impl Rules {
         }
     }
 
-    /// The swimlane of an event whose window starts at `start`; "" is none. Dimensions in the order of [`Rules::new`],
-    /// "" where the event has none.
-    pub fn swimlane(&mut self, start: i64, service: &str, dimensions: &[&str]) -> Arc<str> {
-        let set = self.set(start);
-        let own = set.as_ref().and_then(|set| set.get(service));
-        let Some(expression) = own.and_then(|own| own.swimlane.as_ref()).or(self.swimlane.as_ref()).cloned() else {
-            return "".into();
-        };
-        self.key.clear();
-        self.key.extend_from_slice(&set.as_ref().map_or(0, |set| Arc::as_ptr(set).addr()).to_ne_bytes());
-        for part in std::iter::once(&service).chain(dimensions) {
-            self.key.extend_from_slice(&part.len().to_ne_bytes());
-            self.key.extend_from_slice(part.as_bytes());
-        }
-        if let Some(lane) = self.lanes.get(self.key.as_slice()) {
-            return lane.clone();
-        }
-        let nothing = Value::tags([]);
-        let tags = own.map_or(&nothing, |own| &own.tags_value);
-        let lane = expression.lane(service, tags, dimensions).and_then(|lane| match lane.len() {
-            0..=LANE_NAME_LIMIT => Ok(lane),
-            length => Err(format!("it gives a name of {length} bytes, and at most {LANE_NAME_LIMIT} are used")),
-        });
-        let lane = lane.unwrap_or_else(|reason| {
-            self.note(format!("{service}: swimlane: {reason}"));
-            "".into()
-        });
-        if self.lanes.len() >= LANE_LIMIT {
-            self.lanes.clear();
-        }
-        self.lanes.insert(self.key.as_slice().into(), lane.clone());
-        lane
-    }
-
     /// Whether a health rule that holds reads saturation.
     pub fn use_saturation(&self) -> bool {
         self.health.as_ref().is_some_and(|health| health.uses_saturation())
@@ -212,11 +164,6 @@ impl Rules {
     /// What its owner says of a service.
     pub fn own(&self, service: &str) -> Option<&Override> {
         self.overrides().and_then(|set| set.get(service))
-    }
-
-    #[cfg(test)]
-    pub(super) fn lanes_remembered(&self) -> usize {
-        self.lanes.len()
     }
 
     #[cfg(test)]

@@ -16,7 +16,7 @@ fn read(content: &str) -> (Overrides, Vec<Refusal>) {
 
 fn rules(text: &str) -> Rules {
     let spec = include_str!("../../../config/examples/golden-signals.toml");
-    Rules::new(&Spec::parse(&format!("{spec}\n{text}")).unwrap(), &["svcHost".into()]).unwrap()
+    Rules::new(&Spec::parse(&format!("{spec}\n{text}")).unwrap()).unwrap()
 }
 
 fn window(service: &str, requests: u64, errors: u64) -> Inputs {
@@ -172,31 +172,6 @@ fn a_set_holds_from_the_next_window_on() {
         assert_eq!(level(&mut rules, start * 10_000), 3);
     }
     assert_eq!(rules.sets_kept(), 4);
-}
-
-#[test]
-fn swimlanes_are_the_owners_or_the_specs() {
-    let mut rules = rules("[expressions]\nswimlane = 'svcHost.endsWith(\".ec2\") ? \"ec2\" : svcHost'");
-    assert_eq!(&*rules.swimlane(0, "a", &["x.ec2"]), "ec2");
-    assert_eq!(&*rules.swimlane(0, "a", &[""]), "");
-    rules.apply(set(r#"{"service": "a", "swimlane": "svcHost in ['one', 'two'] ? \"ec2\" : \"\"", "tags": {}}"#));
-    for _ in 0..2 {
-        let lanes = ["one", "two", "three"].map(|host| rules.swimlane(0, "a", &[host]));
-        assert_eq!(lanes.each_ref().map(|lane| &**lane), ["ec2", "ec2", ""]);
-        assert_eq!(&*rules.swimlane(0, "b", &["one"]), "one");
-    }
-    let long = "x".repeat(200);
-    assert_eq!(&*rules.swimlane(0, "b", &[&long]), "");
-    assert!(rules.faults().1.unwrap().contains("a name of 200 bytes"));
-}
-
-#[test]
-fn what_is_remembered_is_bounded() {
-    let mut rules = rules("[expressions]\nswimlane = 'svcHost'");
-    for number in 0..50_000 {
-        assert_eq!(*rules.swimlane(0, "a", &[&number.to_string()]), *number.to_string());
-    }
-    assert!(rules.lanes_remembered() <= 20_000);
 }
 
 proptest! {

@@ -1,8 +1,10 @@
 //! What the spec says of rules: its own expressions, and where their overrides are.
 
+use std::sync::Arc;
+
 use serde::Deserialize;
 
-use super::super::expression::HealthExpression;
+use super::super::expression::{HealthExpression, SwimlaneExpression};
 use super::{Span, SpecError};
 
 /// Expressions in CEL.
@@ -35,11 +37,14 @@ const fn five_minutes() -> Span {
 }
 
 impl Expressions {
-    /// The swimlane is looked at where the dimensions are known.
-    pub(super) fn check(&self) -> Result<(), SpecError> {
+    /// Whether both can be used over these dimensions.
+    pub(super) fn check(&self, dimensions: &[Arc<str>]) -> Result<(), SpecError> {
+        let refuse = |key| move |problem| SpecError::Expression { key, problem };
         let health = self.health.as_deref().map(HealthExpression::compile).transpose();
-        let refuse = |problem| SpecError::Expression { key: "expressions.health", problem };
-        health.map(|_| ()).map_err(refuse)
+        health.map_err(refuse("expressions.health"))?;
+        let swimlane = |source| SwimlaneExpression::compile(source, dimensions);
+        let swimlane = self.swimlane.as_deref().map(swimlane).transpose();
+        swimlane.map(|_| ()).map_err(refuse("expressions.swimlane"))
     }
 }
 

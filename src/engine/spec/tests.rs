@@ -117,3 +117,29 @@ fn each_format_is_told_what_it_needs_and_nothing_else() {
         assert!(message.contains(expected), "{to}: {message}");
     }
 }
+
+#[test]
+fn dimensions_have_names_that_expressions_can_use() {
+    let with = |more: &str| Spec::parse(&format!("{SAMPLE}\n{more}")).map_err(|error| error.to_string());
+    let one = "[[dimensions]]\nname = 'svcHost'\nfield = 'host'\n";
+    let lane = "[expressions]\nswimlane = \"svcHost in ['a'] ? 'ec2' : ''\"\n";
+    let spec = with(&format!("{one}{lane}")).unwrap();
+    assert_eq!((spec.dimensions[0].values, &*spec.dimension_names()[0]), (20, "svcHost"));
+    let nine: String = (0..9).map(|number| one.replace("svcHost", &format!("d{number}"))).collect();
+    for (more, expected) in [
+        (lane.to_owned(), "expressions.swimlane: line 1, column 1: there is no svcHost here"),
+        (format!("{one}{one}"), "dimensions.name = svcHost: two dimensions have it"),
+        (one.replace("svcHost", "svc-host"), "dimensions.name = svc-host: it is letters"),
+        (one.replace("svcHost", "tags"), "expressions use this name for something else"),
+        (one.replace("'host'", "'host..name'"), "dimensions.field = \"host..name\": a path is keys"),
+        (one.replace("'host'", "'ts.name'"), "ts.name cannot be a value and hold another field"),
+        (format!("{one}values = 0\n"), "dimensions.values = 0: 1 to 1000"),
+        (nine, "dimensions = 9: there are 8 at most"),
+    ] {
+        let said = with(&more).unwrap_err();
+        assert!(said.contains(expected), "{more}: {said}");
+    }
+    let lines = include_str!("../../../config/examples/access-log.toml");
+    let said = Spec::parse(&format!("{lines}\n{}", one.replace("'host'", "'vhost'"))).unwrap_err().to_string();
+    assert!(said.contains("dimensions.field = vhost: the pattern has no such field"), "{said}");
+}

@@ -13,17 +13,15 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::course::Course;
+use super::side_input::SideInput;
 use crate::engine::Spec;
 use crate::engine::monitor::Monitor;
-use crate::engine::spec::OverridesPlace;
 use crate::event::Event;
 use crate::model::change::Change;
-use crate::model::document::Fetch;
 use crate::model::interest::Interest;
 use crate::model::signal::{AlertOrder, OverridesState, Reading, Signals};
 use crate::settings::{KafkaSettings, ObjectSettings, WebhookSettings};
 use crate::source::kafka::consume::{Reader, Start, Subscription};
-use crate::source::side_input::{self, Fetcher};
 use crate::source::webhook;
 
 /// Time passes for the engine this often, and a view is made for whoever looks.
@@ -125,7 +123,7 @@ fn work(task: Task, newest: &Newest) {
 async fn keep(mut task: Task, newest: &Newest) {
     loop {
         match begin(&task) {
-            Ok((reader, monitor, fetches)) => return count(&mut task, (reader, fetches), monitor, newest).await,
+            Ok((reader, monitor, side_input)) => return count(&mut task, (reader, side_input), monitor, newest).await,
             Err(why) => {
                 newest.send_replace(Some(Arc::new(failed(&task.spec, why))));
                 sleep(AGAIN).await;
@@ -134,9 +132,7 @@ async fn keep(mut task: Task, newest: &Newest) {
     }
 }
 
-type Fetches = Option<mpsc::Receiver<Fetch>>;
-
-fn begin(task: &Task) -> Result<(Reader, Monitor, Fetches), String> {
+fn begin(task: &Task) -> Result<(Reader, Monitor, SideInput), String> {
     let path = task.spec.display();
     let text = std::fs::read_to_string(&task.spec).map_err(|error| format!("cannot read the spec {path}: {error}"))?;
     let spec = Spec::parse(&text).map_err(|error| format!("{path}: {error}"))?;
@@ -152,44 +148,23 @@ fn begin(task: &Task) -> Result<(Reader, Monitor, Fetches), String> {
     let start = Start::At(Utc::now() - TimeDelta::minutes(back));
     let topics = spec.source.topics.iter().map(|topic| topic.as_str().into()).collect();
     let reader = Reader::start(properties, Subscription { topics, start }).map_err(|error| error.to_string())?;
-    let fetches = spec.overrides.as_ref().map(|place| fetch(task, place, &mut monitor)).transpose();
-    let fetches = fetches.map_err(|error| format!("{path}: overrides.location: {error}"))?;
-    Ok((reader, monitor, fetches))
-}
-
-/// Begins to fetch overrides. Where the spec does not say it, a bucket is where those of the environment are.
-fn fetch(
-    task: &Task,
-    place: &OverridesPlace,
-    monitor: &mut Monitor,
-) -> Result<mpsc::Receiver<Fetch>, side_input::LocationError> {
-    let objects = task.objects.as_ref();
-    let refresh = Duration::from_millis(place.refresh.millis().unsigned_abs());
-    let fetcher = Fetcher::new(&side_input::Settings {
-        location: place.location.clone(),
-        refresh,
-        endpoint: place.endpoint.clone().or_else(|| objects.and_then(|objects| objects.endpoint.clone())),
-        region: place.region.clone().or_else(|| objects.and_then(|objects| objects.region.clone())),
-    })?;
-    monitor.set_overrides_location(fetcher.location());
-    let (news, incoming) = mpsc::channel(1);
-    tokio::spawn(side_input::run(fetcher, refresh, news, task.cancel.clone()));
-    Ok(incoming)
-}
-
-/// The next fetch; never, when nothing is fetched.
-async fn fetched(fetches: &mut Fetches) -> Fetch {
-    let next = match fetches {
-        Some(fetches) => fetches.recv().await,
-        None => None,
-    };
-    match next {
-        Some(fetch) => fetch,
-        None => std::future::pending().await,
+    let side_input = SideInput::start(&spec, task.objects.as_ref(), &task.cancel)
+        .map_err(|error| format!("{path}: overrides.location: {error}"))?;
+    if let Some(location) = side_input.location() {
+        monitor.set_overrides_location(location);
     }
+    Ok((reader, monitor, side_input))
 }
 
-async fn count(task: &mut Task, (mut reader, mut fetches): (Reader, Fetches), mut monitor: Monitor, newest: &Newest) {
+async fn count(
+    task: &mut Task,
+    (mut reader, mut side_input): (Reader, SideInput),
+    mut monitor: Monitor,
+    newest: &Newest,
+) {
+    if let Some(fetch) = side_input.first().await {
+        monitor.take_overrides(&fetch);
+    }
     let mut course = Course::default();
     let mut ticks = interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
@@ -216,7 +191,7 @@ async fn count(task: &mut Task, (mut reader, mut fetches): (Reader, Fetches), mu
                     monitor.set_saturations(told.clone());
                 }
             }
-            fetch = fetched(&mut fetches) => monitor.take_overrides(&fetch),
+            fetch = side_input.next() => monitor.take_overrides(&fetch),
             news = reader.next() => {
                 let Some(news) = news else { return };
                 let now = Utc::now().timestamp_millis();
@@ -246,6 +221,8 @@ fn failed(spec: &Path, why: String) -> Signals {
         rejects: Arc::default(),
         samples: Arc::default(),
         other: 0,
+        other_values: 0,
+        beside_none: 0,
         overrides: OverridesState::default(),
         services: Arc::default(),
         faults: 0,

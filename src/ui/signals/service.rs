@@ -59,6 +59,7 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect, state: &State, screen: &Service
 fn head(canvas: &mut Canvas<'_>, area: Rect, state: &State, screen: &ServiceScreen) {
     let mut facts = Vec::new();
     if let Some((dimension, value)) = &screen.slice {
+        let value = if value.is_empty() { "(none)" } else { value };
         facts.push(format!("only {dimension} {value}"));
     }
     let warning = screen.lens.held_since().map(|since| format!("frozen at {}", since.format("%H:%M:%S")));
@@ -196,7 +197,7 @@ impl Cells<SliceRow> for SliceCells<'_> {
         let plain = if is_chosen { theme.accent() } else { theme.text() };
         match column {
             SliceColumn::Dimension => Cell::new(&*row.dimension, theme.dim()),
-            SliceColumn::Value => Cell::new(&*row.value, plain),
+            SliceColumn::Value => Cell::new(row.word(), plain),
             SliceColumn::Requests => Cell::new(human::count(row.point.requests), plain),
             SliceColumn::Errors => Cell::new(percent(row.error_percent()), plain),
             SliceColumn::P50 => Cell::new(micros(latency.p50_us), plain),

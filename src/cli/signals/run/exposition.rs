@@ -1,14 +1,13 @@
 //! What a scraper is told: sums since the start and the last window of each service, in Prometheus' text form.
 //!
-//! Series are bounded by the spec's limit of services: eleven for each.
+//! Series are bounded by the spec's limits of services and slices: twelve for each service, or each of its swimlanes.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::sync::Arc;
 
-use super::tally::{Row, Tally};
+use super::tally::{Row, Tally, Whose};
 use crate::engine::rejects::Reason;
-use crate::engine::watermark::BEGINNING;
+use crate::engine::watermark::{BEGINNING, END};
 use crate::runtime::signals::course::Course;
 
 /// Quantiles of the last window.
@@ -27,6 +26,7 @@ struct Service {
     start: i64,
     availability: Option<f64>,
     latency_us: [f64; QUANTILES.len()],
+    health: u8,
     /// What was counted of windows that may still be revised, by start: requests, errors, latencies.
     open: BTreeMap<i64, (u64, u64, u64)>,
 }
@@ -34,7 +34,7 @@ struct Service {
 /// All that is told.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Exposition {
-    services: BTreeMap<Arc<str>, Service>,
+    services: BTreeMap<Whose, Service>,
     standing: Vec<(&'static str, &'static str, f64)>,
     rejects: Vec<(String, u64)>,
 }
@@ -58,6 +58,7 @@ impl Exposition {
         }
         if pane.start >= service.start {
             service.start = pane.start;
+            service.health = row.health.level();
             service.availability = totals.availability_percent().map(|percent| percent / 100.0);
             service.latency_us = QUANTILES.map(|(_, quantile)| totals.quantile_us(quantile).unwrap_or(f64::NAN));
         }
@@ -78,7 +79,7 @@ impl Exposition {
             ("flowdeck_records_lost_total", "counter", course.lost() as f64),
             ("flowdeck_batches_unreadable_total", "counter", course.unreadable() as f64),
         ];
-        if engine.watermark() > BEGINNING {
+        if (BEGINNING + 1..END).contains(&engine.watermark()) {
             self.standing.push(("flowdeck_watermark_timestamp_seconds", "gauge", engine.watermark() as f64 / 1e3));
         }
         if let Some(backlog) = course.backlog() {
@@ -108,34 +109,40 @@ impl Exposition {
             writeln!(text, "flowdeck_events_rejected_total{{reason=\"{reason}\"}} {count}")?;
         }
         let names: Vec<(String, &Service)> =
-            self.services.iter().map(|(name, service)| (escaped(name), service)).collect();
-        let series: [(&str, &str, Look); 5] = [
+            self.services.iter().map(|(whose, service)| (labels(whose), service)).collect();
+        let series: [(&str, &str, Look); 6] = [
             ("flowdeck_requests_total", "counter", |service| Some(service.requests as f64)),
             ("flowdeck_errors_total", "counter", |service| Some(service.errors as f64)),
             ("flowdeck_latency_seconds_total", "counter", |service| Some(service.sum_us as f64 / 1e6)),
             ("flowdeck_availability_ratio", "gauge", |service| service.availability),
+            ("flowdeck_health", "gauge", |service| Some(service.health.into())),
             ("flowdeck_window_start_timestamp_seconds", "gauge", |service| Some(service.start as f64 / 1e3)),
         ];
         for (name, kind, look) in series {
             writeln!(text, "# TYPE {name} {kind}")?;
             for (label, service) in &names {
                 if let Some(value) = look(service) {
-                    writeln!(text, "{name}{{service=\"{label}\"}} {value}")?;
+                    writeln!(text, "{name}{{{label}}} {value}")?;
                 }
             }
         }
         writeln!(text, "# TYPE flowdeck_latency_seconds gauge")?;
         for (label, service) in &names {
             for ((quantile, _), value) in QUANTILES.iter().zip(service.latency_us) {
-                writeln!(
-                    text,
-                    "flowdeck_latency_seconds{{service=\"{label}\",quantile=\"{quantile}\"}} {}",
-                    value / 1e6
-                )?;
+                writeln!(text, "flowdeck_latency_seconds{{{label},quantile=\"{quantile}\"}} {}", value / 1e6)?;
             }
         }
         Ok(())
     }
+}
+
+/// The labels of a service or one of its swimlanes.
+fn labels(whose: &Whose) -> String {
+    let service = format!("service=\"{}\"", escaped(&whose.service));
+    if whose.swimlane.is_empty() {
+        return service;
+    }
+    format!("{service},swimlane=\"{}\"", escaped(&whose.swimlane))
 }
 
 /// A label's value as the form wants it.
@@ -149,12 +156,14 @@ mod tests {
     use crate::engine::Pane;
     use crate::engine::totals::Totals;
     use crate::engine::window::Timing;
+    use crate::model::signal::Health;
 
     fn row(start: i64, requests: u64, is_final: bool) -> Row {
         let mut totals = Totals::default();
         (0..requests).for_each(|number| totals.add(number == 0, 2_000_000));
-        let pane = Pane { start, service: "a\"b".into(), timing: Timing::OnTime, index: 0, totals };
-        Row { pane, revision: 0, is_final }
+        let whose = Whose { service: "a\"b".into(), swimlane: "".into() };
+        let pane = Pane { start, service: whose, timing: Timing::OnTime, index: 0, totals };
+        Row { pane, revision: 0, is_final, health: Health::DOWN }
     }
 
     #[test]
@@ -169,6 +178,7 @@ mod tests {
             "flowdeck_errors_total{service=\"a\\\"b\"} 2",
             "flowdeck_latency_seconds_total{service=\"a\\\"b\"} 30",
             "flowdeck_availability_ratio{service=\"a\\\"b\"} 0.8",
+            "flowdeck_health{service=\"a\\\"b\"} 3",
             "flowdeck_window_start_timestamp_seconds{service=\"a\\\"b\"} 10",
             "flowdeck_latency_seconds{service=\"a\\\"b\",quantile=\"0.99\"} 2",
         ] {

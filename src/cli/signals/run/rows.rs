@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde::Serialize;
 
 use super::exposition::Exposition;
-use super::tally::Row;
+use super::tally::{Row, Whose};
 use super::{Arguments, Format};
 use crate::cli::Failure;
 use crate::cli::signals::write_line;
@@ -25,6 +25,9 @@ const ENGINE: &str = concat!("flowdeck/", env!("CARGO_PKG_VERSION"));
 struct Line<'a> {
     #[serde(flatten)]
     pane: PaneLine<'a>,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    swimlane: &'a str,
+    health: u8,
     #[serde(rename = "final")]
     is_final: bool,
 }
@@ -45,6 +48,7 @@ struct Value<'a> {
     is_final: bool,
     late_policy: &'static str,
     engine: &'static str,
+    health: u8,
 }
 
 /// Takes rows.
@@ -76,8 +80,9 @@ impl Rows {
         match &mut self.place {
             Place::Lines(output) => {
                 for row in rows {
-                    let pane = PaneLine::from(&row.pane);
-                    write_line(output, &Line { pane, is_final: row.is_final })?;
+                    let Whose { service, swimlane } = &row.pane.service;
+                    let (pane, health) = (PaneLine::new(service, &row.pane), row.health.level());
+                    write_line(output, &Line { pane, swimlane, health, is_final: row.is_final })?;
                 }
                 output.flush()?;
             }
@@ -113,7 +118,8 @@ impl Rows {
 
 /// Service, swimlane and window start. A service's name may have any character but the last two fields cannot.
 fn key(row: &Row) -> String {
-    format!("{}|{}|{}", row.pane.service, "", row.pane.start)
+    let Whose { service, swimlane } = &row.pane.service;
+    format!("{service}|{swimlane}|{}", row.pane.start)
 }
 
 fn value<'a>(spec_sha: &'a str, row: &Row) -> Value<'a> {
@@ -131,15 +137,19 @@ fn value<'a>(spec_sha: &'a str, row: &Row) -> Value<'a> {
         is_final: row.is_final,
         late_policy: LATE_POLICY,
         engine: ENGINE,
+        health: row.health.level(),
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
     use crate::engine::Pane;
     use crate::engine::totals::Totals;
     use crate::engine::window::Timing;
+    use crate::model::signal::Health;
 
     #[test]
     fn a_row_has_the_fields_of_the_schema_and_no_others() {
@@ -147,20 +157,19 @@ mod tests {
             serde_json::from_str(include_str!("../../../../assets/signals-row.schema.json")).unwrap();
         let mut totals = Totals::default();
         [1, 1_000, 1_000_000].into_iter().for_each(|latency| totals.add(false, latency));
-        let pane = Pane { start: 10_000, service: "a|b".into(), timing: Timing::OnTime, index: 0, totals };
-        let row = Row { pane, revision: 3, is_final: true };
+        let whose = Whose { service: "a|b".into(), swimlane: "ec2".into() };
+        let pane = Pane { start: 10_000, service: whose, timing: Timing::OnTime, index: 0, totals };
+        let row = Row { pane, revision: 3, is_final: true, health: Health::DOWN };
         let sha = super::super::state::sha("");
         let written = serde_json::to_value(value(&sha, &row)).unwrap();
-        let fields: Vec<&str> = written.as_object().unwrap().keys().map(String::as_str).collect();
-        let mut wanted: Vec<&str> =
-            schema["required"].as_array().unwrap().iter().filter_map(|name| name.as_str()).collect();
-        wanted.sort_unstable();
-        let mut sorted = fields;
-        sorted.sort_unstable();
-        assert_eq!(sorted, wanted);
-        assert_eq!(schema["properties"].as_object().unwrap().len(), wanted.len());
+        let fields: BTreeSet<&str> = written.as_object().unwrap().keys().map(String::as_str).collect();
+        let known: BTreeSet<&str> = schema["properties"].as_object().unwrap().keys().map(String::as_str).collect();
+        assert_eq!(fields, known);
+        // Who cannot judge leaves health out.
+        let required = schema["required"].as_array().unwrap().iter().filter_map(|name| name.as_str());
+        assert_eq!(known.difference(&required.collect()).copied().collect::<Vec<_>>(), ["health"]);
         assert_eq!(written["bins"], serde_json::json!([[0, 1], [345, 1], [690, 1]]));
         assert!(schema["properties"]["late_policy"]["enum"].as_array().unwrap().contains(&written["late_policy"]));
-        assert_eq!((sha.len(), key(&row).as_str()), (64, "a|b||10000"));
+        assert_eq!((sha.len(), key(&row).as_str(), &written["health"]), (64, "a|b|ec2|10000", &serde_json::json!(3)));
     }
 }

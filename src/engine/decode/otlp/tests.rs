@@ -14,34 +14,36 @@ fn expected() -> Vec<Span<'static>> {
         .map(|(service, number, kind)| {
             let begin = 1_795_363_200_000_000_000 + number * 1_000_000_000;
             let end = begin + 1_500_000 * (number + 1);
-            Span { service: service.map(Cow::Borrowed), kind, begin, end, failed: number == 2 }
+            let service = service.map(Cow::Borrowed);
+            Span { service, kind, begin, end, failed: number == 2, attributes: Vec::new() }
         })
         .collect()
 }
 
 #[test]
 fn spans_written_by_opentelemetry_itself_are_read() {
-    assert_eq!(from_protobuf(PROTOBUF).unwrap(), expected());
-    assert_eq!(from_json(JSON).unwrap(), expected());
-    assert_eq!(from_json(NAMES).unwrap(), expected());
+    assert_eq!(from_protobuf(PROTOBUF, &[]).unwrap(), expected());
+    assert_eq!(from_json(JSON, &[]).unwrap(), expected());
+    assert_eq!(from_json(NAMES, &[]).unwrap(), expected());
 }
 
 #[test]
 fn a_record_that_is_cut_is_no_record() {
-    let whole: Vec<usize> = (0..PROTOBUF.len()).filter(|end| from_protobuf(&PROTOBUF[..*end]).is_some()).collect();
+    let whole: Vec<usize> = (0..PROTOBUF.len()).filter(|end| from_protobuf(&PROTOBUF[..*end], &[]).is_some()).collect();
     // Nothing, and what ends between two resources.
     assert_eq!(whole.len(), 3, "{whole:?}");
-    assert!((0..JSON.len()).all(|end| from_json(&JSON[..end]).is_err()));
+    assert!((0..JSON.len()).all(|end| from_json(&JSON[..end], &[]).is_err()));
     assert!(
-        from_json(b"{\"resourceSpans\":[{\"scopeSpans\":[{\"spans\":[{\"endTimeUnixNano\":\"soon\"}]}]}]}").is_err()
+        from_json(b"{\"resourceSpans\":[{\"scopeSpans\":[{\"spans\":[{\"endTimeUnixNano\":\"soon\"}]}]}]}", &[])
+            .is_err()
     );
 }
 
 proptest! {
     #[test]
     fn no_bytes_end_it(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
-        from_protobuf(&bytes);
-        prop_assert!(from_json(&bytes).is_err());
+        from_protobuf(&bytes, &[]);
+        prop_assert!(from_json(&bytes, &[]).is_err());
     }
 
     #[test]
@@ -54,7 +56,7 @@ proptest! {
             let at = at.index(bytes.len());
             bytes[at] = byte;
         }
-        let spans = if in_json { from_json(&bytes).ok() } else { from_protobuf(&bytes) };
+        let spans = if in_json { from_json(&bytes, &[]).ok() } else { from_protobuf(&bytes, &[]) };
         prop_assert!(spans.is_none_or(|spans| spans.len() <= bytes.len() / 2));
     }
 }
