@@ -21,6 +21,8 @@
 mod console;
 #[path = "engine/events.rs"]
 mod events;
+#[path = "engine/expressions.rs"]
+mod expressions;
 #[path = "engine/file.rs"]
 mod file;
 #[path = "engine/memory.rs"]
@@ -35,8 +37,10 @@ use flowdeck::engine::decode::Decoder;
 use flowdeck::engine::sketch::Sketch;
 use flowdeck::engine::{Batch, Engine, Spec};
 
-use events::{record, scatter, shuffled};
+use events::{record, scatter};
 
+const EXAMPLE: &str = include_str!("../../config/examples/golden-signals.toml");
+const SLICES: &str = "[expressions]\nswimlane = \"zone == 'usw2-az0' ? 'west' : ''\"\n[[dimensions]]\nname = \"zone\"\nfield = \"zone\"\n";
 const EVENTS: usize = 1_000_000;
 const BATCH: usize = 1_000;
 const ROUNDS: usize = 9;
@@ -47,9 +51,11 @@ fn main() {
         ["write", path, count] => file::write(path, count.parse().unwrap()),
         ["read", path, panes] => file::read(path, panes),
         ["memory"] => memory::measure(),
+        ["expressions"] => expressions::measure(),
         ["console"] => console::measure(),
         _ => {
             measure();
+            expressions::measure();
             memory::measure();
             console::measure();
         }
@@ -57,7 +63,7 @@ fn main() {
 }
 
 fn measure() {
-    let spec = Spec::parse(include_str!("../../config/examples/golden-signals.toml")).unwrap();
+    let spec = Spec::parse(EXAMPLE).unwrap();
     let records: Vec<String> = (0..EVENTS as u64).map(record).collect();
     let bytes: usize = records.iter().map(String::len).sum();
     report("record length, mean", bytes as f64 / EVENTS as f64, "B", None);
@@ -89,6 +95,10 @@ fn aggregate(spec: &Spec, records: &[String]) {
     report(&format!("{name}, processor time of an event, median of 9"), nanoseconds, "ns", None);
     let clock = spent.iter().map(|spent| spent.clock).min().unwrap();
     report(&format!("{name}, by the clock, best of 9"), rate(clock), "events/s", None);
+    let sliced = Spec::parse(&format!("{EXAMPLE}\n{SLICES}")).unwrap();
+    let beside = rounds(|| panes = whole(&sliced, records))[ROUNDS / 2].processor;
+    let words = "a dimension of 3 values and a swimlane beside, by processor time, median of 9";
+    report(&format!("{name}, {words}"), rate(beside), "events/s", None);
 }
 
 fn decode(name: &str, spec: &Spec, records: &[String]) {
@@ -99,6 +109,18 @@ fn decode(name: &str, spec: &Spec, records: &[String]) {
         }
     });
     report(&format!("{name}, by processor time, median of 9"), rate(spent[ROUNDS / 2].processor), "events/s", None);
+}
+
+/// The same records with their keys in an order that no two need share: nothing can be guessed.
+fn shuffled(records: &[String]) -> Vec<String> {
+    let shuffle = |(number, record): (usize, &String)| {
+        let mut pairs: Vec<&str> = record.trim_matches(['{', '}']).split(',').collect();
+        for place in (1..pairs.len()).rev() {
+            pairs.swap(place, (scatter((number * 16 + place) as u64) % (place as u64 + 1)) as usize);
+        }
+        format!("{{{}}}", pairs.join(","))
+    };
+    records.iter().enumerate().map(shuffle).collect()
 }
 
 fn report(name: &str, value: f64, unit: &str, bound: Option<f64>) {
@@ -155,7 +177,7 @@ fn whole(spec: &Spec, records: &[String]) -> usize {
         batch.clear();
         chunk.iter().for_each(|record| batch.push(record.as_bytes()));
         engine.ingest(0, &batch, flowdeck::engine::NO_CLOCK);
-        panes += engine.take_panes().len();
+        panes += engine.take_panes().len() + engine.take_slices().len();
     }
     assert_eq!(engine.counts().counted, EVENTS as u64);
     panes

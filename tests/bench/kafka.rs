@@ -12,6 +12,9 @@
     reason = "a benchmark fails by panicking"
 )]
 
+#[path = "engine/events.rs"]
+mod events;
+
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
@@ -21,11 +24,10 @@ use flowdeck::source::kafka::ClientProperties;
 use flowdeck::source::kafka::consume::{News, Reader, Start, Subscription};
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::producer::{BaseRecord, Producer, ThreadedProducer};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 
 const EVENTS: u64 = 3_000_000;
-const SERVICES: u64 = 2_000;
 const PARTITIONS: i32 = 6;
 const ROUNDS: usize = 5;
 
@@ -157,40 +159,16 @@ fn fill(broker: &str, topic: &str, codec: &str) {
     }
     config.set("compression.type", codec).set("linger.ms", "50").set("batch.size", "1000000");
     config.set("queue.buffering.max.messages", "1000000");
-    let producer: ThreadedProducer<_> = config.create().unwrap();
+    let producer: BaseProducer = config.create().unwrap();
     for number in 0..EVENTS {
-        let event = event(number);
+        let event = events::record(number);
         let partition = i32::try_from(number % u64::from(PARTITIONS.unsigned_abs())).unwrap();
         let mut record = BaseRecord::<(), String>::to(topic).partition(partition).payload(&event);
         while let Err((_, back)) = producer.send(record) {
-            std::thread::sleep(Duration::from_millis(10));
+            // Its queue is full: it goes on when records were delivered.
+            producer.poll(Duration::from_millis(100));
             record = back;
         }
     }
     producer.flush(Duration::from_mins(2)).unwrap();
-}
-
-/// Numbers that look like chance and are the same every time.
-const fn scatter(number: u64) -> u64 {
-    let mixed = (number ^ (number >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    mixed ^ (mixed >> 31)
-}
-
-/// An event of a service mesh, out of order by up to 3 s; 10,000 of them make a second.
-fn event(number: u64) -> String {
-    let chance = scatter(number + 1);
-    let time = 1_795_363_200_000 + number / 10 - chance % 3_000;
-    let service = scatter(chance) % SERVICES;
-    let status = if chance.is_multiple_of(50) { 503 } else { 200 };
-    let latency = 500 + scatter(service) % 20_000 + chance % 40_000;
-    format!(
-        r#"{{"id":"{chance:016x}","ts":{time},"kind":"server","svc":"intuit.payments.service-{service:04}","host":"ip-10-1-{}-{}.us-west-2.compute.internal","method":"POST","path":"/v1/companies/{}/invoices","status":{status},"bytes":{},"lat_us":{latency},"retry":false,"trace":"{:032x}","zone":"usw2-az{}"}}"#,
-        chance % 250,
-        chance % 199,
-        chance % 1_000_000,
-        chance % 9_999,
-        chance,
-        chance % 3
-    )
 }

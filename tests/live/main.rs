@@ -10,6 +10,7 @@ mod support;
 
 mod faults;
 mod flink;
+mod formats;
 mod kafka;
 mod kubernetes;
 mod logs;

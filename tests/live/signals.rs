@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{BaseConsumer, Consumer};
@@ -23,6 +23,43 @@ type Counts = BTreeMap<(i64, String), [u64; 5]>;
 const WINDOW: i64 = 1_000;
 /// Events of a stream.
 const EVENTS: u64 = 150_000;
+
+/// A run that ends with its test, however that ends.
+struct Running(Child);
+
+impl Running {
+    /// Kill -9.
+    fn kill(mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+
+    /// Its exit code, if it has ended.
+    fn ended(&mut self) -> Option<Option<i32>> {
+        self.0.try_wait().unwrap().map(|status| status.code())
+    }
+
+    /// Its exit code once it ends by itself.
+    fn code(mut self) -> Option<i32> {
+        self.0.wait().unwrap().code()
+    }
+
+    /// As an operator ends it.
+    fn terminate(self) -> Option<i32> {
+        let stop = Command::new("kill").args(["-TERM", &self.0.id().to_string()]).status().unwrap();
+        assert!(stop.success());
+        self.code()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It may have ended.
+        if self.0.kill().is_ok() {
+            self.0.wait().unwrap();
+        }
+    }
+}
 
 /// A topic of one test, what was written to it, and what that must come to.
 struct Stream {
@@ -83,9 +120,9 @@ impl Stream {
     }
 
     /// Starts a run that adds its rows to `rows.jsonl` and its words to `words`.
-    fn start(&self, arguments: &[&str]) -> Child {
+    fn start(&self, arguments: &[&str]) -> Running {
         let append = |name| OpenOptions::new().create(true).append(true).open(self.path(name)).unwrap();
-        self.command(arguments).stdout(append("rows.jsonl")).stderr(append("words")).spawn().unwrap()
+        Running(self.command(arguments).stdout(append("rows.jsonl")).stderr(append("words")).spawn().unwrap())
     }
 
     fn words(&self) -> String {
@@ -112,6 +149,17 @@ const fn scatter(number: u64) -> u64 {
     let mixed = (number ^ (number >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     mixed ^ (mixed >> 31)
+}
+
+/// An address that nobody listens at yet.
+fn free_address() -> String {
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
+}
+
+/// What a scraper is told; `None` while nobody answers.
+fn metrics(address: &str) -> Option<String> {
+    let output = Command::new("curl").args(["-sf", "-m", "2", &format!("http://{address}/metrics")]).output().ok()?;
+    output.status.success().then(|| String::from_utf8(output.stdout).unwrap())
 }
 
 fn lines(path: &Path) -> usize {
@@ -180,18 +228,16 @@ fn killed_in_mid_stream_and_started_again_it_tells_the_same_as_an_independent_co
     let parts = 5;
     for part in 0..parts {
         let before = lines(&rows);
-        let mut child = stream.start(&arguments);
+        let running = stream.start(&arguments);
         stream.stretch(base, EVENTS * part / parts..EVENTS * (part + 1) / parts);
-        // In the middle of telling: at the first row, or some while after it.
-        eventually("rows", || (lines(&rows) > before).then_some(()));
-        std::thread::sleep(Duration::from_millis(part * 150));
-        child.kill().unwrap();
-        child.wait().unwrap();
+        // In the middle of telling: at the first row, or some rows after it.
+        let some = before + usize::try_from(part).unwrap() * 20;
+        eventually("rows", || (lines(&rows) > some).then_some(()));
+        running.kill();
     }
     assert!(Path::new(&state).exists());
     close(&mut stream, base);
-    let mut child = stream.start(&[&arguments[..], &["--until-end"]].concat());
-    assert!(child.wait().unwrap().success(), "{}", stream.words());
+    assert_eq!(stream.start(&[&arguments[..], &["--until-end"]].concat()).code(), Some(0), "{}", stream.words());
     let (found, repeated) = printed(&rows);
     println!("{} windows of services told, {repeated} of them again after a kill; {}", found.len(), stream.words());
     assert_same(&found, &stream.expected);
@@ -216,16 +262,14 @@ fn rows_in_a_topic_are_the_same_after_a_kill() {
     let state = stream.path("state").to_string_lossy().into_owned();
     let arguments = ["--from", "earliest", "--state", &state, "--output-topic", output];
     for part in 0..3 {
-        let mut child = stream.start(&arguments);
+        let running = stream.start(&arguments);
         stream.stretch(base, EVENTS * part / 3..EVENTS * (part + 1) / 3);
         let written = std::fs::read(&state).ok();
         eventually("a new state", || (std::fs::read(&state).ok() != written).then_some(()));
-        child.kill().unwrap();
-        child.wait().unwrap();
+        running.kill();
     }
     close(&mut stream, base);
-    let mut child = stream.start(&[&arguments[..], &["--until-end"]].concat());
-    assert!(child.wait().unwrap().success(), "{}", stream.words());
+    assert_eq!(stream.start(&[&arguments[..], &["--until-end"]].concat()).code(), Some(0), "{}", stream.words());
     let found = table(output);
     println!("{} rows in the topic by key", found.len());
     assert_same(&found, &stream.expected);
@@ -261,13 +305,13 @@ fn a_broker_that_goes_away_and_comes_back_costs_nothing() {
     let mut stream = Stream::new("signals-broker", "3", LATENESS);
     let base = base();
     let rows = stream.path("rows.jsonl");
-    let mut child = stream.start(&["--from", "earliest"]);
+    let mut running = stream.start(&["--from", "earliest"]);
     stream.stretch(base, 0..EVENTS / 2);
     eventually("rows", || (lines(&rows) > 0).then_some(()));
     let killed = Killed::now("kafka");
     eventually("a word about it", || stream.words().contains("; waiting").then_some(()));
     // Longer than its first attempts to connect again.
-    throughout(Duration::from_secs(5), || assert_eq!(child.try_wait().unwrap(), None, "{}", stream.words()));
+    throughout(Duration::from_secs(5), || assert_eq!(running.ended(), None, "{}", stream.words()));
     killed.revive();
     let back = Instant::now();
     eventually("the word that it is back", || stream.words().contains("everything answers again").then_some(()));
@@ -276,8 +320,7 @@ fn a_broker_that_goes_away_and_comes_back_costs_nothing() {
     close(&mut stream, base);
     let expected = stream.expected.len();
     eventually("all rows", || (lines(&rows) >= expected).then_some(()));
-    child.kill().unwrap();
-    child.wait().unwrap();
+    running.kill();
     let (found, repeated) = printed(&rows);
     assert_eq!(repeated, 0);
     assert_same(&found, &stream.expected);
@@ -288,7 +331,8 @@ fn poison_an_idle_partition_and_what_comes_too_late_stop_nothing() {
     let more = "[window]\nsize = \"1s\"\nallowed_lateness = \"2s\"\n[watermark]\ndelay = \"0s\"\nidle_after = \"2s\"\n";
     let mut stream = Stream::new("signals-poison", "3", more);
     let rows = stream.path("rows.jsonl");
-    let mut child = stream.start(&["--from", "earliest"]);
+    let address = free_address();
+    let running = stream.start(&["--from", "earliest", "--listen", &address]);
     let begun = chrono::Utc::now().timestamp_millis().div_euclid(WINDOW) * WINDOW - 60_000;
     // The third partition says nothing, ever.
     for second in 0..20 {
@@ -306,10 +350,9 @@ fn poison_an_idle_partition_and_what_comes_too_late_stop_nothing() {
     let late = format!(r#"{{"ts":{begun},"svc":"steady","status":200,"us":100}}"#);
     stream.write(0, &late);
     stream.flush();
-    std::thread::sleep(Duration::from_secs(2));
-    let stop = Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
-    assert!(stop.success());
-    assert_eq!(child.wait().unwrap().code(), Some(128 + 15));
+    let counted = "flowdeck_events_rejected_total{reason=\"too late\"} 1";
+    eventually("the late event", || metrics(&address)?.lines().any(|line| line == counted).then_some(()));
+    assert_eq!(running.terminate(), Some(128 + 15));
     let words = stream.words();
     println!("{words}");
     assert!(words.contains("counted 40,") && words.contains("too late: 1"), "{words}");
@@ -324,7 +367,7 @@ fn more_partitions_and_a_topic_made_anew_are_noticed() {
         "[window]\nsize = \"1s\"\nallowed_lateness = \"15s\"\n[watermark]\ndelay = \"0s\"\nidle_after = \"2s\"\n";
     let mut stream = Stream::new("signals-grows", "1", more);
     let rows = stream.path("rows.jsonl");
-    let mut child = stream.start(&["--from", "earliest"]);
+    let running = stream.start(&["--from", "earliest"]);
     // A partition is noticed within seconds, and its events are late until then.
     let mut stage = 0;
     // Once all partitions are idle the clock closes windows, so each event is of now.
@@ -343,8 +386,7 @@ fn more_partitions_and_a_topic_made_anew_are_noticed() {
     eventually("a word about it", || stream.words().contains("the cluster has no topic signals-grows").then_some(()));
     kafka_tool(&["TopicCommand", "--create", "--topic", "signals-grows", "--partitions", "2"]);
     tells(&mut stream, 0);
-    child.kill().unwrap();
-    child.wait().unwrap();
+    running.kill();
 }
 
 #[test]
@@ -353,25 +395,20 @@ fn a_scraper_sees_services_and_how_reading_stands() {
     let base = base();
     stream.stretch(base, 0..20_000);
     close(&mut stream, base);
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let address = format!("127.0.0.1:{port}");
-    let mut child =
-        stream.command(&["--from", "earliest", "--listen", &address]).stdout(Stdio::null()).spawn().unwrap();
+    let address = free_address();
+    let running = stream.start(&["--from", "earliest", "--listen", &address]);
     let requests: u64 = stream.expected.values().map(|counts| counts[0]).sum();
     let sum = |text: &str| -> f64 {
         let found = text.lines().filter(|line| line.starts_with("flowdeck_requests_total{service=\"service-"));
         found.map(|line| line.rsplit(' ').next().unwrap().parse::<f64>().unwrap()).sum()
     };
     let text = eventually("all requests", || {
-        let output =
-            Command::new("curl").args(["-sf", "-m", "2", &format!("http://{address}/metrics")]).output().ok()?;
-        let text = String::from_utf8(output.stdout).unwrap();
+        let text = metrics(&address)?;
         #[expect(clippy::cast_precision_loss, reason = "twenty thousand")]
         let whole = (sum(&text) - requests as f64).abs() < 0.5;
         whole.then_some(text)
     });
-    child.kill().unwrap();
-    child.wait().unwrap();
+    running.kill();
     for line in ["flowdeck_source_up 1", "flowdeck_backlog_records 0", "flowdeck_records_read_total 20003"] {
         assert!(text.lines().any(|found| found == line), "{line}\n{text}");
     }

@@ -56,6 +56,14 @@ fn rejects(environment: &str, signals: &Signals) -> Screen {
     if signals.other > 0 {
         text.push_str(&format!("{:>12}  counted under __other__: too many services\n", signals.other));
     }
+    if signals.other_values > 0 {
+        let count = signals.other_values;
+        text.push_str(&format!("{count:>12}  values of dimensions counted under __other__: a service has too many\n"));
+    }
+    if signals.beside_none > 0 {
+        let count = signals.beside_none;
+        text.push_str(&format!("{count:>12}  counted in their service alone: no room for more values of dimensions\n"));
+    }
     if !signals.samples.is_empty() {
         text.push_str("\nThe last of them, newest first:\n");
     }

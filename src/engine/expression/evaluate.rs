@@ -193,8 +193,8 @@ fn compare(comparison: Comparison, one: &Value, two: &Value) -> Outcome {
 
 fn arithmetic(sign: Arithmetic, one: &Value, two: &Value) -> Outcome {
     match (one, two) {
-        (Value::Int(one), Value::Int(two)) => int(sign, *one, *two).map(Value::Int),
-        (Value::Uint(one), Value::Uint(two)) => uint(sign, *one, *two).map(Value::Uint),
+        (Value::Int(one), Value::Int(two)) => whole(sign, (*one, *two), INT).map(Value::Int),
+        (Value::Uint(one), Value::Uint(two)) => whole(sign, (*one, *two), UINT).map(Value::Uint),
         (Value::Double(one), Value::Double(two)) => match sign {
             Arithmetic::Plus => Ok(Value::Double(one + two)),
             Arithmetic::Minus => Ok(Value::Double(one - two)),
@@ -212,33 +212,29 @@ fn arithmetic(sign: Arithmetic, one: &Value, two: &Value) -> Outcome {
     }
 }
 
-fn int(sign: Arithmetic, one: i64, two: i64) -> Result<i64, EvaluationError> {
-    if two == 0 && matches!(sign, Arithmetic::Over | Arithmetic::Remainder) {
+/// Whole numbers, by what adds, takes away, multiplies, divides and leaves of them, each `None` beyond their range.
+fn whole<Number: Default + PartialEq>(
+    sign: Arithmetic,
+    (one, two): (Number, Number),
+    [plus, minus, times, over, remainder]: [fn(Number, Number) -> Option<Number>; 5],
+) -> Result<Number, EvaluationError> {
+    if two == Number::default() && matches!(sign, Arithmetic::Over | Arithmetic::Remainder) {
         return Err(EvaluationError::DivisionByZero);
     }
-    let value = match sign {
-        Arithmetic::Plus => one.checked_add(two),
-        Arithmetic::Minus => one.checked_sub(two),
-        Arithmetic::Times => one.checked_mul(two),
-        Arithmetic::Over => one.checked_div(two),
-        Arithmetic::Remainder => one.checked_rem(two),
+    let operation = match sign {
+        Arithmetic::Plus => plus,
+        Arithmetic::Minus => minus,
+        Arithmetic::Times => times,
+        Arithmetic::Over => over,
+        Arithmetic::Remainder => remainder,
     };
-    value.ok_or(EvaluationError::Overflow)
+    operation(one, two).ok_or(EvaluationError::Overflow)
 }
 
-fn uint(sign: Arithmetic, one: u64, two: u64) -> Result<u64, EvaluationError> {
-    if two == 0 && matches!(sign, Arithmetic::Over | Arithmetic::Remainder) {
-        return Err(EvaluationError::DivisionByZero);
-    }
-    let value = match sign {
-        Arithmetic::Plus => one.checked_add(two),
-        Arithmetic::Minus => one.checked_sub(two),
-        Arithmetic::Times => one.checked_mul(two),
-        Arithmetic::Over => one.checked_div(two),
-        Arithmetic::Remainder => one.checked_rem(two),
-    };
-    value.ok_or(EvaluationError::Overflow)
-}
+const INT: [fn(i64, i64) -> Option<i64>; 5] =
+    [i64::checked_add, i64::checked_sub, i64::checked_mul, i64::checked_div, i64::checked_rem];
+const UINT: [fn(u64, u64) -> Option<u64>; 5] =
+    [u64::checked_add, u64::checked_sub, u64::checked_mul, u64::checked_div, u64::checked_rem];
 
 fn contains(all: &Value, item: &Value) -> Outcome {
     match all {

@@ -115,10 +115,10 @@ pub(super) enum Style {
     Either,
 }
 
-impl Node {
-    /// The parts right below.
-    pub(super) fn children(&self) -> Vec<&Self> {
-        match &self.part {
+/// The parts right below a node, borrowed as `$iter` borrows.
+macro_rules! children {
+    ($part:expr, $iter:ident) => {
+        match $part {
             Part::Literal(_) | Part::Variable(_) => Vec::new(),
             Part::Not(inner)
             | Part::Negative(inner)
@@ -130,31 +130,22 @@ impl Node {
             | Part::In(both)
             | Part::Index(both)
             | Part::Compare(_, both)
-            | Part::Arithmetic(_, both) => both.iter().collect(),
-            Part::Choice(three) => three.iter().collect(),
-            Part::List(items) | Part::Call(_, items) => items.iter().collect(),
-            Part::Map(pairs) => pairs.iter().flatten().collect(),
+            | Part::Arithmetic(_, both) => both.$iter().collect(),
+            Part::Choice(three) => three.$iter().collect(),
+            Part::List(items) | Part::Call(_, items) => items.$iter().collect(),
+            Part::Map(pairs) => pairs.$iter().flatten().collect(),
         }
+    };
+}
+
+impl Node {
+    /// The parts right below.
+    pub(super) fn children(&self) -> Vec<&Self> {
+        children!(&self.part, iter)
     }
 
     /// The same, to be replaced.
     pub(super) fn children_mut(&mut self) -> Vec<&mut Self> {
-        match &mut self.part {
-            Part::Literal(_) | Part::Variable(_) => Vec::new(),
-            Part::Not(inner)
-            | Part::Negative(inner)
-            | Part::Field(inner, _)
-            | Part::Has(inner, _)
-            | Part::Matches(inner, _) => vec![inner],
-            Part::And(both)
-            | Part::Or(both)
-            | Part::In(both)
-            | Part::Index(both)
-            | Part::Compare(_, both)
-            | Part::Arithmetic(_, both) => both.iter_mut().collect(),
-            Part::Choice(three) => three.iter_mut().collect(),
-            Part::List(items) | Part::Call(_, items) => items.iter_mut().collect(),
-            Part::Map(pairs) => pairs.iter_mut().flatten().collect(),
-        }
+        children!(&mut self.part, iter_mut)
     }
 }

@@ -27,15 +27,3 @@ pub fn record(number: u64) -> String {
         chance % 3
     )
 }
-
-/// The same records with their keys in an order that no two need share: nothing can be guessed.
-pub fn shuffled(records: &[String]) -> Vec<String> {
-    let shuffle = |(number, record): (usize, &String)| {
-        let mut pairs: Vec<&str> = record.trim_matches(['{', '}']).split(',').collect();
-        for place in (1..pairs.len()).rev() {
-            pairs.swap(place, (scatter((number * 16 + place) as u64) % (place as u64 + 1)) as usize);
-        }
-        format!("{{{}}}", pairs.join(","))
-    };
-    records.iter().enumerate().map(shuffle).collect()
-}
