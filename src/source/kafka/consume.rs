@@ -17,6 +17,7 @@ mod decode;
 mod inflate;
 mod layout;
 mod places;
+mod sighting;
 mod spares;
 
 use std::collections::BTreeMap;

@@ -1,5 +1,8 @@
 //! The loop of one broker: asks for records, notes how far they reach, asks for the next, and only then takes the
 //! records apart, so that the broker and the wire work meanwhile.
+//!
+//! A loop that is not needed any more is retired, never aborted: what it has noted counts as read, so it must still
+//! hand that over. Until then nobody else reads on there, and the engine gets the records of a partition in order.
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -9,6 +12,7 @@ use kafka_protocol::error::{ParseResponseErrorCode, ResponseError};
 use kafka_protocol::messages::fetch_response::PartitionData;
 use kafka_protocol::messages::{FetchRequest, FetchResponse};
 use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
 
 use super::decode::{Decoder, Fetched, reach};
 use super::places::{Place, Places, TOPIC};
@@ -25,9 +29,12 @@ const FETCH_NEWEST: i16 = 12;
 const NOTHING_TO_ASK: std::time::Duration = std::time::Duration::from_millis(50);
 
 /// How a broker is reached.
-#[derive(Clone)]
 pub(super) struct Route {
     pub broker: i32,
+    /// Number of the loop, never given twice.
+    pub reader: u32,
+    /// Ends the loop as soon as all that it has noted is handed over.
+    pub retired: CancellationToken,
     pub address: Address,
     pub access: Arc<Access>,
 }
@@ -43,27 +50,35 @@ struct Part {
     aborted: Vec<(i64, i64)>,
 }
 
-/// Reads from a broker until the reader ends.
+/// Reads from a broker until it is retired.
 pub(super) async fn run(route: Route, places: Rc<Places>) {
     let mut failures = 0;
     let mut decoder = Decoder::default();
     loop {
-        let trouble = match Connection::open(&route.address, &route.access).await {
-            Ok(line) => {
+        let opened = route.retired.run_until_cancelled(Connection::open(&route.address, &route.access)).await;
+        let end = match opened {
+            Some(Ok(line)) => {
                 let mut session = Session { line, route: &route, places: &places, decoder: &mut decoder };
                 session.run(&mut failures).await
             }
-            Err(trouble) => trouble,
+            Some(Err(trouble)) => Some(trouble),
+            None => None,
         };
+        let Some(trouble) = end.filter(|_| !route.retired.is_cancelled()) else { return };
         tracing::debug!(broker = route.broker, %trouble, "reading stops");
         // A connection that was simply closed is replaced at once: brokers do so with idle ones.
         if failures > 0 || !trouble.is_gone() {
             places.failed(route.broker, trouble.to_string().into()).await;
         }
-        sleep(backoff(failures)).await;
+        if route.retired.run_until_cancelled(sleep(backoff(failures))).await.is_none() {
+            return;
+        }
         failures += 1;
     }
 }
+
+/// A question on its way, and the partitions in it.
+type Pending = (Asked, Vec<u32>);
 
 struct Session<'a> {
     line: Connection,
@@ -73,45 +88,51 @@ struct Session<'a> {
 }
 
 impl Session<'_> {
-    /// Asks and works until something fails.
-    async fn run(&mut self, failures: &mut u32) -> Trouble {
+    /// Asks and works until something fails; `None` when it was retired.
+    async fn run(&mut self, failures: &mut u32) -> Option<Trouble> {
+        let retired = &self.route.retired;
         let mut room = BytesMut::new();
         let mut pending = None;
         loop {
-            let (asked, numbers) = match pending.take() {
-                Some(pending) => pending,
-                None => match self.ask().await {
-                    Ok(pending) => pending,
-                    Err(trouble) => return trouble,
-                },
-            };
-            let response = match self.line.answer::<FetchRequest>(asked, &mut room).await {
-                Ok(response) => response,
-                Err(trouble) => return trouble,
+            let (response, numbers) = match retired.run_until_cancelled(self.answer(pending.take(), &mut room)).await? {
+                Ok(answer) => answer,
+                Err(trouble) => return Some(trouble),
             };
             if let Some(code) = response.error_code.err() {
-                return Trouble::of_answer(code);
+                return Some(Trouble::of_answer(code));
             }
             *failures = 0;
             self.places.recovered(self.route.broker).await;
             let parts = self.note(response, &numbers).await;
-            if let Some(question) = self.places.question(self.route.broker) {
-                match self.send(question).await {
-                    Ok(sent) => pending = Some(sent),
-                    Err(trouble) => {
-                        self.work(parts).await;
-                        return trouble;
-                    }
-                }
-            }
+            let sent = match self.places.question(self.route.broker, self.route.reader) {
+                Some(question) => retired.run_until_cancelled(self.send(question)).await.transpose(),
+                None => Ok(None),
+            };
             self.work(parts).await;
+            match sent {
+                Ok(sent) => pending = sent,
+                Err(trouble) => return Some(trouble),
+            }
         }
     }
 
+    /// The answer to the question that is on its way, or to a new one.
+    async fn answer(
+        &mut self,
+        pending: Option<Pending>,
+        room: &mut BytesMut,
+    ) -> Result<(FetchResponse, Vec<u32>), Trouble> {
+        let (asked, numbers) = match pending {
+            Some(pending) => pending,
+            None => self.ask().await?,
+        };
+        Ok((self.line.answer::<FetchRequest>(asked, room).await?, numbers))
+    }
+
     /// Asks as soon as there is anything to ask.
-    async fn ask(&mut self) -> Result<(Asked, Vec<u32>), Trouble> {
+    async fn ask(&mut self) -> Result<Pending, Trouble> {
         loop {
-            if let Some(question) = self.places.question(self.route.broker) {
+            if let Some(question) = self.places.question(self.route.broker, self.route.reader) {
                 return self.send(question).await;
             }
             tokio::select! {
@@ -121,14 +142,14 @@ impl Session<'_> {
         }
     }
 
-    async fn send(&mut self, question: (FetchRequest, Vec<u32>)) -> Result<(Asked, Vec<u32>), Trouble> {
+    async fn send(&mut self, question: (FetchRequest, Vec<u32>)) -> Result<Pending, Trouble> {
         let (request, numbers) = question;
         Ok((self.line.ask(&request, FETCH_NEWEST).await?, numbers))
     }
 
     /// Notes how far an answer reaches, before its records are looked at.
     async fn note(&self, response: FetchResponse, asked: &[u32]) -> Vec<Part> {
-        let mut noted = Noted::default();
+        let mut noted = Noted { reader: self.route.reader, ..Noted::default() };
         for topic in response.responses {
             for data in topic.partitions {
                 self.places.with(|places| {
@@ -205,6 +226,7 @@ impl Session<'_> {
                 let (place, end, newest_ms) = (part.number, part.end, part.newest_ms);
                 self.places.tell(News::CaughtUp { place, end, newest_ms }).await;
             }
+            self.places.release(part.number, self.route.reader);
         }
     }
 }
@@ -212,6 +234,8 @@ impl Session<'_> {
 /// What an answer says.
 #[derive(Default)]
 struct Noted {
+    /// The loop that notes it.
+    reader: u32,
     parts: Vec<Part>,
     news: Vec<News>,
     refusals: Vec<Arc<str>>,
@@ -239,6 +263,7 @@ impl Noted {
         if next > from {
             let aborted = data.aborted_transactions.unwrap_or_default();
             let aborted = aborted.iter().map(|aborted| (aborted.producer_id.0, aborted.first_offset)).collect();
+            place.holder = Some(self.reader);
             self.parts.push(Part { number, bytes, from, next, end, newest_ms, aborted });
         } else if is_new {
             self.news.push(News::CaughtUp { place: number, end, newest_ms });

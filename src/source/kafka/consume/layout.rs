@@ -3,7 +3,8 @@
 //! How: the cluster is asked for its topics now and then, and at once when a broker or a partition fails. A partition
 //! that was not there before is read whole. A topic that was deleted and made again (its id tells, where brokers have
 //! one) is read from its beginning; a log that was cut shorter is read on from its end. Each broker that leads a
-//! partition has a loop; one that leads none any more has it taken away.
+//! partition has a loop; one that leads none any more has it retired. That a topic is gone is believed slowly
+//! ([`Sighting`]).
 
 use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
@@ -14,11 +15,12 @@ use chrono::Utc;
 use kafka_protocol::error::{ParseResponseErrorCode, ResponseError};
 use kafka_protocol::messages::ListOffsetsRequest;
 use kafka_protocol::messages::metadata_response::MetadataResponseTopic;
-use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep, sleep_until};
+use tokio_util::sync::CancellationToken;
 
 use super::broker::{self, Route};
 use super::places::{CLUSTER, Origin, Place, Places, TOPIC};
+use super::sighting::Sighting;
 use super::{News, Start, Subscription};
 use crate::source::kafka::cluster::Cluster;
 use crate::source::kafka::properties::ClientProperties;
@@ -45,10 +47,10 @@ pub(super) struct Layout {
     places: Rc<Places>,
     /// Milliseconds since 1970.
     begun_at: i64,
-    /// Whether the topics were seen once: what is new later is read whole.
-    seen: bool,
-    topic_ids: HashMap<Arc<str>, String>,
-    loops: BTreeMap<i32, (Address, AbortHandle)>,
+    sightings: HashMap<Arc<str>, Sighting>,
+    /// What ends the loop of each broker.
+    loops: BTreeMap<i32, (Address, CancellationToken)>,
+    next_loop: u32,
 }
 
 impl Layout {
@@ -58,9 +60,9 @@ impl Layout {
             subscription,
             places,
             begun_at: Utc::now().timestamp_millis(),
-            seen: false,
-            topic_ids: HashMap::new(),
+            sightings: HashMap::new(),
             loops: BTreeMap::new(),
+            next_loop: 0,
         }
     }
 
@@ -106,10 +108,10 @@ impl Layout {
             match problem(topic, &name) {
                 None => self.lay_out(&name, topic).await,
                 Some(problem) => {
-                    if matches!(topic.error_code.err(), Some(ResponseError::UnknownTopicOrPartition)) {
-                        self.remove(&name).await;
+                    let is_missing = matches!(topic.error_code.err(), Some(ResponseError::UnknownTopicOrPartition));
+                    if !is_missing || self.miss(&name).await {
+                        problems.push(problem);
                     }
-                    problems.push(problem);
                 }
             }
         }
@@ -119,7 +121,6 @@ impl Layout {
         } else if !forbidden {
             self.places.recovered(TOPIC).await;
         }
-        self.seen = true;
         self.begin().await?;
         if self.may_read() { self.keep_loops().await } else { Ok(()) }
     }
@@ -134,9 +135,12 @@ impl Layout {
 
     /// Takes over leaders, new partitions and a new identity.
     async fn lay_out(&mut self, name: &Arc<str>, topic: &MetadataResponseTopic) {
-        let id = topic.topic_id.to_string();
-        let before = self.topic_ids.insert(name.clone(), id.clone());
-        let is_another = before.is_some_and(|before| before != id);
+        if topic.partitions.is_empty() {
+            return;
+        }
+        let id = (!topic.topic_id.is_nil()).then(|| topic.topic_id.to_string());
+        let sighting = self.sightings.entry(name.clone()).or_default();
+        let is_another = sighting.seen(id);
         let leaders: BTreeMap<i32, i32> =
             topic.partitions.iter().map(|part| (part.partition_index, part.leader_id.0)).collect();
         let known: Vec<i32> = self.places.with(|places| {
@@ -153,36 +157,47 @@ impl Layout {
             known
         });
         for (partition, leader) in leaders.iter().filter(|(partition, _)| !known.contains(partition)) {
-            let mut place = Place::new(name.clone(), *partition, self.origin(name, *partition));
+            let start = &self.subscription.start;
+            let offset = match start {
+                Start::Resume(offsets) => offsets.get(&(name.clone(), *partition)).copied(),
+                _ => None,
+            };
+            let mut place =
+                Place::new(name.clone(), *partition, sighting.origin(*partition, start, offset, self.begun_at));
             place.leader = *leader;
             self.places.add(place);
         }
-        let gone: Vec<u32> = self.places.with(|places| {
-            let is_gone = |place: &Place| place.topic == *name && !leaders.contains_key(&place.partition);
-            places.iter().filter(|(_, place)| is_gone(place)).map(|(number, _)| *number).collect()
-        });
-        self.revoke(gone).await;
-    }
-
-    fn origin(&self, topic: &Arc<str>, partition: i32) -> Origin {
-        match &self.subscription.start {
-            Start::Resume(offsets) => {
-                offsets.get(&(topic.clone(), partition)).map_or(Origin::Earliest, |offset| Origin::Offset(*offset))
-            }
-            _ if self.seen => Origin::Earliest,
-            Start::Now => Origin::Latest,
-            Start::Earliest => Origin::Earliest,
-            Start::At(time) => Origin::Time(time.timestamp_millis()),
+        sighting.laid_out();
+        // A topic never loses partitions, but a broker that lags behind may name fewer: only another topic has fewer.
+        if is_another || !sighting.has_id() {
+            let gone = self.places.with(|places| {
+                let is_gone = |place: &Place| place.topic == *name && !leaders.contains_key(&place.partition);
+                places.iter().filter(|(_, place)| is_gone(place)).map(|(number, _)| *number).collect()
+            });
+            self.revoke(gone).await;
         }
     }
 
-    async fn remove(&mut self, name: &Arc<str>) {
-        self.topic_ids.remove(name);
-        let gone = self.places.with(|places| {
+    /// A broker says that there is no such topic. Answers whether a person should hear of it.
+    async fn miss(&mut self, name: &Arc<str>) -> bool {
+        let sighting = self.sightings.entry(name.clone()).or_default();
+        if !sighting.missed(Instant::now()) {
+            return !sighting.is_known();
+        }
+        let of_it: Vec<(u32, Place)> = self.places.with(|places| {
             let of_it = places.iter().filter(|(_, place)| place.topic == *name);
-            of_it.map(|(number, _)| *number).collect()
+            of_it.map(|(number, place)| (*number, place.clone())).collect()
         });
-        self.revoke(gone).await;
+        // What was noted as read is handed over first, so that the offsets that are kept are true.
+        if of_it.iter().all(|(_, place)| place.holder.is_none()) {
+            for (_, place) in &of_it {
+                if let Some(offset) = place.reached() {
+                    sighting.keep(place.partition, offset);
+                }
+            }
+            self.revoke(of_it.into_iter().map(|(number, _)| number).collect()).await;
+        }
+        true
     }
 
     async fn revoke(&self, gone: Vec<u32>) {
@@ -284,16 +299,19 @@ impl Layout {
         let gone: Vec<i32> =
             self.loops.iter().filter(|(id, (at, _))| wanted.get(id) != Some(at)).map(|(id, _)| *id).collect();
         for broker in gone {
-            if let Some((_, handle)) = self.loops.remove(&broker) {
-                handle.abort();
+            if let Some((_, retired)) = self.loops.remove(&broker) {
+                retired.cancel();
                 self.places.recovered(broker).await;
             }
         }
         for (broker, address) in wanted {
             self.loops.entry(broker).or_insert_with(|| {
-                let route = Route { broker, address: address.clone(), access: access.clone() };
-                let task = tokio::task::spawn_local(broker::run(route, self.places.clone()));
-                (address, task.abort_handle())
+                let (reader, retired) = (self.next_loop, CancellationToken::new());
+                self.next_loop = reader.wrapping_add(1);
+                let (target, access) = (address.clone(), access.clone());
+                let route = Route { broker, reader, retired: retired.clone(), address: target, access };
+                tokio::task::spawn_local(broker::run(route, self.places.clone()));
+                (address, retired)
             });
         }
         Ok(())
@@ -302,8 +320,8 @@ impl Layout {
     /// Loops of brokers that do not answer begin anew, with fresh certificates and tokens.
     fn stop_troubled(&mut self) {
         for broker in self.places.troubled() {
-            if let Some((_, handle)) = self.loops.remove(&broker) {
-                handle.abort();
+            if let Some((_, retired)) = self.loops.remove(&broker) {
+                retired.cancel();
             }
         }
     }

@@ -70,6 +70,8 @@ pub(super) struct Place {
     pub lost_from: Option<i64>,
     /// Whether its beginning was told.
     pub begun: bool,
+    /// The loop that has noted records of it and not yet handed them over: no other may read on before.
+    pub holder: Option<u32>,
     bytes: i32,
 }
 
@@ -87,12 +89,21 @@ impl Place {
             told_caught_up: false,
             lost_from: None,
             begun: false,
+            holder: None,
             bytes: PARTITION_BYTES,
         }
     }
 
     fn backlog(&self) -> bool {
         self.position.is_some_and(|position| position < self.end)
+    }
+
+    /// The offset from which it would be read on, where that is known.
+    pub(super) fn reached(&self) -> Option<i64> {
+        self.position.or(self.lost_from).or(match self.origin {
+            Origin::Offset(offset) => Some(offset),
+            Origin::Latest | Origin::Earliest | Origin::Time(_) => None,
+        })
     }
 
     /// The first batch did not fit: more is asked for next time.
@@ -212,12 +223,23 @@ impl Places {
         self.troubles.borrow().keys().copied().collect()
     }
 
-    /// The next question to a broker, and the numbers of the partitions in it in order; `None` when there is none.
-    pub(super) fn question(&self, broker: i32) -> Option<(FetchRequest, Vec<u32>)> {
+    /// A loop has handed over what it noted of a partition.
+    pub(super) fn release(&self, number: u32, reader: u32) {
+        self.with(|places| {
+            if let Some(place) = places.get_mut(&number).filter(|place| place.holder == Some(reader)) {
+                place.holder = None;
+            }
+        });
+    }
+
+    /// The next question of a loop to its broker, and the numbers of the partitions in it in order; `None` when there is none.
+    pub(super) fn question(&self, broker: i32, reader: u32) -> Option<(FetchRequest, Vec<u32>)> {
         let places = self.by_number.borrow();
         let slowest = places.values().filter(|place| place.backlog()).map(|place| place.newest_ms.unwrap_or(i64::MIN));
         let limit = slowest.min().map_or(i64::MAX, |slowest| slowest.saturating_add(AHEAD));
-        let waits = |place: &Place| place.newest_ms.is_some_and(|newest| newest > limit);
+        let waits = |place: &Place| {
+            place.newest_ms.is_some_and(|newest| newest > limit) || place.holder.is_some_and(|holder| holder != reader)
+        };
         let mut asked: Vec<(u32, &Place)> = places
             .iter()
             .filter(|(_, place)| place.leader == broker && place.position.is_some() && !waits(place))
@@ -275,7 +297,7 @@ mod tests {
     }
 
     fn asked(places: &Places) -> Vec<u32> {
-        let mut numbers = places.question(1).map(|(_, numbers)| numbers).unwrap_or_default();
+        let mut numbers = places.question(1, 0).map(|(_, numbers)| numbers).unwrap_or_default();
         numbers.sort_unstable();
         numbers
     }
@@ -297,10 +319,22 @@ mod tests {
     }
 
     #[test]
+    fn a_partition_whose_records_are_still_handed_over_is_read_by_no_other_loop() {
+        let places = places(&[(None, 1), (None, 1)]);
+        places.with(|places| places.get_mut(&0).unwrap().holder = Some(7));
+        assert_eq!(asked(&places), [1]);
+        assert_eq!(places.question(1, 7).map(|(_, numbers)| numbers.len()), Some(2), "it may itself read on");
+        places.release(0, 8);
+        assert_eq!(asked(&places), [1], "only who holds it lets it go");
+        places.release(0, 7);
+        assert_eq!(asked(&places), [0, 1]);
+    }
+
+    #[test]
     fn answers_begin_with_another_partition_each_time() {
         let places = places(&[(None, 1), (None, 1), (None, 1)]);
-        let firsts: Vec<u32> = (0..3).filter_map(|_| places.question(1)?.1.first().copied()).collect();
+        let firsts: Vec<u32> = (0..3).filter_map(|_| places.question(1, 0)?.1.first().copied()).collect();
         assert_eq!(firsts, [0, 1, 2]);
-        assert!(places.question(2).is_none(), "another broker leads none of them");
+        assert!(places.question(2, 0).is_none(), "another broker leads none of them");
     }
 }

@@ -1,0 +1,173 @@
+//! What is known of a topic that is read: whether it is there, and whether it is still the same one.
+//!
+//! Why one answer is not believed: a broker that has just started may know no topic at all for a while, and says so.
+//! Whoever then forgets how far reading had come reads everything anew, and counts everything twice. So a topic is gone
+//! only when that was said several times over some seconds, and even then its offsets are kept: the same topic, by its
+//! id, is read on from where it was. Brokers before Kafka 2.8 have no ids; there a topic that was gone is another one.
+//!
+//! Pure: time is an argument.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::Start;
+use super::places::Origin;
+
+/// How often in a row it must be said that a topic is not there.
+const CONFIRMED: u32 = 3;
+/// Over how long.
+const CONFIRMED_OVER: Duration = Duration::from_secs(8);
+
+/// One topic.
+#[derive(Debug, Default)]
+pub(super) struct Sighting {
+    /// Whether it was there once.
+    known: bool,
+    /// Its id, where brokers have ids.
+    id: Option<String>,
+    /// Since when it is said not to be there, and how often.
+    missing: Option<(Instant, u32)>,
+    /// Whether it was certainly not there at some time, so that all of it is new.
+    was_absent: bool,
+    /// Where to go on if the same topic comes back: offset by partition.
+    kept: BTreeMap<i32, i64>,
+}
+
+impl Sighting {
+    /// It is there. Answers whether it is another topic under the same name. [`Self::laid_out`] comes after.
+    pub(super) fn seen(&mut self, id: Option<String>) -> bool {
+        let differs = self.id.is_some() && id.is_some() && self.id != id;
+        if differs || id.is_none() {
+            self.kept.clear();
+        }
+        self.id = id.or_else(|| self.id.take());
+        differs
+    }
+
+    /// All its partitions have their origins.
+    pub(super) fn laid_out(&mut self) {
+        self.missing = None;
+        self.known = true;
+    }
+
+    /// A broker says that it is not there. Answers whether that is certain.
+    pub(super) fn missed(&mut self, now: Instant) -> bool {
+        let (since, times) = self.missing.map_or((now, 1), |(since, times)| (since, times.saturating_add(1)));
+        self.missing = Some((since, times));
+        let is_certain = times >= CONFIRMED && now.duration_since(since) >= CONFIRMED_OVER;
+        self.was_absent |= is_certain;
+        is_certain
+    }
+
+    /// Whether it was there once.
+    pub(super) const fn is_known(&self) -> bool {
+        self.known
+    }
+
+    /// Whether it has an id that tells it from another topic of the same name.
+    pub(super) const fn has_id(&self) -> bool {
+        self.id.is_some()
+    }
+
+    /// Keeps the offset from which a partition that is let go would be read on.
+    pub(super) fn keep(&mut self, partition: i32, offset: i64) {
+        self.kept.insert(partition, offset);
+    }
+
+    /// Where to begin with a partition that was not there before, `offset` being the one that an earlier reader left.
+    pub(super) fn origin(&self, partition: i32, start: &Start, offset: Option<i64>, begun_at_ms: i64) -> Origin {
+        if let Some(kept) = self.kept.get(&partition) {
+            return Origin::Offset(*kept);
+        }
+        match start {
+            _ if self.known => Origin::Earliest,
+            Start::Resume(_) => offset.map_or(Origin::Earliest, Origin::Offset),
+            _ if self.was_absent => Origin::Earliest,
+            // Whether it was there when reading began is not known.
+            Start::Now if self.missing.is_some() => Origin::Time(begun_at_ms),
+            Start::Now => Origin::Latest,
+            Start::Earliest => Origin::Earliest,
+            Start::At(time) => Origin::Time(time.timestamp_millis()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(text: &str) -> Option<String> {
+        Some(text.to_owned())
+    }
+
+    fn there(topic: &mut Sighting, id: Option<String>) -> bool {
+        let is_another = topic.seen(id);
+        topic.laid_out();
+        is_another
+    }
+
+    /// A topic that was read up to offset 50 and then let go.
+    fn gone(first: Option<String>) -> Sighting {
+        let mut topic = Sighting::default();
+        assert!(!there(&mut topic, first));
+        let begun = Instant::now();
+        assert!(!topic.missed(begun));
+        assert!(!topic.missed(begun + CONFIRMED_OVER));
+        assert!(topic.missed(begun + CONFIRMED_OVER * 2));
+        topic.keep(0, 50);
+        topic
+    }
+
+    #[test]
+    fn it_takes_several_answers_over_some_time_to_be_gone() {
+        let mut topic = Sighting::default();
+        there(&mut topic, id("a"));
+        let begun = Instant::now();
+        assert!((0..100).all(|_| !topic.missed(begun)), "at the same moment they are one broker's");
+        there(&mut topic, id("a"));
+        assert!(!topic.missed(begun + CONFIRMED_OVER * 2), "counted anew after it was there");
+    }
+
+    #[test]
+    fn the_same_topic_is_read_on_and_another_one_anew() {
+        let origin = |topic: &Sighting| topic.origin(0, &Start::Now, None, 0);
+        let mut topic = gone(id("a"));
+        assert!(!topic.seen(id("a")));
+        assert_eq!(origin(&topic), Origin::Offset(50));
+        assert_eq!(topic.origin(1, &Start::Now, None, 0), Origin::Earliest, "a partition that is new");
+        let mut topic = gone(id("a"));
+        assert!(topic.seen(id("b")));
+        assert_eq!(origin(&topic), Origin::Earliest);
+        let mut topic = gone(None);
+        topic.seen(None);
+        assert_eq!(origin(&topic), Origin::Earliest, "without ids nobody knows");
+    }
+
+    #[test]
+    fn a_broker_without_ids_among_others_changes_nothing() {
+        let mut topic = Sighting::default();
+        there(&mut topic, id("a"));
+        assert!(!there(&mut topic, None));
+        assert!(!there(&mut topic, id("a")));
+        assert!(there(&mut topic, id("b")));
+    }
+
+    #[test]
+    fn what_was_in_doubt_when_reading_began_is_not_read_whole() {
+        let origin = |topic: &Sighting, start: &Start, offset| topic.origin(0, start, offset, 77);
+        let mut topic = Sighting::default();
+        assert_eq!(origin(&topic, &Start::Now, None), Origin::Latest);
+        let begun = Instant::now();
+        topic.missed(begun);
+        assert_eq!(origin(&topic, &Start::Now, None), Origin::Time(77));
+        topic.missed(begun);
+        topic.missed(begun + CONFIRMED_OVER);
+        assert_eq!(origin(&topic, &Start::Now, None), Origin::Earliest, "it was made since");
+        let resume = Start::Resume(BTreeMap::new());
+        assert_eq!(origin(&topic, &resume, Some(9)), Origin::Offset(9), "no other topic was seen since");
+        there(&mut topic, id("a"));
+        assert_eq!(origin(&topic, &resume, Some(9)), Origin::Earliest);
+    }
+}
