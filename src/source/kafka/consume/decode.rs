@@ -128,8 +128,8 @@ impl Decoder {
             while let Some((producer, _)) = aborted.pop_if(|(_, first)| *first < header.next_offset()) {
                 aborting.insert(producer);
             }
-            if header.attributes & CONTROL != 0 {
-                // The marker at the end of a transaction.
+            if header.attributes & CONTROL != 0 && is_sound(&header, batch) {
+                // The marker at the end of a transaction; a damaged batch may only look like one.
                 aborting.remove(&header.producer);
                 continue;
             }
@@ -149,7 +149,7 @@ impl Decoder {
         portion: &mut Portion,
         take: &mut impl FnMut(Batch) -> Batch,
     ) -> Option<()> {
-        if header.format != 2 || crc32c::crc32c(batch.get(CHECKED_FROM..)?) != header.checksum {
+        if !is_sound(header, batch) {
             return None;
         }
         let count = i32::from_be_bytes(number(batch, 57)?);
@@ -170,6 +170,11 @@ impl Decoder {
         }
         Some(())
     }
+}
+
+/// Whether a batch is of a known form and as it was written.
+fn is_sound(header: &Header, batch: &[u8]) -> bool {
+    header.format == 2 && batch.get(CHECKED_FROM..).is_some_and(|checked| crc32c::crc32c(checked) == header.checksum)
 }
 
 /// Values on their way.

@@ -143,6 +143,14 @@ fn large_answers_come_in_portions() {
     assert_eq!(sizes, [(0, 3), (3, 3), (6, 3), (9, 1)]);
 }
 
+#[test]
+fn a_damaged_batch_that_looks_like_a_marker_is_counted() {
+    let mut bytes = batch(0..20);
+    bytes[CHECKED_FROM + 1] ^= u8::try_from(CONTROL).unwrap();
+    let (found, unreadable) = decoded(&bytes, 0, &[]);
+    assert_eq!((found.len(), unreadable.batches), (0, 1));
+}
+
 proptest! {
     #[test]
     fn hostile_bytes_end_nothing(mut bytes in prop::collection::vec(any::<u8>(), 0..200), length in 0..300_i32) {
