@@ -16,7 +16,7 @@ use flowdeck::model::environment::Link;
 use flowdeck::model::interest::Interest;
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
-use rdkafka::mocking::MockCluster;
+use rdkafka::mocking::{MockCluster, MockCoordinator};
 use rdkafka::producer::{BaseRecord, DefaultProducerContext, Producer, ThreadedProducer};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
@@ -239,10 +239,47 @@ async fn one_dead_broker_of_three_leaves_the_rest() {
     let mut console = Console::start(&bootstrap, &[], topics(&["orders"]));
     console.until("topic", |seen| seen.topics.get("orders").is_some_and(|topic| topic.records() == 30)).await;
     mock.broker_down(3).unwrap();
-    tokio::task::block_in_place(|| produce(&bootstrap, "orders", &[5, 5]));
-    console.until("news of the other two", |seen| seen.topics["orders"].records() == 40).await;
+    tokio::task::block_in_place(|| produce(&bootstrap, "orders", &[6, 6]));
+    console.until("news of the other two alone", |seen| seen.topics["orders"].records() == 32).await;
     assert!(console.seen.is_up(), "{:?}", console.seen.links);
     mock.broker_up(3).unwrap();
     tokio::task::block_in_place(|| produce(&bootstrap, "orders", &[0, 0, 5]));
-    console.until("news of all three", |seen| seen.topics["orders"].records() == 45).await;
+    console.until("news of all three", |seen| seen.topics["orders"].records() == 47).await;
+}
+
+/// Commits of a group without membership.
+fn commit(bootstrap: &str, group: &str, offsets: &[i64]) {
+    let config = ClientConfig::new().set("bootstrap.servers", bootstrap).set("group.id", group).clone();
+    let consumer: BaseConsumer = config.create().unwrap();
+    let mut list = TopicPartitionList::new();
+    for (partition, offset) in (0..).zip(offsets) {
+        list.add_partition_offset("orders", partition, Offset::Offset(*offset)).unwrap();
+    }
+    consumer.commit(&list, CommitMode::Sync).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_fresh_commit_beside_an_old_end_is_no_lag() {
+    let mock = MockCluster::new(3).unwrap();
+    mock.create_topic("orders", 3, 1).unwrap();
+    for (partition, broker) in [(0, 1), (1, 2), (2, 3)] {
+        mock.partition_leader("orders", partition, Some(broker)).unwrap();
+    }
+    mock.coordinator(MockCoordinator::Group("billing".to_owned()), 1).unwrap();
+    let bootstrap = mock.bootstrap_servers();
+    tokio::task::block_in_place(|| {
+        produce(&bootstrap, "orders", &[10, 10, 10]);
+        commit(&bootstrap, "billing", &[4, 4, 4]);
+    });
+    let mut console = Console::start(&bootstrap, &[], group("billing", &["orders"], false));
+    let lag = |seen: &Seen| seen.groups.get("billing").and_then(|group| group.lag_records());
+    console.until("all lag", |seen| lag(seen) == Some(18)).await;
+    mock.broker_down(3).unwrap();
+    // The group itself still gets at the partition, whose end has moved on.
+    tokio::task::block_in_place(|| commit(&bootstrap, "billing", &[5, 5, 9]));
+    console.until("the lag that is known", |seen| lag(seen) == Some(10)).await;
+    let known: Vec<_> = console.seen.groups["billing"].partitions.iter().map(|lag| lag.partition).collect();
+    assert_eq!(known, [0, 1], "the end of the third is not known");
+    mock.broker_up(3).unwrap();
+    console.until("all lag again", |seen| lag(seen) == Some(11)).await;
 }

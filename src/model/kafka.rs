@@ -23,7 +23,7 @@ pub struct PartitionEnds {
 pub struct Topic {
     /// Where it is.
     pub key: KafkaKey,
-    /// Its partitions by number.
+    /// Its partitions by number, without those whose broker did not tell the ends.
     pub partitions: Vec<PartitionEnds>,
     /// Partitions without a leader: nothing can be read or written there.
     pub leaderless: u32,
@@ -75,7 +75,7 @@ pub struct Group {
     pub state: Arc<str>,
     /// Members.
     pub members: u32,
-    /// Progress by topic and partition.
+    /// Progress by topic and partition, as far as the ends are known.
     pub partitions: Vec<PartitionLag>,
     /// Records committed per second; `None` until it was seen twice.
     pub consumed_per_second: Option<f64>,

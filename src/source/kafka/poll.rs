@@ -1,7 +1,8 @@
 //! One round of questions to a cluster, for what somebody looks at.
 //!
-//! Commits are asked for before ends, so that lag is never less than it was. A round reports what it got: a
-//! broker that does not answer leaves its topics and groups as they were, and the others are not held back.
+//! Commits are asked for before ends, so that lag is never less than it was. A round reports what it got: a group
+//! whose broker does not answer stays as it was, partitions whose broker does not answer are left out rather than told
+//! with an old end, and the others are not held back.
 //! The round fails only when the cluster as a whole does not answer.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -165,11 +166,11 @@ impl Poller {
             let partitions = lags(&self.topics, interest, standing);
             let progress = self.progress.entry(interest.key.name.clone()).or_default();
             let counted = partitions.iter().filter_map(|lag| Some((lag.committed?, lag.high)));
-            let (committed, ends) = counted.clone().fold((0, 0), |sums, (commit, end)| (sums.0 + commit, sums.1 + end));
-            let count = counted.count();
-            progress.consumed.observe(now, committed, count);
-            progress.produced.observe(now, ends, count);
-            let span = progress.consumed.leap_span().filter(|_| count > 0);
+            let (committed, ends) = counted.fold((0, 0), |sums, (commit, end)| (sums.0 + commit, sums.1 + end));
+            let known = partitions.iter().filter(|lag| lag.committed.is_some()).map(|lag| (&lag.topic, lag.partition));
+            progress.consumed.observe(now, committed, known.clone());
+            progress.produced.observe(now, ends, known.clone());
+            let span = progress.consumed.leap_span().filter(|_| known.clone().next().is_some());
             groups.push(Group {
                 key: interest.key.clone(),
                 state: standing.state.clone(),

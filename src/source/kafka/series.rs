@@ -5,6 +5,7 @@
 //! measured from leap to leap.
 
 use std::collections::VecDeque;
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 use chrono::TimeDelta;
 
@@ -22,12 +23,16 @@ const LEAPING: TimeDelta = TimeDelta::seconds(20);
 #[derive(Debug, Default)]
 pub(super) struct Series {
     samples: VecDeque<(Time, i64)>,
-    partitions: usize,
+    /// A hash of the partitions that the totals are of.
+    partitions: u64,
 }
 
 impl Series {
-    /// Takes a total over so many partitions.
-    pub(super) fn observe(&mut self, at: Time, total: i64, partitions: usize) {
+    /// Takes a total over these partitions.
+    pub(super) fn observe<P: Hash>(&mut self, at: Time, total: i64, partitions: impl Iterator<Item = P>) {
+        let mut hasher = DefaultHasher::new();
+        partitions.for_each(|partition| partition.hash(&mut hasher));
+        let partitions = hasher.finish();
         let fell = self.samples.back().is_some_and(|(time, last)| total < *last || at <= *time);
         if fell || partitions != self.partitions {
             self.samples.clear();
@@ -91,7 +96,7 @@ mod tests {
     fn series(samples: &[(i64, i64)]) -> Series {
         let mut series = Series::default();
         for (second, total) in samples {
-            series.observe(at(*second), *total, 4);
+            series.observe(at(*second), *total, 0..4);
         }
         series
     }
@@ -119,10 +124,13 @@ mod tests {
     fn rates_are_never_negative() {
         let mut recreated = series(&[(0, 1000), (2, 1100), (4, 10)]);
         assert_eq!(recreated.steady_rate(), None);
-        recreated.observe(at(6), 30, 4);
+        recreated.observe(at(6), 30, 0..4);
         assert_eq!(recreated.steady_rate(), Some(10.0));
-        recreated.observe(at(8), 1_000_000, 5);
+        recreated.observe(at(8), 1_000_000, 0..5);
         assert_eq!(recreated.steady_rate(), None, "more partitions are another total");
+        recreated.observe(at(10), 1_000_050, 0..5);
+        recreated.observe(at(12), 2_000_000, 1..6);
+        assert_eq!(recreated.steady_rate(), None, "and so are as many others");
     }
 
     #[test]

@@ -2,6 +2,9 @@
 //!
 //! One request per broker asks for the ends of all its partitions. Partition lists change rarely, so they are
 //! asked for now and then, or when a broker says that it no longer leads. Asking never creates a topic.
+//!
+//! The end of a partition is known only in the round in which its broker told it: an end of old beside a fresh commit
+//! would make a lag that is too small, and nobody could tell.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -45,9 +48,11 @@ pub(super) struct Topics {
 struct Watched {
     layout: Layout,
     laid_out: Option<Instant>,
-    lows_at: Option<Instant>,
     wanted_at: Instant,
-    ends: BTreeMap<i32, PartitionEnds>,
+    /// Ends by partition, as told in the last round.
+    highs: BTreeMap<i32, i64>,
+    /// Oldest offsets by partition, and when they were told.
+    lows: BTreeMap<i32, (i64, Instant)>,
     produced: Series,
     arrivals: BTreeMap<i32, Arrivals>,
 }
@@ -94,20 +99,24 @@ impl Topics {
 
     /// Looks at the ends of topics. Says what kept each broker that could not be asked.
     pub(super) async fn measure(&mut self, cluster: &mut Cluster, names: &BTreeSet<Arc<str>>) -> Vec<Trouble> {
-        let now = Instant::now();
-        let all = self.shares(names, |_| true);
+        for name in names {
+            if let Some(topic) = self.known.get_mut(name) {
+                topic.highs.clear();
+            }
+        }
+        let all = self.shares(names, |_, _| true);
         if all.is_empty() {
             return Vec::new();
         }
-        let due = self.shares(names, |topic| topic.lows_at.is_none_or(|moment| now.duration_since(moment) >= LOW_AGE));
         let mut troubles = self.ask_ends(cluster, all, LATEST).await;
+        let now = Instant::now();
+        // Whoever did not tell the end is not asked for the beginning.
+        let due = self.shares(names, |topic, partition| {
+            let is_due = |(_, told): &(i64, Instant)| now.duration_since(*told) >= LOW_AGE;
+            topic.highs.contains_key(&partition) && topic.lows.get(&partition).is_none_or(is_due)
+        });
         if !due.is_empty() {
             troubles.extend(self.ask_ends(cluster, due, EARLIEST).await);
-            for name in names {
-                if let Some(topic) = self.known.get_mut(name) {
-                    topic.lows_at = Some(now);
-                }
-            }
         }
         troubles
     }
@@ -116,10 +125,9 @@ impl Topics {
     pub(super) fn observe(&mut self, names: &BTreeSet<Arc<str>>, at: Time) {
         for name in names {
             if let Some(topic) = self.known.get_mut(name) {
-                let total = topic.ends.values().map(|ends| ends.high).sum();
-                topic.produced.observe(at, total, topic.ends.len());
-                for ends in topic.ends.values() {
-                    topic.arrivals.entry(ends.partition).or_default().observe(at, ends.high);
+                topic.produced.observe(at, topic.highs.values().sum(), topic.highs.keys().copied());
+                for (partition, high) in &topic.highs {
+                    topic.arrivals.entry(*partition).or_default().observe(at, *high);
                 }
             }
         }
@@ -149,12 +157,9 @@ impl Topics {
                 if answer.error_code.is_err() {
                     watched.laid_out = None;
                 } else if time == LATEST {
-                    let high = answer.offset;
-                    let ends = watched.ends.entry(partition).or_insert(PartitionEnds { partition, low: 0, high });
-                    ends.high = high;
-                    ends.low = ends.low.min(high);
-                } else if let Some(ends) = watched.ends.get_mut(&partition) {
-                    ends.low = answer.offset.min(ends.high);
+                    watched.highs.insert(partition, answer.offset);
+                } else {
+                    watched.lows.insert(partition, (answer.offset, Instant::now()));
                 }
             }
         }
@@ -169,15 +174,13 @@ impl Topics {
     }
 
     /// Partitions of topics by the broker that leads them.
-    fn shares(&self, names: &BTreeSet<Arc<str>>, wanted: impl Fn(&Watched) -> bool) -> BTreeMap<i32, Share> {
+    fn shares(&self, names: &BTreeSet<Arc<str>>, wanted: impl Fn(&Watched, i32) -> bool) -> BTreeMap<i32, Share> {
         let mut shares: BTreeMap<i32, Share> = BTreeMap::new();
         for name in names {
-            let Some(Watched { layout: Layout::Known(leaders), .. }) =
-                self.known.get(name).filter(|topic| wanted(topic))
-            else {
-                continue;
-            };
-            for (partition, leader) in leaders.iter().filter(|(_, leader)| **leader != NOBODY) {
+            let Some(topic) = self.known.get(name) else { continue };
+            let Layout::Known(leaders) = &topic.layout else { continue };
+            let led = leaders.iter().filter(|(_, leader)| **leader != NOBODY);
+            for (partition, leader) in led.filter(|(partition, _)| wanted(topic, **partition)) {
                 shares.entry(*leader).or_default().entry(name.clone()).or_default().push(*partition);
             }
         }
@@ -192,9 +195,9 @@ impl Topics {
         }
     }
 
-    /// The ends of a partition; `None` when they were never had.
+    /// The ends of a partition; `None` when its broker did not tell them in the last round.
     pub(super) fn ends(&self, name: &str, partition: i32) -> Option<PartitionEnds> {
-        self.known.get(name)?.ends.get(&partition).copied()
+        self.known.get(name)?.ends(partition)
     }
 
     /// The broker that leads a partition.
@@ -222,7 +225,7 @@ impl Topics {
                 Layout::Missing(words) => changes.push(Change::TopicMissing(key, words.clone())),
                 Layout::Known(leaders) => topics.push(Topic {
                     key,
-                    partitions: topic.ends.values().copied().collect(),
+                    partitions: topic.highs.keys().filter_map(|partition| topic.ends(*partition)).collect(),
                     leaderless: leaders.values().filter(|leader| **leader == NOBODY).map(|_| 1).sum(),
                     records_per_second: topic.produced.steady_rate(),
                     observed_at: at,
@@ -241,12 +244,17 @@ impl Watched {
         Self {
             layout: Layout::Unknown,
             laid_out: None,
-            lows_at: None,
             wanted_at: now,
-            ends: BTreeMap::new(),
+            highs: BTreeMap::new(),
+            lows: BTreeMap::new(),
             produced: Series::default(),
             arrivals: BTreeMap::new(),
         }
+    }
+
+    fn ends(&self, partition: i32) -> Option<PartitionEnds> {
+        let (high, (low, _)) = (*self.highs.get(&partition)?, *self.lows.get(&partition)?);
+        Some(PartitionEnds { partition, low: low.min(high), high })
     }
 
     fn lay_out(&mut self, topic: &MetadataResponseTopic, now: Instant) {
@@ -262,17 +270,17 @@ impl Watched {
         self.laid_out = Some(now);
         if let Some(words) = missing {
             self.layout = Layout::Missing(words.into());
-            self.ends.clear();
-            self.lows_at = None;
+            self.highs.clear();
+            self.lows.clear();
             return;
         }
         let leaders: BTreeMap<i32, i32> =
             topic.partitions.iter().map(|place| (place.partition_index, place.leader_id.0)).collect();
-        self.ends.retain(|partition, _| leaders.contains_key(partition));
+        self.lows.retain(|partition, _| leaders.contains_key(partition));
         if let Layout::Known(before) = &self.layout
             && before.len() != leaders.len()
         {
-            self.lows_at = None;
+            self.lows.clear();
         }
         self.layout = Layout::Known(leaders);
     }
