@@ -233,7 +233,7 @@ impl EnvironmentTask {
             tokio::spawn(source::objects::run(name.clone(), objects, interest.clone(), events.clone(), cancel.clone()));
         }
         if let Some(kafka) = self.settings.kafka.clone() {
-            tokio::spawn(run_kafka(name, kafka, interest.clone(), events.clone(), cancel.clone()));
+            tokio::spawn(source::kafka::run(name, kafka, interest.clone(), events.clone(), cancel.clone()));
         }
     }
 
@@ -267,27 +267,6 @@ impl EnvironmentTask {
         if self.events.send(Event::Changed(changes)).await.is_err() {
             tracing::debug!("nobody listens any more");
         }
-    }
-}
-
-/// Client properties may come from a file or a command, which may block.
-async fn run_kafka(
-    name: Arc<str>,
-    settings: crate::settings::KafkaSettings,
-    interest: watch::Receiver<Arc<Interest>>,
-    events: mpsc::Sender<Event>,
-    cancel: CancellationToken,
-) {
-    let read = tokio::task::spawn_blocking(move || source::kafka::client_properties(&settings)).await;
-    let error = match read {
-        Ok(Ok(properties)) => return source::kafka::run(name, properties, interest, events, cancel).await,
-        Ok(Err(error)) => error.to_string(),
-        Err(error) => error.to_string(),
-    };
-    let now = chrono::Utc::now();
-    let link = Link::Down { since: now, error: error.into(), next_try: now + chrono::Duration::days(1) };
-    if events.send(Event::Changed(vec![Change::Link(name, Backend::Kafka, link)])).await.is_err() {
-        tracing::debug!("nobody listens any more");
     }
 }
 

@@ -84,11 +84,15 @@ impl Console {
             properties: properties.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
             ..KafkaSettings::default()
         };
-        let properties = kafka::client_properties(&settings).unwrap();
+        Self::with(settings, interest)
+    }
+
+    /// Runs the source with these settings.
+    pub fn with(settings: KafkaSettings, interest: Interest) -> Self {
         let (interest, receiver) = watch::channel(Arc::new(interest));
         let (sender, events) = mpsc::channel(16);
         let cancel = CancellationToken::new();
-        tokio::spawn(kafka::run(HERE.into(), properties, receiver, sender, cancel.clone()));
+        tokio::spawn(kafka::run(HERE.into(), settings, receiver, sender, cancel.clone()));
         Self { seen: Seen::default(), interest, events, cancel }
     }
 

@@ -126,6 +126,9 @@ impl Cluster {
                 }
                 Err(error) => trouble = error,
             }
+            if trouble.is_everywhere() {
+                break;
+            }
         }
         self.access = None;
         Err(trouble)

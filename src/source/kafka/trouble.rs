@@ -104,6 +104,19 @@ impl Trouble {
         matches!(self, Self::Silent { .. })
     }
 
+    /// Whether it takes other properties than these, or what their files hold by now.
+    pub(super) const fn is_of_properties(&self) -> bool {
+        matches!(
+            self,
+            Self::WrongLogin { .. } | Self::WrongMechanism { .. } | Self::LoginSetup { .. } | Self::TlsSetup { .. }
+        )
+    }
+
+    /// Whether another address would make no difference.
+    pub(super) const fn is_everywhere(&self) -> bool {
+        matches!(self, Self::NoToken { .. })
+    }
+
     /// Whether another connection may fare better at once: the old one was simply gone.
     pub(super) const fn is_gone(&self) -> bool {
         matches!(self, Self::Closed { .. } | Self::Unreachable { .. })
