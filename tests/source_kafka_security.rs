@@ -15,6 +15,9 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
+use flowdeck::model::environment::Link;
+use flowdeck::settings::KafkaSettings;
+
 use self::source_kafka::authority::Authority;
 use self::source_kafka::console::{Console, Seen, group, names, topics};
 use self::source_kafka::stub::Stub;
@@ -111,8 +114,8 @@ async fn logins_are_explained() {
     console.until("login needed", |seen| seen.down_with("expects a login")).await;
 }
 
-/// A token endpoint that knows one client; everything else is refused.
-async fn token_endpoint() -> String {
+/// A token endpoint that knows one client; everything else is refused. It takes so long for an answer.
+async fn token_endpoint(delay: Duration) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/token", listener.local_addr().unwrap());
     tokio::spawn(async move {
@@ -133,7 +136,9 @@ async fn token_endpoint() -> String {
             };
             let answer =
                 format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}", body.len());
-            stream.write_all(answer.as_bytes()).await.unwrap();
+            tokio::time::sleep(delay).await;
+            // Whoever asked may have given up.
+            drop(stream.write_all(answer.as_bytes()).await);
         }
     });
     url
@@ -142,7 +147,7 @@ async fn token_endpoint() -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn tokens_are_fetched_and_sent() {
     let address = Stub { token: Some("t0k3n"), ..Stub::default() }.start().await.to_string();
-    let endpoint = token_endpoint().await;
+    let endpoint = token_endpoint(Duration::ZERO).await;
     let with = |secret: &'static str, extensions: &'static str| {
         [
             ("security.protocol", "sasl_plaintext".to_owned()),
@@ -165,4 +170,48 @@ async fn tokens_are_fetched_and_sent() {
     console.until("refused client", |seen| seen.down_with("401") && seen.down_with("check the client's id")).await;
     let mut console = start(&with("hush", "other=1"), topics(&[]));
     console.until("refused token", |seen| seen.down_with("for OAUTHBEARER") && seen.down_with("invalid_token")).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slow_token_endpoint_is_waited_for() {
+    let address = Stub { token: Some("t0k3n"), ..Stub::default() }.start().await.to_string();
+    // Longer than a broker may take to sign somebody in.
+    let endpoint = token_endpoint(Duration::from_secs(5)).await;
+    let properties = [
+        ("security.protocol", "sasl_plaintext"),
+        ("sasl.mechanisms", "OAUTHBEARER"),
+        ("sasl.oauthbearer.method", "oidc"),
+        ("sasl.oauthbearer.token.endpoint.url", &endpoint),
+        ("sasl.oauthbearer.client.id", "me"),
+        ("sasl.oauthbearer.client.secret", "hush"),
+        ("sasl.oauthbearer.scope", "kafka read"),
+        ("sasl.oauthbearer.extensions", "logicalCluster=lkc-1"),
+    ];
+    let mut console = Console::start(&address, &properties, group("billing", &["orders"], false));
+    console.until("lag", has_lag).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_password_is_read_again_until_it_is_right() {
+    let address = Stub { password: Some("sesame"), ..Stub::default() }.start().await;
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("password");
+    let settings = KafkaSettings {
+        bootstrap: Some(address.to_string()),
+        properties: PLAIN.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
+        password_command: Some(vec!["cat".to_owned(), file.display().to_string()]),
+        ..KafkaSettings::default()
+    };
+    let mut console = Console::with(settings, group("billing", &["orders"], false));
+    console.until("no password", |seen| seen.down_with("password command \"cat\" failed")).await;
+    std::fs::write(&file, "wrong\n").unwrap();
+    console.until("wrong password", |seen| seen.down_with("wrong user or password for PLAIN")).await;
+    std::fs::write(&file, "sesame\n").unwrap();
+    console.until("lag", has_lag).await;
+    let begins = |link: &Link| match link {
+        Link::Down { since, .. } => Some(*since),
+        _ => None,
+    };
+    let begins: BTreeSet<_> = console.seen.links.iter().filter_map(begins).collect();
+    assert_eq!(begins.len(), 1, "one outage with one beginning: {:?}", console.seen.links);
 }

@@ -56,8 +56,20 @@ impl Login {
         }
     }
 
-    /// Signs in.
-    pub(super) async fn perform(self: &Arc<Self>, connection: &mut Connection) -> Result<(), Trouble> {
+    /// The message with the token, if this login sends one; fetched where it is not at hand.
+    pub(super) async fn token(&self) -> Result<Option<String>, Trouble> {
+        match self {
+            Self::Token(tokens) => tokens.message().await.map(Some),
+            Self::Plain { .. } | Self::Scram { .. } => Ok(None),
+        }
+    }
+
+    /// Signs in, with the message that [`Self::token`] gave.
+    pub(super) async fn perform(
+        self: &Arc<Self>,
+        connection: &mut Connection,
+        token: Option<String>,
+    ) -> Result<(), Trouble> {
         self.agree(connection).await?;
         match &**self {
             Self::Plain { user, password } => {
@@ -65,8 +77,8 @@ impl Login {
                 Ok(())
             }
             Self::Scram { .. } => self.scram(connection).await,
-            Self::Token(tokens) => {
-                let answer = self.send(connection, tokens.message().await?).await?;
+            Self::Token(_) => {
+                let answer = self.send(connection, token.unwrap_or_default()).await?;
                 if answer.is_empty() { Ok(()) } else { Err(self.wrong(String::from_utf8_lossy(&answer))) }
             }
         }

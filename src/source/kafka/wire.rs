@@ -75,7 +75,7 @@ pub(super) struct Access {
     login: Option<Arc<Login>>,
     client: StrBytes,
     family: Family,
-    /// Longest wait for an answer.
+    /// Longest silence while something is awaited.
     patience: Duration,
 }
 
@@ -134,11 +134,16 @@ enum Stage {
 impl Connection {
     /// Connects, makes TLS, asks for versions, signs in.
     pub(super) async fn open(address: &Address, access: &Access) -> Result<Self, Trouble> {
+        // A token comes from elsewhere: the broker must not be blamed for the time that it takes.
+        let token = match &access.login {
+            Some(login) => login.token().await?,
+            None => None,
+        };
         let silent = || Trouble::Silent { address: address.text.clone(), limit: SETUP_LIMIT };
-        timeout(SETUP_LIMIT, Self::set_up(address, access)).await.map_err(|_| silent())?
+        timeout(SETUP_LIMIT, Self::set_up(address, access, token)).await.map_err(|_| silent())?
     }
 
-    async fn set_up(address: &Address, access: &Access) -> Result<Self, Trouble> {
+    async fn set_up(address: &Address, access: &Access, token: Option<String>) -> Result<Self, Trouble> {
         let stream = connect(address, access.family).await?;
         let stream: Box<dyn Stream> = match &access.tls {
             Some(tls) => Box::new(tls.wrap(stream, &address.host, &address.text).await?),
@@ -165,7 +170,7 @@ impl Connection {
             .collect();
         if let Some(login) = &access.login {
             connection.stage = Stage::Proven;
-            login.perform(&mut connection).await?;
+            login.perform(&mut connection, token).await?;
         } else {
             connection.stage = Stage::Anonymous;
         }
@@ -190,12 +195,7 @@ impl Connection {
     {
         let version = self.version::<R>(newest)?;
         let frame = self.encode(request, version)?;
-        let silent = Trouble::Silent { address: self.address.clone(), limit: self.patience };
-        let body = match timeout(self.patience, self.exchange(&frame)).await {
-            Err(_) => return Err(silent),
-            Ok(Err(trouble)) => return Err(self.explain(trouble)),
-            Ok(Ok(body)) => body,
-        };
+        let body = self.exchange(&frame).await.map_err(|trouble| self.explain(trouble))?;
         self.stage = if self.stage == Stage::Fresh { Stage::Fresh } else { Stage::Proven };
         let expected = self.correlation;
         let decoded = if body.len() > LARGE_ANSWER {
@@ -233,14 +233,22 @@ impl Connection {
     }
 
     async fn write_frame(&mut self, frame: &[u8]) -> Result<(), Trouble> {
-        self.stream.write_all(frame).await.map_err(|error| self.lost(&error))?;
-        self.stream.flush().await.map_err(|error| self.lost(&error))
+        let written = timeout(self.patience, async {
+            self.stream.write_all(frame).await?;
+            self.stream.flush().await
+        });
+        match written.await {
+            Ok(written) => written.map_err(|error| self.lost(&error)),
+            Err(_) => Err(self.silent()),
+        }
     }
 
-    /// Reads an answer into `room`, which grows as bytes come and not as the other side claims.
+    /// Reads an answer into `room`, which grows as bytes come and not as the other side claims. Only silence is waited
+    /// for in vain: a slow line may take long for a large answer.
     async fn read_frame(&mut self, room: &mut BytesMut) -> Result<Bytes, Trouble> {
         let mut prefix = [0; 4];
-        self.stream.read_exact(&mut prefix).await.map_err(|error| self.lost(&error))?;
+        let read = timeout(self.patience, self.stream.read_exact(&mut prefix)).await;
+        read.map_err(|_| self.silent())?.map_err(|error| self.lost(&error))?;
         if prefix.starts_with(&TLS_ALERT) {
             return Err(Trouble::ExpectsTls { address: self.address.clone() });
         }
@@ -251,12 +259,16 @@ impl Connection {
         while room.len() < size {
             let missing = size.saturating_sub(room.len());
             room.reserve(missing.min(room.len().max(LARGE_ANSWER)));
-            let read = (&mut self.stream).take(missing as u64).read_buf(room).await;
-            if read.map_err(|error| self.lost(&error))? == 0 {
+            let read = timeout(self.patience, (&mut self.stream).take(missing as u64).read_buf(room)).await;
+            if read.map_err(|_| self.silent())?.map_err(|error| self.lost(&error))? == 0 {
                 return Err(Trouble::Closed { address: self.address.clone() });
             }
         }
         Ok(room.split().freeze())
+    }
+
+    fn silent(&self) -> Trouble {
+        Trouble::Silent { address: self.address.clone(), limit: self.patience }
     }
 
     fn lost(&self, error: &std::io::Error) -> Trouble {
@@ -329,6 +341,44 @@ fn request_name<R>() -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A connection with this patience, and its other end.
+    fn connection(patience: Duration) -> (Connection, tokio::io::DuplexStream) {
+        let (stream, other) = tokio::io::duplex(1 << 20);
+        let connection = Connection {
+            stream: Box::new(stream),
+            address: "broker:9092".into(),
+            secured: false,
+            client: StrBytes::from_static_str("test"),
+            patience,
+            correlation: 0,
+            versions: HashMap::new(),
+            stage: Stage::Proven,
+        };
+        (connection, other)
+    }
+
+    #[tokio::test]
+    async fn a_slow_answer_is_not_silence() {
+        let (mut connection, mut other) = connection(Duration::from_secs(1));
+        let line = tokio::spawn(async move {
+            other.write_u32(40).await.unwrap();
+            for byte in 0..20 {
+                other.write_u8(byte).await.unwrap();
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+            other.write_all(&[7; 20]).await.unwrap();
+            // Half an answer, and then nothing.
+            other.write_all(&[0, 0, 0, 40, 1]).await.unwrap();
+            other
+        });
+        let mut room = BytesMut::new();
+        let answer = connection.read_frame(&mut room).await.map(|answer| answer.len());
+        assert_eq!(answer, Ok(40), "twice as long as its patience, but never silent");
+        let silence = connection.read_frame(&mut room).await.unwrap_err();
+        assert!(silence.is_silence(), "{silence}");
+        drop(line.await);
+    }
 
     #[test]
     fn bootstrap_lists_are_read_as_librdkafka_reads_them() {

@@ -2,9 +2,8 @@
 //!
 //! The room for an answer is the caller's and used again, so that a gigabyte that passes through costs no new memory.
 
-use bytes::{Bytes, BytesMut};
+use bytes::BytesMut;
 use kafka_protocol::protocol::Request;
-use tokio::time::timeout;
 
 use super::{Connection, Trouble, decode};
 
@@ -25,8 +24,7 @@ impl Connection {
         let version = self.version::<R>(newest)?;
         let frame = self.encode(request, version)?;
         let asked = Asked { version, correlation: self.correlation };
-        let silent = Trouble::Silent { address: self.address.clone(), limit: self.patience };
-        timeout(self.patience, self.write_frame(&frame)).await.map_err(|_| silent)??;
+        self.write_frame(&frame).await?;
         Ok(asked)
     }
 
@@ -36,8 +34,7 @@ impl Connection {
         asked: Asked,
         room: &mut BytesMut,
     ) -> Result<R::Response, Trouble> {
-        let silent = Trouble::Silent { address: self.address.clone(), limit: self.patience };
-        let body: Bytes = timeout(self.patience, self.read_frame(room)).await.map_err(|_| silent)??;
+        let body = self.read_frame(room).await?;
         decode::<R>(body, asked.version, asked.correlation).map_err(|reason| self.garbled(&reason))
     }
 }
