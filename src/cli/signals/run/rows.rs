@@ -4,6 +4,7 @@ use std::io::{self, BufWriter, Stdout, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::Serialize;
+use tokio_util::sync::CancellationToken;
 
 use super::exposition::Exposition;
 use super::tally::{Row, Whose};
@@ -65,10 +66,16 @@ enum Place {
 }
 
 impl Rows {
-    pub(super) fn new(arguments: &Arguments, properties: &ClientProperties, spec_sha: &str) -> Result<Self, Failure> {
+    /// Once `stop` is cancelled, brokers are not waited for long.
+    pub(super) fn new(
+        arguments: &Arguments,
+        properties: &ClientProperties,
+        spec_sha: &str,
+        stop: CancellationToken,
+    ) -> Result<Self, Failure> {
         let output = BufWriter::new(io::stdout());
         let place = match (&arguments.output_topic, arguments.output) {
-            (Some(topic), _) => Place::Topic(Publisher::new(properties, topic).map_err(Failure::usage)?),
+            (Some(topic), _) => Place::Topic(Publisher::new(properties, topic, stop).map_err(Failure::usage)?),
             (None, Format::Jsonl) => Place::Lines(output),
             (None, Format::Prometheus) => Place::Expositions(output),
         };
