@@ -3,18 +3,23 @@
 //! Data goes to standard output and everything else to standard error, so that a pipe carries data
 //! alone. A closed pipe is a success: the reader had enough.
 
+mod change;
 mod cluster;
 mod completions;
 mod console;
 mod demo;
+mod deploy;
 mod describe;
 mod doctor;
 mod edit;
 mod exceptions;
 mod gather;
 mod get;
+mod history;
 mod logs;
+mod manifests;
 mod output;
+mod render;
 mod router;
 mod scrape;
 mod signals;
@@ -26,6 +31,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::plan::verb::Verb;
 use crate::settings::{self, LogLevel, Overrides, Settings};
 
 /// Exit codes, as the manual lists them.
@@ -40,6 +46,12 @@ pub mod exit {
     pub const NOT_FOUND: u8 = 3;
     /// Some of it worked: a backend did not answer or refused, and standard error says which.
     pub const PARTIAL: u8 = 4;
+    /// There are differences, and they were asked for.
+    pub const DIFFERENT: u8 = 5;
+    /// Somebody else changed the same, or owns it.
+    pub const CONFLICT: u8 = 6;
+    /// A rule or a right forbids it, or nobody agreed: nothing was changed.
+    pub const REFUSED: u8 = 7;
     /// Ended by a signal: this plus its number.
     pub const SIGNAL: u8 = 128;
 }
@@ -63,7 +75,8 @@ impl Failure {
 
 impl<E: Into<anyhow::Error>> From<E> for Failure {
     fn from(error: E) -> Self {
-        Self { code: exit::FAILED, error: error.into() }
+        let error = error.into();
+        Self { code: change::code(&error), error }
     }
 }
 
@@ -79,7 +92,8 @@ pub struct Arguments {
 }
 
 const AFTER_HELP: &str = "Exit codes: 0 done, 1 failed, 2 wrong usage, settings or terminal, 3 not found, \
-4 partly done (a backend did not answer or refused), 128+n ended by signal n.";
+4 partly done (a backend did not answer or refused), 5 something differs, 6 a conflict with somebody else's change, \
+7 refused by a rule or a right, 128+n ended by signal n.";
 
 /// Which clusters to look at, and how to speak.
 #[derive(Clone, Debug, Args)]
@@ -151,6 +165,34 @@ enum Command {
     Validate(validate::Validate),
     /// Write a manifest or a configuration document, checked as you type
     Edit(edit::Edit),
+    /// Print the objects that a pipeline's manifest means in an environment, without a cluster
+    Render(render::Render),
+    /// Say what applying a manifest would change and cause, as the API server itself says it
+    Diff(deploy::Diff),
+    /// Make what runs what a manifest says
+    Apply(deploy::Apply),
+    /// Start a stopped pipeline with what was deployed last
+    Deploy(deploy::Named),
+    /// Stop a pipeline, with a savepoint where it has a place for one
+    Stop(deploy::Named),
+    /// Stop a pipeline and start it again, the same
+    Restart(deploy::Named),
+    /// Change the number of a processor's TaskManagers
+    Scale(deploy::Scale),
+    /// Take a savepoint of what runs, and go on
+    Savepoint(deploy::Named),
+    /// Deploy to another environment what runs in one
+    Promote(deploy::Promote),
+    /// Deploy an earlier revision again
+    Rollback(deploy::Rollback),
+    /// Take a pipeline's objects away; revisions, topics, groups and savepoints stay
+    Decommission(deploy::Named),
+    /// Manage a pipeline that somebody else deployed
+    Adopt(deploy::Named),
+    /// Print the revisions of a pipeline
+    History(history::History),
+    /// Print what was changed from here, by whom, and what came of it
+    Audit(history::Audit),
     /// Print a completion script for a shell
     Completions(completions::Completions),
     /// Print the manual page
@@ -205,6 +247,20 @@ fn run(arguments: Arguments) -> Result<u8, Failure> {
         Some(Command::Signals(signals)) => signals::run(&signals, &shared),
         Some(Command::Validate(validate)) => validate::run(&validate),
         Some(Command::Edit(edit)) => edit::run(&edit, shared.load()?),
+        Some(Command::Render(render)) => render::run(&render, &shared.load()?),
+        Some(Command::Diff(diff)) => deploy::diff(&diff, &shared.load()?),
+        Some(Command::Apply(apply)) => deploy::apply(&apply, &shared.load()?),
+        Some(Command::Deploy(named)) => deploy::named(Verb::Deploy, &named, &shared.load()?),
+        Some(Command::Stop(named)) => deploy::named(Verb::Stop, &named, &shared.load()?),
+        Some(Command::Restart(named)) => deploy::named(Verb::Restart, &named, &shared.load()?),
+        Some(Command::Scale(scale)) => deploy::scale(&scale, &shared.load()?),
+        Some(Command::Savepoint(named)) => deploy::named(Verb::Savepoint, &named, &shared.load()?),
+        Some(Command::Promote(promote)) => deploy::promote(&promote, &shared.load()?),
+        Some(Command::Rollback(rollback)) => deploy::rollback(&rollback, &shared.load()?),
+        Some(Command::Decommission(named)) => deploy::named(Verb::Decommission, &named, &shared.load()?),
+        Some(Command::Adopt(named)) => deploy::named(Verb::Adopt, &named, &shared.load()?),
+        Some(Command::History(history)) => history::history(&history, &shared.load()?),
+        Some(Command::Audit(audit)) => history::audit(&audit),
         Some(Command::Completions(completions)) => completions::run(&completions),
         Some(Command::Man) => completions::manual(),
     }

@@ -6,6 +6,7 @@
 //! - [`event`], [`action`], [`keymap`]: what happened; what may be intended; which key means it.
 //! - [`engine`]: the golden signals, computed from events. No IO, no clock.
 //! - [`logs`]: lines into events, stack traces into failures with a name. Pure.
+//! - [`plan`]: what a change of a pipeline is, decided before anything is changed. Pure.
 //! - [`app`]: the console's state and how events change it. No IO, no clock.
 //! - [`ui`]: draws the state. Changes nothing.
 //! - [`source`]: the backends' clients, which turn replies into facts.
@@ -23,6 +24,7 @@ pub mod event;
 pub mod keymap;
 pub mod logs;
 pub mod model;
+pub mod plan;
 pub mod router;
 pub mod runtime;
 pub mod settings;

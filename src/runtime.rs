@@ -2,6 +2,7 @@
 
 pub mod backends;
 pub mod console;
+pub mod deploy;
 pub mod files;
 mod logs;
 pub mod signals;

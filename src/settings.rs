@@ -4,6 +4,7 @@
 //! refused with their line, because a misspelt key that is ignored is a setting that does not hold.
 //! `config/flowdeck.toml` shows every key with its default; a test holds it to that.
 
+mod deploy;
 mod load;
 
 use std::collections::BTreeMap;
@@ -13,9 +14,11 @@ use std::path::PathBuf;
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
+pub use self::deploy::DeploySettings;
 pub use self::load::{Overrides, SettingsError, load};
 use crate::logs::format::Choice;
 use crate::model::environment::Protection;
+use crate::model::manifest::Judgement;
 
 /// All settings.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -110,9 +113,20 @@ pub struct EnvironmentSettings {
     pub signals: Option<SignalsSettings>,
     /// Logs of pods.
     pub logs: PodLogSettings,
+    /// What pipelines get that are deployed here.
+    pub deploy: DeploySettings,
     /// Links to other tools: name and URL template, in the order of the file.
     #[serde(deserialize_with = "in_order")]
     pub links: Vec<(String, String)>,
+}
+
+impl EnvironmentSettings {
+    /// Whether nothing temporary may run here.
+    #[must_use]
+    pub fn is_production(&self) -> bool {
+        let by_name = || Judgement::default().production.contains(&self.name);
+        self.deploy.production.unwrap_or_else(by_name)
+    }
 }
 
 /// Keeps the pairs of a table in the order in which they were written.

@@ -3,13 +3,12 @@
 //! For an editor's save hook and a repository's checks: one line for each problem, as compilers write them. It must not
 //! connect to anything.
 
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 
+use super::manifests::texts;
 use super::{Failure, exit, output};
 use crate::model::config::{self, Problem, Setting, Severity};
 use crate::model::human;
@@ -74,7 +73,7 @@ pub fn run(validate: &Validate) -> Result<u8, Failure> {
     }
     match validate.output {
         Form::Json => output::print(&(serde_json::to_string_pretty(&found)? + "\n"))?,
-        Form::Text => output::print(&found.iter().map(line).collect::<String>())?,
+        Form::Text => output::print(&found.iter().map(|it| line(&it.file, &it.problem) + "\n").collect::<String>())?,
     }
     let errors = found.iter().filter(|found| found.problem.severity == Severity::Error).count();
     if validate.output == Form::Text {
@@ -84,39 +83,15 @@ pub fn run(validate: &Validate) -> Result<u8, Failure> {
     Ok(if errors > 0 { exit::FAILED } else { exit::OK })
 }
 
-fn line(found: &Found) -> String {
-    let Problem { severity, line, column, path, message, .. } = &found.problem;
+/// A problem as compilers write it.
+pub fn line(file: &str, problem: &Problem) -> String {
+    let Problem { severity, line, column, path, message, .. } = problem;
     let word = if *severity == Severity::Error { "error" } else { "warning" };
     let path = if path.is_empty() { String::new() } else { format!("{path}: ") };
-    output::clean(&format!("{}:{line}:{column}: {word}: {path}{message}", found.file)) + "\n"
+    output::clean(&format!("{file}:{line}:{column}: {word}: {path}{message}"))
 }
 
 /// A configuration document is JSON; what else there is are manifests.
 fn is_json(file: &str, text: &str) -> bool {
     Path::new(file).extension().is_some_and(|extension| extension == "json") || text.trim_start().starts_with('{')
-}
-
-/// The files that a path means, with their texts.
-fn texts(path: &Path) -> anyhow::Result<Vec<(String, String)>> {
-    if path == Path::new("-") {
-        let mut text = String::new();
-        std::io::stdin().take(u64::try_from(config::LONGEST)? + 1).read_to_string(&mut text)?;
-        return Ok(vec![("standard input".to_owned(), text)]);
-    }
-    if !path.is_dir() {
-        return Ok(vec![(path.display().to_string(), read(path)?)]);
-    }
-    let mut paths: Vec<PathBuf> = std::fs::read_dir(path)
-        .with_context(|| format!("cannot list {}", path.display()))?
-        .filter_map(|entry| Some(entry.ok()?.path()))
-        .filter(|path| path.extension().is_some_and(|it| it == "yaml" || it == "yml" || it == "json"))
-        .collect();
-    paths.sort();
-    paths.into_iter().map(|path| Ok((path.display().to_string(), read(&path)?))).collect()
-}
-
-fn read(path: &Path) -> anyhow::Result<String> {
-    let length = std::fs::metadata(path).with_context(|| format!("cannot read {}", path.display()))?.len();
-    anyhow::ensure!(length <= 4 << 20, "{} has {length} bytes: that is no manifest", path.display());
-    std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
 }

@@ -9,6 +9,7 @@
 //! It must not change the document: it is the user's text, spaces and order included.
 
 mod across;
+mod flat;
 pub mod spot;
 mod text;
 
@@ -19,6 +20,7 @@ use jsonc_parser::common::Ranged;
 use serde::Serialize;
 
 use super::options::{self, FlinkVersion, Known, Lookup};
+pub use flat::{Options, options};
 use text::Lines;
 
 /// Longest document that is read.

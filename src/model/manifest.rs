@@ -17,7 +17,7 @@ use serde::Serialize;
 use super::config::{Problem, Severity};
 use super::options::FlinkVersion;
 
-pub use wire::{Document, Kind, Owner, Pipeline, PipelineSpec, Processor, Runtime, Step};
+pub use wire::{Document, Identity, Kind, Override, Owner, Pipeline, PipelineSpec, Processor, Runtime, Step};
 
 /// The version of manifests that this program reads.
 pub const API_VERSION: &str = "flowdeck.dev/v1";
@@ -57,12 +57,19 @@ impl Checked {
 /// Reads manifests and says what is wrong with them.
 #[must_use]
 pub fn check(text: &str, judgement: &Judgement) -> Checked {
-    let mut checked = Checked::default();
+    read(text, judgement).1
+}
+
+/// Reads manifests: those that could be read, and what is wrong.
+#[must_use]
+pub fn read(text: &str, judgement: &Judgement) -> (Vec<Document>, Checked) {
+    let (mut documents, mut checked) = (Vec::new(), Checked::default());
     for document in wire::documents(text) {
         match document {
             Ok(document) => {
                 checked.documents.push((document.kind(), document.name().to_owned()));
                 rules::check(&document, judgement, &mut checked.problems);
+                documents.push(document);
             }
             Err(problem) => checked.problems.push(problem),
         }
@@ -71,8 +78,17 @@ pub fn check(text: &str, judgement: &Judgement) -> Checked {
         checked.problems.push(wire::problem(1, 1, "", "there is no manifest in it".to_owned()));
     }
     checked.problems.sort_by_key(|problem| (problem.line, problem.column));
-    checked
+    (documents, checked)
 }
 
+/// The texts of the manifests in a text, one for each document that [`read`] finds in it.
+#[must_use]
+pub fn parts(text: &str) -> Vec<String> {
+    let parts = wire::split(text).into_iter();
+    parts.filter(|part| !wire::is_blank(part)).map(|part| part.trim_start().to_owned()).collect()
+}
+
+#[cfg(test)]
+mod schema_tests;
 #[cfg(test)]
 mod tests;

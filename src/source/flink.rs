@@ -1,8 +1,9 @@
 //! Flink jobs: state, checkpoints, failures, and which subtask holds a job back.
 //!
 //! Only jobs that somebody looks at are asked for, the most wanted first, with few requests under way at once. REST
-//! is reached through the API server, or by an address from the settings. Nothing here changes a job.
+//! is reached through the API server, or by an address from the settings. Only [`Actions`] asks a job for anything but news.
 
+mod act;
 mod agenda;
 mod decode;
 mod fetch;
@@ -18,6 +19,9 @@ use tokio::task::JoinSet;
 use tokio::time::sleep_until;
 use tokio_util::sync::CancellationToken;
 
+pub use act::{Actions, Afterwards, Found};
+pub use rest::Miss;
+
 use crate::event::Event;
 use crate::model::change::{Change, Fetched};
 use crate::model::environment::{Backend, Link};
@@ -27,7 +31,7 @@ use crate::settings::FlinkSettings;
 use crate::source::kube::Cluster;
 use agenda::Agenda;
 use fetch::Memory;
-use rest::{Miss, Rest};
+use rest::Rest;
 
 /// Jobs asked for at once; their requests share a smaller budget.
 const AT_ONCE: usize = 8;

@@ -2,10 +2,11 @@
 //!
 //! Each environment has one client, one probe that says whether its API server answers, and one watch for each
 //! kind and namespace. Their facts are gathered into events. What is not watched (usage, service accounts)
-//! is polled, and only while somebody looks at it. Nothing here changes anything on a cluster.
+//! is polled, and only while somebody looks at it. Only [`change`] changes anything on a cluster.
 
 mod accounts;
 mod batch;
+pub mod change;
 mod connect;
 mod documents;
 mod intern;

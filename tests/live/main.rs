@@ -8,6 +8,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod deploy;
 mod faults;
 mod flink;
 mod formats;

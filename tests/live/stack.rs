@@ -67,14 +67,20 @@ pub fn kubectl(arguments: &[&str]) -> String {
 
 /// Applies a manifest as the administrator.
 pub fn apply(manifest: &str) {
+    kubectl_with(&["apply", "-f", "-"], manifest);
+}
+
+/// As the administrator, with a text on standard input.
+pub fn kubectl_with(arguments: &[&str], input: &str) {
     let mut child = Command::new(variable("STACK_KUBECTL"))
-        .args(["--kubeconfig", &variable("STACK_KUBECONFIG"), "apply", "-f", "-"])
+        .args(["--kubeconfig", &variable("STACK_KUBECONFIG")])
+        .args(arguments)
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
         .spawn()
         .unwrap();
-    child.stdin.take().unwrap().write_all(manifest.as_bytes()).unwrap();
-    assert!(child.wait().unwrap().success());
+    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+    assert!(child.wait().unwrap().success(), "{arguments:?}: {input}");
 }
 
 /// One of Kafka's own tools, by its class.
@@ -142,9 +148,14 @@ pub struct Settings {
 impl Settings {
     /// For a kubeconfig, with namespaces, and with more lines for the environment.
     pub fn new(kubeconfig: &str, namespaces: &[&str], more: &str) -> Self {
+        Self::named("live", kubeconfig, namespaces, more)
+    }
+
+    /// The same with the environment's name.
+    pub fn named(environment: &str, kubeconfig: &str, namespaces: &[&str], more: &str) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let text = format!(
-            "[[environment]]\nname = \"live\"\nkubeconfig = {kubeconfig:?}\nnamespaces = {namespaces:?}\n{more}\n"
+            "[[environment]]\nname = {environment:?}\nkubeconfig = {kubeconfig:?}\nnamespaces = {namespaces:?}\n{more}\n"
         );
         std::fs::write(directory.path().join("flowdeck.toml"), text).unwrap();
         Self { directory }

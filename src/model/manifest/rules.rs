@@ -126,7 +126,33 @@ fn pipeline(pipeline: &Pipeline, judgement: &Judgement, problems: &mut Vec<Probl
         let setting = Setting { flink, task_managers: Some(step.replicas.value), with_operator };
         processor(step, setting, problems);
     }
+    overrides(pipeline, flink, problems);
     graph::check(pipeline, problems);
+}
+
+/// What an environment has of its own obeys the same rules, and names what is there.
+fn overrides(pipeline: &Pipeline, flink: FlinkVersion, problems: &mut Vec<Problem>) {
+    let spec = &pipeline.spec;
+    let known = |name: &str| spec.processors.iter().any(|step| step.name.value == name);
+    for (environment, changes) in &spec.overrides {
+        let path = format!("spec.overrides.{environment}");
+        if !spec.environments.iter().any(|it| it.value == *environment) {
+            let words = format!("{environment} is none of this pipeline's environments");
+            problems.push(wrong(&pipeline.metadata.name, &path, words));
+        }
+        for name in changes.keys().filter(|name| !known(name)) {
+            let words = format!("{name} is no processor of this pipeline");
+            problems.push(wrong(&pipeline.metadata.name, &path, words));
+        }
+        for step in spec.steps_in(environment).iter().filter(|step| changes.contains_key(&step.name.value)) {
+            let with_operator = spec.runtime == Runtime::Operator;
+            let mut found = Vec::new();
+            processor(step, Setting { flink, task_managers: Some(step.replicas.value), with_operator }, &mut found);
+            // What is wrong without the override was said already.
+            found.retain(|problem| !problems.contains(problem));
+            problems.append(&mut found);
+        }
+    }
 }
 
 fn processor(step: &Step, setting: Setting, problems: &mut Vec<Problem>) {

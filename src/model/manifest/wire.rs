@@ -1,5 +1,7 @@
 //! The form of manifests: fields, their types, and where in the text they stand.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use serde_saphyr::Spanned;
 
@@ -185,6 +187,67 @@ pub struct PipelineSpec {
     /// Their order: one name after the other, names side by side in a list. Without it the topics say.
     #[serde(default)]
     pub order: Vec<Place>,
+    /// What differs where: by environment, then by processor.
+    #[serde(default)]
+    pub overrides: BTreeMap<String, BTreeMap<String, Override>>,
+}
+
+impl PipelineSpec {
+    /// The processors as they are in an environment.
+    #[must_use]
+    pub fn steps_in(&self, environment: &str) -> Vec<Step> {
+        let overrides = self.overrides.get(environment);
+        let own = |step: &Step| match overrides.and_then(|all| all.get(&step.name.value)) {
+            Some(change) => change.laid_over(step),
+            None => step.clone(),
+        };
+        self.processors.iter().map(own).collect()
+    }
+}
+
+/// What one environment has of its own for a processor; what is not said stays.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Override {
+    /// TaskManagers.
+    #[serde(default)]
+    pub replicas: Option<Spanned<u32>>,
+    /// Cores of one TaskManager.
+    #[serde(default)]
+    pub cpu: Option<Spanned<f64>>,
+    /// Memory of one TaskManager.
+    #[serde(default)]
+    pub memory: Option<Spanned<String>>,
+    /// Topics that it reads.
+    #[serde(default)]
+    pub inputs: Option<Vec<Spanned<String>>>,
+    /// Topics that it writes.
+    #[serde(default)]
+    pub outputs: Option<Vec<Spanned<String>>>,
+    /// The whole configuration document.
+    #[serde(default)]
+    pub config: Option<Spanned<String>>,
+}
+
+impl Override {
+    fn laid_over(&self, step: &Step) -> Step {
+        let mut own = step.clone();
+        replace(&mut own.replicas, self.replicas.as_ref());
+        replace(&mut own.cpu, self.cpu.as_ref());
+        replace(&mut own.memory, self.memory.as_ref());
+        replace(&mut own.inputs, self.inputs.as_ref());
+        replace(&mut own.outputs, self.outputs.as_ref());
+        if self.config.is_some() {
+            own.config.clone_from(&self.config);
+        }
+        own
+    }
+}
+
+fn replace<T: Clone>(value: &mut T, by: Option<&T>) {
+    if let Some(by) = by {
+        value.clone_from(by);
+    }
 }
 
 /// What runs a pipeline.
@@ -253,7 +316,7 @@ pub(super) fn documents(text: &str) -> impl Iterator<Item = Result<Document, Pro
 
 /// The documents between lines of `---`, each with empty lines in place of what stands before it, so that its lines
 /// count from the beginning of the text.
-fn split(text: &str) -> Vec<String> {
+pub(super) fn split(text: &str) -> Vec<String> {
     let mut parts = vec![String::new()];
     for (number, line) in text.lines().enumerate() {
         if line.trim_end() == "---" {
@@ -274,8 +337,13 @@ struct Head {
     kind: Option<Spanned<String>>,
 }
 
+/// Whether there is nothing but comments in it.
+pub(super) fn is_blank(text: &str) -> bool {
+    text.lines().all(|line| line.trim().is_empty() || line.trim_start().starts_with('#'))
+}
+
 fn read(text: &str) -> Result<Option<Document>, Problem> {
-    if text.lines().all(|line| line.trim().is_empty() || line.trim_start().starts_with('#')) {
+    if is_blank(text) {
         return Ok(None);
     }
     let head: Head = serde_saphyr::from_str(text).map_err(|error| unreadable(&error))?;

@@ -109,6 +109,20 @@ impl Rest {
         understood(self.ask(base, path).await?)
     }
 
+    /// Asks a cluster for an action.
+    ///
+    /// # Errors
+    /// When no answer came, or one with an error code.
+    pub async fn post(&self, base: &Base, path: &str, body: &serde_json::Value) -> Result<String, Miss> {
+        let address = format!("{}{path}", base.0);
+        if let Some((client, _)) = &self.direct {
+            let request = client.post(address).header("content-type", "application/json").body(body.to_string());
+            return understood(answered(request.send().await).await?);
+        }
+        let content = Some(("application/json", body));
+        understood(self.cluster.ask(http::Method::POST, &address, content).await.map_err(Miss::from)?)
+    }
+
     async fn ask(&self, base: &Base, path: &str) -> Result<Answer, Miss> {
         let _permit = self.budget.acquire().await.map_err(|_| Miss::Failed("the console is ending".into()))?;
         let address = format!("{}{path}", base.0);
@@ -124,6 +138,10 @@ impl Rest {
 }
 
 async fn fetch(client: &reqwest::Client, address: &str) -> Result<Answer, Miss> {
+    answered(client.get(address).send().await).await
+}
+
+async fn answered(response: Result<reqwest::Response, reqwest::Error>) -> Result<Answer, Miss> {
     let failed = |error: reqwest::Error| {
         let mut cause: &dyn std::error::Error = &error;
         while let Some(inner) = cause.source() {
@@ -132,7 +150,7 @@ async fn fetch(client: &reqwest::Client, address: &str) -> Result<Answer, Miss> 
         let what = if error.is_connect() { "cannot connect: " } else { "" };
         Miss::Failed(cut(&format!("{what}{}", cause.to_string().split(" (os error").next().unwrap_or_default())))
     };
-    let response = client.get(address).send().await.map_err(failed)?;
+    let response = response.map_err(failed)?;
     let code = response.status().as_u16();
     Ok(Answer { code, text: response.text().await.map_err(failed)? })
 }

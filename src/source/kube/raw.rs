@@ -1,4 +1,4 @@
-//! Plain GETs through the API server, for answers that are not the API server's own.
+//! Plain requests to the API server, for answers that are not the API server's own.
 //!
 //! kube reads every error body as a Kubernetes status, which a Flink error is not, and loses the
 //! code with it. So code and text are handed over as they came, up to a size.
@@ -47,7 +47,14 @@ impl Cluster {
 
     async fn get_whole(&self, path: &str) -> Result<Answer, Trouble> {
         let request = Request::get(path).body(Body::empty());
-        let request = request.map_err(|error| Trouble::Garbled(error.to_string().into()))?;
+        self.exchange(request.map_err(|error| Trouble::Garbled(error.to_string().into()))?).await
+    }
+
+    /// Sends a request and reads the whole answer.
+    ///
+    /// # Errors
+    /// When no answer came, or one that is too large.
+    pub(super) async fn exchange(&self, request: Request<Body>) -> Result<Answer, Trouble> {
         let response = self.client.send(request).await.map_err(|error| Trouble::from(&error))?;
         let code = response.status().as_u16();
         let mut body = response.into_body();

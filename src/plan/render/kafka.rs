@@ -1,0 +1,95 @@
+//! The Kafka client's configuration of a processor: what the platform's SDK does for its developers.
+//!
+//! A ConfigMap holds what may be read by all; the client reads its secrets itself, from a mounted Secret, through
+//! Kafka's own config provider. So no secret is ever part of a manifest, a diff or an audit line.
+
+use serde_json::{Map, Value, json};
+
+use super::Piece;
+use crate::plan::object::OURS;
+
+/// Where the configuration is in a container.
+const FOLDER: &str = "/opt/flowdeck/kafka";
+/// Where the Secret is in a container.
+const SECRET_FOLDER: &str = "/opt/flowdeck/kafka-secret";
+
+fn name(piece: &Piece<'_>) -> String {
+    format!("{}-kafka", piece.name)
+}
+
+/// The ConfigMap.
+pub(super) fn config_map(piece: &Piece<'_>) -> Value {
+    json!({
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": piece.metadata(&name(piece), None),
+        "data": {"client.properties": properties(piece), "topics.properties": topics(piece)},
+    })
+}
+
+fn properties(piece: &Piece<'_>) -> String {
+    let kafka = &piece.target.kafka;
+    let mut lines = Vec::new();
+    if let Some(bootstrap) = &kafka.bootstrap {
+        lines.push(format!("bootstrap.servers={}", escaped(bootstrap)));
+    }
+    lines.push(format!("group.id={}", piece.group()));
+    lines.extend(kafka.properties.iter().map(|(name, value)| format!("{name}={}", escaped(value))));
+    if let Some(secret) = &kafka.secret {
+        lines.push("config.providers=directory".to_owned());
+        let class = "org.apache.kafka.common.config.provider.DirectoryConfigProvider";
+        lines.push(format!("config.providers.directory.class={class}"));
+        lines.extend(secret.keys.iter().map(|key| format!("{key}=${{directory:{SECRET_FOLDER}:{key}}}")));
+    }
+    lines.join("\n") + "\n"
+}
+
+fn topics(piece: &Piece<'_>) -> String {
+    let list = |topics: &[serde_saphyr::Spanned<String>]| {
+        topics.iter().map(|topic| topic.value.as_str()).collect::<Vec<_>>().join(",")
+    };
+    format!("inputs={}\noutputs={}\n", list(&piece.step.inputs), list(&piece.step.outputs))
+}
+
+/// A value in a properties file: on one line, with backslashes doubled.
+fn escaped(value: &str) -> String {
+    value.replace('\\', "\\\\").replace('\n', "\\n").replace('\r', "\\r")
+}
+
+/// The variables by which a program finds it.
+pub(super) fn variables(piece: &Piece<'_>) -> Vec<Value> {
+    [
+        ("FLOWDECK_PIPELINE", piece.pipeline.to_owned()),
+        ("FLOWDECK_PROCESSOR", piece.name.clone()),
+        ("FLOWDECK_KAFKA_CLIENT", format!("{FOLDER}/client.properties")),
+        ("FLOWDECK_KAFKA_TOPICS", format!("{FOLDER}/topics.properties")),
+        ("FLOWDECK_KAFKA_GROUP", piece.group()),
+    ]
+    .into_iter()
+    .map(|(name, value)| json!({"name": name, "value": value}))
+    .collect()
+}
+
+/// Where it is mounted.
+pub(super) fn mounts(piece: &Piece<'_>) -> Vec<Value> {
+    let mut mounts = vec![json!({"name": "kafka", "mountPath": FOLDER, "readOnly": true})];
+    if piece.target.kafka.secret.is_some() {
+        mounts.push(json!({"name": "kafka-secret", "mountPath": SECRET_FOLDER, "readOnly": true}));
+    }
+    mounts
+}
+
+/// What is mounted.
+pub(super) fn volumes(piece: &Piece<'_>) -> Vec<Value> {
+    let mut volumes = vec![json!({"name": "kafka", "configMap": {"name": name(piece)}})];
+    if let Some(secret) = &piece.target.kafka.secret {
+        volumes.push(json!({"name": "kafka-secret", "secret": {"secretName": secret.name}}));
+    }
+    volumes
+}
+
+/// An annotation of the pods that changes with the configuration: a pod reads it only when it starts.
+pub(super) fn fingerprint(texts: &[&Value]) -> Map<String, Value> {
+    let sum = texts.iter().fold(0, |sum, text| crc32c::crc32c_append(sum, text.to_string().as_bytes()));
+    Map::from_iter([(format!("{OURS}configuration"), json!(format!("{sum:08x}")))])
+}

@@ -1,0 +1,48 @@
+//! What can be done to a pipeline.
+
+use serde::{Deserialize, Serialize};
+
+/// A verb.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verb {
+    /// Make what runs what the manifest says.
+    Apply,
+    /// Start what was deployed last.
+    Deploy,
+    /// Stop with a savepoint.
+    Stop,
+    /// Stop and start again, the same.
+    Restart,
+    /// Change the number of TaskManagers.
+    Scale,
+    /// Take a savepoint and go on.
+    Savepoint,
+    /// Deploy to the next environment what runs in one.
+    Promote,
+    /// Deploy an earlier revision.
+    Rollback,
+    /// Take everything away.
+    Decommission,
+    /// Manage what somebody else deployed.
+    Adopt,
+}
+
+impl Verb {
+    /// The word.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Apply => "apply",
+            Self::Deploy => "deploy",
+            Self::Stop => "stop",
+            Self::Restart => "restart",
+            Self::Scale => "scale",
+            Self::Savepoint => "savepoint",
+            Self::Promote => "promote",
+            Self::Rollback => "rollback",
+            Self::Decommission => "decommission",
+            Self::Adopt => "adopt",
+        }
+    }
+}

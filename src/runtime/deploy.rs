@@ -1,0 +1,17 @@
+//! Changes of pipelines, done: the effects behind what [`crate::plan`] decides.
+//!
+//! - [`desk`]: an environment opened for changes; [`target`]: what it gives to pipelines.
+//! - [`order`]: what somebody asks for, into the writes that it takes.
+//! - [`change`]: prepare a change, and make it step by step; [`wait`]: until it runs, or why it does not.
+//! - [`savepoint`]: a savepoint of what runs, now.
+//! - [`audit`]: the file that knows of every change.
+//!
+//! It must not decide: whatever is refused, merged or forecast is pure, and stands in `plan`.
+
+pub mod audit;
+pub mod change;
+pub mod desk;
+pub mod order;
+pub mod savepoint;
+pub mod target;
+pub mod wait;

@@ -1,0 +1,240 @@
+//! One environment in which pipelines are changed: the way to its cluster, what it gives, and what stands against it.
+
+use std::path::PathBuf;
+
+use serde_json::Value;
+
+use super::audit;
+use super::target::target;
+use crate::model::Time;
+use crate::model::interest::{Depth, JobInterest};
+use crate::model::key::ObjectKey;
+use crate::plan::audit::{Line, Outcome};
+use crate::plan::guard::Place;
+use crate::plan::object::{Id, Kind, MANAGED_BY, MANAGER, OURS, PART_OF, label};
+use crate::plan::revision::{Revision, RevisionError};
+use crate::plan::target::Target;
+use crate::plan::verb::Verb;
+use crate::settings::EnvironmentSettings;
+use crate::source::flink::Actions;
+use crate::source::kube::change::WriteError;
+use crate::source::kube::trouble::Trouble;
+use crate::source::kube::{Cluster, ConnectError, connect};
+
+/// Why a change could not be prepared or made.
+#[derive(Debug, thiserror::Error)]
+pub enum DeployError {
+    /// There is no way to the cluster.
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    /// A file could not be read or written.
+    #[error("{what}: {error}")]
+    File {
+        /// Which, and what for.
+        what: String,
+        /// Why.
+        error: std::io::Error,
+    },
+    /// The way to Flink's REST API is not usable.
+    #[error("Flink's REST API cannot be used: {0}")]
+    Flink(String),
+    /// The server did not say.
+    #[error("{what}: {trouble}")]
+    Read {
+        /// What was asked for.
+        what: String,
+        /// Why.
+        trouble: Trouble,
+    },
+    /// An object was not written.
+    #[error(transparent)]
+    Write(#[from] WriteError),
+    /// A revision cannot be kept or read.
+    #[error(transparent)]
+    Revision(#[from] RevisionError),
+    /// There is nothing of that name.
+    #[error("{0}")]
+    NotFound(String),
+    /// Somebody else was first.
+    #[error("{0}")]
+    Overtaken(String),
+    /// A rule forbids it.
+    #[error("{0}")]
+    Refused(String),
+    /// It cannot be done.
+    #[error("{0}")]
+    Failed(String),
+}
+
+/// An environment, opened for changes.
+#[derive(Debug)]
+pub struct Desk {
+    /// The cluster.
+    pub cluster: Cluster,
+    /// What it gives to pipelines.
+    pub target: Target,
+    /// What protects it.
+    pub place: Place,
+    /// Who works here.
+    pub by: String,
+    /// The way to jobs.
+    pub jobs: Actions,
+    audit: PathBuf,
+}
+
+impl Desk {
+    /// Opens an environment. No network is used.
+    ///
+    /// # Errors
+    /// When the settings do not lead to a cluster, or there is no place for the audit.
+    pub async fn open(settings: &EnvironmentSettings) -> Result<Self, DeployError> {
+        let cluster = connect(settings).await?;
+        let target = target(settings, Some(&cluster.default_namespace))
+            .map_err(|error| DeployError::File { what: "the Kafka properties file".into(), error })?;
+        let no_home = || DeployError::Failed("there is no place for the audit file: set HOME or FLOWDECK_AUDIT".into());
+        let place = Place {
+            environment: cluster.environment.name.to_string(),
+            protection: settings.protection,
+            is_production: settings.is_production(),
+            windows: settings.deploy.change_windows.clone(),
+        };
+        let jobs =
+            Actions::new(cluster.clone(), &settings.flink).map_err(|error| DeployError::Flink(error.to_string()))?;
+        Ok(Self { target, place, by: whoami(settings), jobs, audit: audit::path().ok_or_else(no_home)?, cluster })
+    }
+
+    /// Adds a line to the audit.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn note(&self, entry: Entry<'_>, outcome: Outcome, message: &str) -> Result<(), DeployError> {
+        let line = Line {
+            at: entry.at,
+            by: self.by.clone(),
+            environment: self.place.environment.clone(),
+            server: self.cluster.environment.server.to_string(),
+            namespace: self.target.namespace.clone(),
+            pipeline: entry.pipeline.to_owned(),
+            verb: entry.verb,
+            revision: entry.revision,
+            changes: entry.changes,
+            outcome,
+            message: message.to_owned(),
+        };
+        let file = |error| DeployError::File { what: format!("the audit file {}", self.audit.display()), error };
+        audit::append(&self.audit, &line).map_err(file)
+    }
+
+    /// All revisions of a pipeline, oldest first.
+    ///
+    /// # Errors
+    /// When the server does not give them, or they are not ours to read.
+    pub async fn revisions(&self, pipeline: &str) -> Result<Vec<Revision>, DeployError> {
+        let selector = Revision::selector(pipeline);
+        let found = self.cluster.objects(Kind::ConfigMap, &self.target.namespace, &selector).await;
+        let found = found.map_err(|trouble| DeployError::Read { what: "revisions".into(), trouble })?;
+        let mut revisions = found.iter().map(Revision::of).collect::<Result<Vec<_>, _>>()?;
+        revisions.sort_by_key(|revision| revision.number);
+        Ok(revisions)
+    }
+
+    /// Objects that flowdeck deployed for a pipeline, revisions aside.
+    ///
+    /// # Errors
+    /// When the server does not list them.
+    pub async fn managed(&self, pipeline: &str) -> Result<Vec<(Id, Value)>, DeployError> {
+        let selector = format!("{MANAGED_BY}={MANAGER},{PART_OF}={pipeline}");
+        let mut managed = self.selected(&selector).await?;
+        let is_revision = |object: &Value| label(object, &format!("{OURS}revision-of")).is_some();
+        managed.retain(|(_, object)| !is_revision(object));
+        Ok(managed)
+    }
+
+    /// Flink's objects that somebody deployed under a pipeline's or a processor's name.
+    ///
+    /// # Errors
+    /// When the server does not list them, or there are none.
+    pub async fn found(&self, name: &str) -> Result<Vec<(Id, Value)>, DeployError> {
+        let mut found = self.selected(&format!("{PART_OF}={name}")).await?;
+        found.retain(|(id, object)| {
+            let role = label(object, "component").is_some()
+                || object.pointer("/spec/template/metadata/labels/component").is_some();
+            id.kind == Kind::FlinkDeployment || (matches!(id.kind, Kind::Deployment | Kind::StatefulSet) && role)
+        });
+        // Where the operator runs the job, the workloads are its own.
+        if found.iter().any(|(id, _)| id.kind == Kind::FlinkDeployment) {
+            found.retain(|(id, _)| id.kind == Kind::FlinkDeployment);
+        }
+        if found.is_empty() {
+            let id = Id::new(Kind::FlinkDeployment, &self.target.namespace, name);
+            found.extend(self.read(&id).await?.map(|object| (id, object)));
+        }
+        if found.is_empty() {
+            let namespace = &self.target.namespace;
+            let words = format!("there is no pipeline {name} in namespace {namespace}; -n names another namespace");
+            return Err(DeployError::NotFound(words));
+        }
+        Ok(found)
+    }
+
+    async fn selected(&self, selector: &str) -> Result<Vec<(Id, Value)>, DeployError> {
+        let kinds = [Kind::ConfigMap, Kind::Service, Kind::Deployment, Kind::StatefulSet, Kind::FlinkDeployment];
+        let mut found = Vec::new();
+        for kind in kinds {
+            let objects = self.cluster.objects(kind, &self.target.namespace, selector).await;
+            let objects = objects.map_err(|trouble| DeployError::Read { what: kind.plural().into(), trouble })?;
+            found.extend(objects.into_iter().filter_map(|object| Some((Id::of(&object)?, object))));
+        }
+        Ok(found)
+    }
+
+    /// An object as it is.
+    ///
+    /// # Errors
+    /// When the server does not say.
+    pub async fn read(&self, id: &Id) -> Result<Option<Value>, DeployError> {
+        let object = self.cluster.object(id).await;
+        object.map_err(|trouble| DeployError::Read { what: id.to_string(), trouble })
+    }
+
+    /// How the job of an object is asked for.
+    pub(super) fn interest(&self, object: &Value, processor: &str) -> JobInterest {
+        let id = Id::of(object);
+        let by_operator = id.is_some_and(|id| id.kind == Kind::FlinkDeployment);
+        let labels = object.pointer("/spec/template/metadata/labels").and_then(Value::as_object);
+        let labels = labels.into_iter().flatten();
+        let labels = labels.filter_map(|(name, value)| Some((name.as_str().into(), value.as_str()?.into())));
+        let job_manager_labels =
+            if by_operator { [("type".into(), "flink-native-kubernetes".into())].into() } else { labels.collect() };
+        let job_id = object.pointer("/status/jobStatus/jobId").and_then(Value::as_str);
+        JobInterest {
+            processor: ObjectKey::new(self.place.environment.as_str(), self.target.namespace.as_str(), processor),
+            host: processor.into(),
+            job_manager_labels,
+            job_id: job_id.map(Into::into),
+            depth: Depth::Summary,
+        }
+    }
+}
+
+/// What an audit line is about.
+#[derive(Clone, Debug)]
+pub struct Entry<'a> {
+    /// When.
+    pub at: Time,
+    /// Pipeline.
+    pub pipeline: &'a str,
+    /// What.
+    pub verb: Verb,
+    /// The revision, if there is one.
+    pub revision: Option<u64>,
+    /// What differs.
+    pub changes: Vec<String>,
+}
+
+/// The user of this machine, and whom they stand in for.
+fn whoami(settings: &EnvironmentSettings) -> String {
+    let user = ["USER", "LOGNAME"].iter().find_map(|name| std::env::var(name).ok().filter(|it| !it.is_empty()));
+    let user = user.unwrap_or_else(|| format!("uid {}", rustix::process::getuid().as_raw()));
+    settings.impersonate.as_ref().map_or_else(|| user.clone(), |other| format!("{user} as {other}"))
+}

@@ -1,0 +1,337 @@
+//! From what somebody asks for to the writes that it takes: manifests, verbs, and two people at once.
+
+use serde_json::Value;
+
+use super::change::{Wish, Write};
+use super::desk::{DeployError, Desk};
+use crate::model::Time;
+use crate::model::manifest::{self, Document, Judgement, Pipeline, Runtime};
+use crate::plan::guard::Refusal;
+use crate::plan::merge::merge;
+use crate::plan::object::{Id, Kind, MANAGED_BY, MANAGER, OURS, PART_OF, label, set};
+use crate::plan::render::render;
+use crate::plan::revision::{Revision, State};
+use crate::plan::verb::Verb;
+use crate::plan::wish::{Touch, carried, patch, restarted, scaled, stopped};
+use crate::source::kube::change::Ownership;
+
+/// Who asks for what, and how.
+#[derive(Clone, Debug)]
+pub struct Order {
+    /// What is done.
+    pub verb: Verb,
+    /// What for.
+    pub note: String,
+    /// What happens to fields of others.
+    pub ownership: Ownership,
+    /// When.
+    pub now: Time,
+}
+
+/// A manifest that is wanted.
+#[derive(Clone, Debug)]
+pub struct Wanted {
+    /// The manifest.
+    pub pipeline: Pipeline,
+    /// Its text.
+    pub text: String,
+    /// What runs it, instead of what the manifest says.
+    pub runtime: Option<Runtime>,
+    /// The revision that it was edited from.
+    pub base: Option<u64>,
+}
+
+/// A manifest as a wish: a new revision, what it writes, and what it no longer has.
+///
+/// # Errors
+/// When it cannot be rendered, or somebody else changed the same fields since.
+pub async fn manifest(desk: &Desk, wanted: &Wanted, order: &Order) -> Result<Wish, DeployError> {
+    let name = wanted.pipeline.metadata.name.value.to_lowercase();
+    let revisions = desk.revisions(&name).await?;
+    let merged = merged(wanted, &revisions)?;
+    let (pipeline, text) =
+        merged.as_ref().map_or((&wanted.pipeline, &wanted.text), |(pipeline, text)| (pipeline, text));
+    let runtime = wanted.runtime.unwrap_or(pipeline.spec.runtime);
+    let rendered = render(pipeline, &desk.target, runtime).map_err(|error| DeployError::Failed(error.to_string()))?;
+    let objects = |number: u64| {
+        let mut stamped = rendered.clone();
+        stamped.stamp(number);
+        stamped.objects().cloned().collect::<Vec<Value>>()
+    };
+    // The newest one may be what an interrupted try of the same left.
+    let newest = revisions.last();
+    let resumed = newest.filter(|it| it.state == State::Pending && it.objects == objects(it.number));
+    let number = resumed.map_or_else(|| newest.map_or(1, |it| it.number + 1), |it| it.number);
+    let revision = Revision { manifest: Some(text.clone()), ..blank(desk, &name, number, order) };
+    let mut wish = objects_wish(desk, Revision { objects: objects(number), ..revision }, order).await?;
+    if pipeline.metadata.temporary && desk.place.is_production {
+        wish.refusals.push(Refusal::Temporary { pipeline: name, environment: desk.place.environment.clone() });
+    }
+    Ok(wish)
+}
+
+fn blank(desk: &Desk, pipeline: &str, number: u64, order: &Order) -> Revision {
+    Revision {
+        number,
+        pipeline: pipeline.to_owned(),
+        namespace: desk.target.namespace.clone(),
+        state: State::Pending,
+        verb: order.verb,
+        by: desk.by.clone(),
+        at: order.now,
+        note: order.note.clone(),
+        manifest: None,
+        objects: Vec::new(),
+    }
+}
+
+/// What was edited from an older revision, put together with what others did since.
+fn merged(wanted: &Wanted, revisions: &[Revision]) -> Result<Option<(Pipeline, String)>, DeployError> {
+    let (Some(base), Some(newest)) = (wanted.base, revisions.last()) else { return Ok(None) };
+    if newest.number <= base {
+        return Ok(None);
+    }
+    let failed = |words: String| DeployError::Failed(words);
+    let read = |text: &str| serde_saphyr::from_str::<Value>(text).map_err(|error| failed(error.to_string()));
+    let of = |revision: &Revision| {
+        let none = || failed(format!("revision {} has no manifest to merge with", revision.number));
+        read(revision.manifest.as_deref().ok_or_else(none)?)
+    };
+    let old = revisions.iter().find(|it| it.number == base);
+    let old = old.ok_or_else(|| DeployError::NotFound(format!("revision {base} is not kept any more")))?;
+    let together = merge(&of(old)?, &read(&wanted.text)?, &of(newest)?).map_err(|clashes| {
+        let said = |it: &crate::plan::merge::Clash| {
+            format!("{}: {} here, {} there (was {})", it.path, it.mine, it.theirs, it.base)
+        };
+        let fields: Vec<String> = clashes.iter().map(said).collect();
+        DeployError::Overtaken(format!(
+            "{} changed the same in revision {}: {}; edit from that one, or give --base {}",
+            newest.by,
+            newest.number,
+            fields.join("; "),
+            newest.number
+        ))
+    })?;
+    parsed(&together).map(Some)
+}
+
+/// A manifest from its values.
+fn parsed(value: &Value) -> Result<(Pipeline, String), DeployError> {
+    let text = serde_saphyr::to_string(value).map_err(|error| DeployError::Failed(error.to_string()))?;
+    let (documents, checked) = manifest::read(&text, &Judgement::default());
+    if !checked.is_valid() {
+        let words: Vec<String> = checked.problems.iter().map(|it| format!("{}: {}", it.path, it.message)).collect();
+        return Err(DeployError::Failed(format!("together the changes are not valid: {}", words.join("; "))));
+    }
+    let pipeline = documents.into_iter().find_map(|document| match document {
+        Document::Pipeline(pipeline) => Some(*pipeline),
+        Document::Processor(_) => None,
+    });
+    Ok((pipeline.ok_or_else(|| DeployError::Failed("it is no pipeline".into()))?, text))
+}
+
+/// A revision's objects as a wish: they are applied, and what else flowdeck deployed for the pipeline goes.
+async fn objects_wish(desk: &Desk, revision: Revision, order: &Order) -> Result<Wish, DeployError> {
+    let mut writes = applied(desk, &revision.objects).await?;
+    let wanted: Vec<Id> = revision.objects.iter().filter_map(Id::of).collect();
+    let managed = desk.managed(&revision.pipeline).await?;
+    writes.extend(managed.into_iter().filter(|(id, _)| !wanted.contains(id)).map(|(id, _)| Write::Delete(id)));
+    Ok(wish(revision.pipeline.clone(), writes, Some(revision), order))
+}
+
+fn wish(pipeline: String, writes: Vec<Write>, revision: Option<Revision>, order: &Order) -> Wish {
+    let Order { verb, ownership, now, .. } = *order;
+    Wish { pipeline, verb, writes, revision, ownership, now, refusals: Vec::new() }
+}
+
+async fn applied(desk: &Desk, objects: &[Value]) -> Result<Vec<Write>, DeployError> {
+    let mut writes = Vec::new();
+    for object in objects {
+        let Some(id) = Id::of(object) else { continue };
+        writes.push(Write::Apply(carried(desk.read(&id).await?.as_ref(), object)));
+    }
+    Ok(writes)
+}
+
+/// The revision that a pipeline was deployed with last, if flowdeck did.
+async fn deployed(desk: &Desk, pipeline: &str) -> Result<Option<Revision>, DeployError> {
+    let mut revisions = desk.revisions(pipeline).await?;
+    if let Some(pending) = revisions.last().filter(|it| it.state == State::Pending) {
+        let Revision { number, by, .. } = pending;
+        let words = format!("revision {number} of {by} is half applied: finish it with the same command, or roll back");
+        return Err(DeployError::Overtaken(words));
+    }
+    Ok(revisions.iter().rposition(|it| it.state == State::Deployed).map(|at| revisions.swap_remove(at)))
+}
+
+/// Start, stop or restart: of what flowdeck deployed as a whole, of what somebody else did in its own terms.
+///
+/// # Errors
+/// When there is nothing of that name.
+pub async fn touch(desk: &Desk, pipeline: &str, touch: Touch, order: &Order) -> Result<Wish, DeployError> {
+    let name = pipeline.to_lowercase();
+    let Some(revision) = deployed(desk, &name).await? else { return found(desk, pipeline, touch, order).await };
+    let objects = match touch {
+        Touch::Stop => stopped(&revision.objects),
+        Touch::Start | Touch::Scale(_) => revision.objects,
+        Touch::Restart(number) => {
+            let running = restarted(&revision.objects, number);
+            let mut writes = Vec::new();
+            // What was carried over would be the number of the last time.
+            for object in running {
+                let Some(id) = Id::of(&object) else { continue };
+                let mut new = carried(desk.read(&id).await?.as_ref(), &object);
+                if let Some(again) = restarted(std::slice::from_ref(&new), number).pop() {
+                    new = again;
+                }
+                writes.push(Write::Apply(new));
+            }
+            return Ok(wish(name, writes, None, order));
+        }
+    };
+    Ok(wish(name, applied(desk, &objects).await?, None, order))
+}
+
+async fn found(desk: &Desk, pipeline: &str, touch: Touch, order: &Order) -> Result<Wish, DeployError> {
+    let found = desk.found(pipeline).await?;
+    let writes = found.iter().filter_map(|(id, object)| Some(Write::Patch(id.clone(), patch(object, touch)?)));
+    let writes: Vec<Write> = writes.collect();
+    if writes.is_empty() {
+        return Err(DeployError::Failed(format!(
+            "there is nothing of {pipeline} that {} would change",
+            order.verb.word()
+        )));
+    }
+    // A processor may be meant by its own name; the audit and the guard go by its pipeline.
+    let pipeline = found.iter().find_map(|(_, object)| label(object, PART_OF)).unwrap_or(pipeline);
+    Ok(wish(pipeline.to_owned(), writes, None, order))
+}
+
+/// Another number of TaskManagers: a new revision of what flowdeck deployed.
+///
+/// # Errors
+/// When it is not clear which processor is meant.
+pub async fn scale(
+    desk: &Desk,
+    pipeline: (&str, Option<&str>),
+    replicas: u32,
+    order: &Order,
+) -> Result<Wish, DeployError> {
+    let (name, processor) = pipeline;
+    let Some(revision) = deployed(desk, &name.to_lowercase()).await? else {
+        return found(desk, processor.unwrap_or(name), Touch::Scale(replicas), order).await;
+    };
+    let adopted =
+        || DeployError::Failed(format!("{name} was adopted without a manifest: scale it where it is written"));
+    let text = revision.manifest.as_deref().ok_or_else(adopted)?;
+    let value: Value = serde_saphyr::from_str(text).map_err(|error| DeployError::Failed(error.to_string()))?;
+    let unclear = || DeployError::NotFound(format!("which processor of {name}? name one that it has"));
+    let (pipeline, text) = parsed(&scaled(&value, processor, replicas).ok_or_else(unclear)?)?;
+    let runtime = runtime_of(&revision);
+    manifest(desk, &Wanted { pipeline, text, runtime, base: Some(revision.number) }, order).await
+}
+
+/// What runs a revision.
+fn runtime_of(revision: &Revision) -> Option<Runtime> {
+    let has = |kind| revision.objects.iter().filter_map(Id::of).any(|id| id.kind == kind);
+    match (has(Kind::FlinkDeployment), has(Kind::StatefulSet)) {
+        (true, _) => Some(Runtime::Operator),
+        (false, true) => Some(Runtime::Standalone),
+        (false, false) => None,
+    }
+}
+
+/// An earlier revision as the next one.
+///
+/// # Errors
+/// When it is not kept.
+pub async fn rollback(desk: &Desk, pipeline: &str, to: Option<u64>, order: &Order) -> Result<Wish, DeployError> {
+    let name = pipeline.to_lowercase();
+    let revisions = desk.revisions(&name).await?;
+    let newest = revisions.last().ok_or_else(|| DeployError::NotFound(format!("{pipeline} has no revisions")))?;
+    // Where the newest one never got there, the one that runs is the one before.
+    let is_former = |it: &Revision| {
+        it.state == State::Superseded || (newest.state == State::Pending && it.state == State::Deployed)
+    };
+    let earlier = |it: &&Revision| to.map_or_else(|| it.number < newest.number && is_former(it), |to| it.number == to);
+    let target = revisions.iter().rev().find(earlier);
+    let missing = || {
+        DeployError::NotFound(format!(
+            "there is no such earlier revision of {pipeline}; see `flowdeck history {pipeline}`"
+        ))
+    };
+    let target = target.ok_or_else(missing)?;
+    let number = newest.number + 1;
+    let mut objects = target.objects.clone();
+    for object in &mut objects {
+        set(object, &["metadata", "annotations", &format!("{OURS}revision")], number.to_string().into());
+    }
+    let note = format!("rolled back to revision {}", target.number);
+    let revision = Revision { manifest: target.manifest.clone(), objects, note, ..blank(desk, &name, number, order) };
+    objects_wish(desk, revision, order).await
+}
+
+/// What runs in one environment, for another.
+///
+/// # Errors
+/// When nothing is deployed there, or its manifest does not name the other.
+pub async fn promote(from: &Desk, to: &Desk, pipeline: &str, order: &Order) -> Result<Wish, DeployError> {
+    let place = &from.place.environment;
+    let revision = deployed(from, &pipeline.to_lowercase()).await?;
+    let none = || DeployError::NotFound(format!("{pipeline} was not deployed to {place} by flowdeck"));
+    let revision = revision.ok_or_else(none)?;
+    let no_manifest = || DeployError::Failed(format!("revision {} in {place} has no manifest", revision.number));
+    let text = revision.manifest.as_deref().ok_or_else(no_manifest)?;
+    let value: Value = serde_saphyr::from_str(text).map_err(|error| DeployError::Failed(error.to_string()))?;
+    let (pipeline, text) = parsed(&value)?;
+    let order = Order { note: format!("promoted from {place}, revision {}", revision.number), ..order.clone() };
+    manifest(to, &Wanted { pipeline, text, runtime: runtime_of(&revision), base: None }, &order).await
+}
+
+/// Everything that flowdeck deployed goes; revisions, topics, groups, savepoints and secrets stay.
+///
+/// # Errors
+/// When there is nothing.
+pub async fn decommission(desk: &Desk, pipeline: &str, order: &Order) -> Result<Wish, DeployError> {
+    let name = pipeline.to_lowercase();
+    let managed = desk.managed(&name).await?;
+    if managed.is_empty() {
+        let words = format!("there is nothing of {pipeline} that flowdeck deployed; adopt it first if it is meant");
+        return Err(DeployError::NotFound(words));
+    }
+    Ok(wish(name, managed.into_iter().rev().map(|(id, _)| Write::Delete(id)).collect(), None, order))
+}
+
+/// Somebody else's pipeline becomes managed: its objects are kept as revision 1, and marked.
+///
+/// # Errors
+/// When there is none, or it is managed already.
+pub async fn adopt(desk: &Desk, pipeline: &str, order: &Order) -> Result<Wish, DeployError> {
+    let name = pipeline.to_lowercase();
+    if !desk.revisions(&name).await?.is_empty() {
+        return Err(DeployError::Failed(format!("{pipeline} is managed already")));
+    }
+    let found = desk.found(pipeline).await?;
+    let mark = |object: &mut Value| {
+        set(object, &["metadata", "labels", MANAGED_BY], MANAGER.into());
+        set(object, &["metadata", "labels", PART_OF], name.as_str().into());
+        set(object, &["metadata", "annotations", &format!("{OURS}revision")], "1".into());
+    };
+    let (mut objects, mut writes) = (Vec::new(), Vec::new());
+    for (id, object) in &found {
+        let mut kept = crate::plan::object::wanted(object);
+        if let Some(metadata) = kept.get_mut("metadata").and_then(Value::as_object_mut) {
+            metadata.remove("finalizers");
+            metadata.remove("ownerReferences");
+        }
+        mark(&mut kept);
+        objects.push(kept);
+        let mut marks = serde_json::json!({"apiVersion": id.kind.api_version(), "kind": id.kind.word(),
+            "metadata": {"name": id.name, "namespace": id.namespace,
+                "resourceVersion": object.pointer("/metadata/resourceVersion")}});
+        mark(&mut marks);
+        writes.push(Write::Patch(id.clone(), marks));
+    }
+    let revision = Revision { objects, ..blank(desk, &name, 1, order) };
+    Ok(wish(name, writes, Some(revision), order))
+}
