@@ -272,7 +272,7 @@ async fn a_fresh_commit_beside_an_old_end_is_no_lag() {
         commit(&bootstrap, "billing", &[4, 4, 4]);
     });
     let mut console = Console::start(&bootstrap, &[], group("billing", &["orders"], false));
-    let lag = |seen: &Seen| seen.groups.get("billing").and_then(|group| group.lag_records());
+    let lag = |seen: &Seen| seen.groups.get("billing").and_then(flowdeck::model::kafka::Group::lag_records);
     console.until("all lag", |seen| lag(seen) == Some(18)).await;
     mock.broker_down(3).unwrap();
     // The group itself still gets at the partition, whose end has moved on.

@@ -16,7 +16,7 @@ use flowdeck::source::kafka::consume::{Assignment, News, Reader, Start, Subscrip
 
 use self::source_kafka::stage::{Partition, Stage, State, TOPIC};
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// What the reader told.
 struct Listener {

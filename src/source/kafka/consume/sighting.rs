@@ -98,10 +98,6 @@ impl Sighting {
 mod tests {
     use super::*;
 
-    fn id(text: &str) -> Option<String> {
-        Some(text.to_owned())
-    }
-
     fn there(topic: &mut Sighting, id: Option<String>) -> bool {
         let is_another = topic.seen(id);
         topic.laid_out();
@@ -123,22 +119,22 @@ mod tests {
     #[test]
     fn it_takes_several_answers_over_some_time_to_be_gone() {
         let mut topic = Sighting::default();
-        there(&mut topic, id("a"));
+        there(&mut topic, Some("a".to_owned()));
         let begun = Instant::now();
         assert!((0..100).all(|_| !topic.missed(begun)), "at the same moment they are one broker's");
-        there(&mut topic, id("a"));
+        there(&mut topic, Some("a".to_owned()));
         assert!(!topic.missed(begun + CONFIRMED_OVER * 2), "counted anew after it was there");
     }
 
     #[test]
     fn the_same_topic_is_read_on_and_another_one_anew() {
         let origin = |topic: &Sighting| topic.origin(0, &Start::Now, None, 0);
-        let mut topic = gone(id("a"));
-        assert!(!topic.seen(id("a")));
+        let mut topic = gone(Some("a".to_owned()));
+        assert!(!topic.seen(Some("a".to_owned())));
         assert_eq!(origin(&topic), Origin::Offset(50));
         assert_eq!(topic.origin(1, &Start::Now, None, 0), Origin::Earliest, "a partition that is new");
-        let mut topic = gone(id("a"));
-        assert!(topic.seen(id("b")));
+        let mut topic = gone(Some("a".to_owned()));
+        assert!(topic.seen(Some("b".to_owned())));
         assert_eq!(origin(&topic), Origin::Earliest);
         let mut topic = gone(None);
         topic.seen(None);
@@ -148,10 +144,10 @@ mod tests {
     #[test]
     fn a_broker_without_ids_among_others_changes_nothing() {
         let mut topic = Sighting::default();
-        there(&mut topic, id("a"));
+        there(&mut topic, Some("a".to_owned()));
         assert!(!there(&mut topic, None));
-        assert!(!there(&mut topic, id("a")));
-        assert!(there(&mut topic, id("b")));
+        assert!(!there(&mut topic, Some("a".to_owned())));
+        assert!(there(&mut topic, Some("b".to_owned())));
     }
 
     #[test]
@@ -167,7 +163,7 @@ mod tests {
         assert_eq!(origin(&topic, &Start::Now, None), Origin::Earliest, "it was made since");
         let resume = Start::Resume(BTreeMap::new());
         assert_eq!(origin(&topic, &resume, Some(9)), Origin::Offset(9), "no other topic was seen since");
-        there(&mut topic, id("a"));
+        there(&mut topic, Some("a".to_owned()));
         assert_eq!(origin(&topic, &resume, Some(9)), Origin::Earliest);
     }
 }
