@@ -282,7 +282,7 @@ fn recent_failures(job: &Job, now: Time) -> Option<Finding> {
     let loops = recent.len() >= LOOPS && latest <= LOOP_SECONDS;
     let condition = if loops || job.state != JobState::Running { Condition::Failing } else { Condition::Degraded };
     let again = job.state_since.filter(|_| condition == Condition::Degraded);
-    let again = again.map(|since| format!("; it runs again since {}", human::age(since, now))).unwrap_or_default();
+    let again = again.map(|since| format!("; it has run again for {}", human::age(since, now))).unwrap_or_default();
     let text = format!("{}{message} ({times}{again})", often.root.short_class());
     Some(Finding::new(condition, text).since(Some(first)))
 }

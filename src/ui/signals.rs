@@ -242,7 +242,8 @@ impl ServiceCells {
 /// Saturation with the component that it is of.
 fn saturation_cell(theme: Theme, saturation: &Saturation) -> Cell {
     let style = if saturation.percent >= SATURATED { theme.tone(Tone::Warn) } else { theme.text() };
-    Cell::new(format!("{} {:.0}", saturation.component, saturation.percent), style)
+    // A lag that grows may be any number of times what is worth a look.
+    Cell::new(format!("{} {:.0}", saturation.component, saturation.percent.min(999.0)), style)
 }
 
 /// A share of failures, in percent: two digits after the point below 100.

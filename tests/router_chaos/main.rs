@@ -46,6 +46,7 @@ fn main() {
         let trouble = fleet.trouble(&mut random, number);
         random.wait(2_000);
         let epoch = flip(&route, to);
+        fleet.strike(number);
         // Long enough, some times, that the group gives its partitions to others.
         let is_long = fleet.has_stopped() && random.below(2) == 0;
         random.wait(if is_long { 12_000 } else { 1_500 });

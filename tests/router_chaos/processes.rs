@@ -66,8 +66,9 @@ impl Route {
         let client: AdminClient<DefaultClientContext> =
             ClientConfig::new().set("bootstrap.servers", &self.broker).create().unwrap();
         let names = [&self.source, &self.lanes[0], &self.lanes[1]];
-        let topics: Vec<NewTopic<'_>> =
-            names.iter().map(|name| NewTopic::new(name, PARTITIONS, TopicReplication::Fixed(1))).collect();
+        // The records carry timestamps of long ago, and no segment may go before it was looked at.
+        let topic = |name| NewTopic::new(name, PARTITIONS, TopicReplication::Fixed(1)).set("retention.ms", "-1");
+        let topics: Vec<NewTopic<'_>> = names.iter().map(|name| topic(name)).collect();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let results = runtime.block_on(client.create_topics(&topics, &AdminOptions::new())).unwrap();
         results.into_iter().for_each(|result| drop(result.unwrap()));
@@ -157,10 +158,8 @@ impl<'a> Fleet<'a> {
 
     /// Makes some trouble; answers what.
     pub fn trouble(&mut self, random: &mut Random, flip: u64) -> String {
-        if flip.is_multiple_of(10) {
-            stack_ctl("kill");
-            self.broker_is_down = true;
-            return "broker killed".to_owned();
+        if Self::costs_the_broker(flip) {
+            return "broker killed meanwhile".to_owned();
         }
         let number = usize::try_from(random.below((WORKERS + CONTROLLERS) as u64)).unwrap();
         let name = self.processes[number].arguments.join(" ");
@@ -182,6 +181,18 @@ impl<'a> Fleet<'a> {
                 format!("{name} stopped and replaced")
             }
         }
+    }
+
+    /// What happens to it once it was asked for: without a broker nobody would hear the wish.
+    pub fn strike(&mut self, flip: u64) {
+        if Self::costs_the_broker(flip) {
+            stack_ctl("kill");
+            self.broker_is_down = true;
+        }
+    }
+
+    const fn costs_the_broker(flip: u64) -> bool {
+        flip.is_multiple_of(5)
     }
 
     /// Whether one is stopped that nobody replaces.
