@@ -271,7 +271,8 @@ fn rows_in_a_topic_are_the_same_after_a_kill() {
     close(&mut stream, base);
     assert_eq!(stream.start(&[&arguments[..], &["--until-end"]].concat()).code(), Some(0), "{}", stream.words());
     let found = table(output);
-    println!("{} rows in the topic by key", found.len());
+    println!("{} rows in the topic by key; {}", found.len(), stream.words());
+    assert!(!stream.words().contains("too late"), "{}", stream.words());
     assert_same(&found, &stream.expected);
 }
 

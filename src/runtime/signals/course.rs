@@ -20,6 +20,9 @@ use crate::source::kafka::consume::{Assignment, News};
 
 /// Stretches of a partition that are told apart; more are joined, so that a resume reads a little more.
 const STRETCHES: usize = 4_096;
+/// While others work off a backlog, one that has none left is waited for this long, in milliseconds: what it knows of
+/// its end is as old as its last answer, and a busy topic has grown since.
+const GRACE: i64 = 2_000;
 
 /// A partition.
 #[derive(Clone, Debug)]
@@ -32,6 +35,8 @@ struct Standing {
     target: i64,
     position: i64,
     end: i64,
+    /// When it last had records, by the clock; the least there is when that is unknown.
+    heard_at: i64,
     stretches: VecDeque<Stretch>,
 }
 
@@ -72,6 +77,7 @@ impl Course {
                     }
                     standing.position = records.next_offset;
                     standing.end = records.end.max(records.next_offset);
+                    standing.heard_at = now;
                 }
             }
             News::Assigned(assignment) => self.assign(&assignment, intake, now),
@@ -111,6 +117,7 @@ impl Course {
             target: *end,
             position: *position,
             end: *end,
+            heard_at: quiet_since.unwrap_or(i64::MIN),
             stretches: VecDeque::new(),
         };
         self.live = false;
@@ -125,7 +132,7 @@ impl Course {
         for (place, standing) in &self.places {
             if self.trouble.is_some() || standing.position < standing.end || begins_to_live {
                 intake.touch(*place, now);
-            } else if !self.live {
+            } else if !self.live && now.saturating_sub(standing.heard_at) >= GRACE {
                 intake.touch(*place, i64::MIN);
             }
         }

@@ -94,6 +94,20 @@ fn whoever_has_a_backlog_is_active_and_whoever_waits_for_it_is_not() {
 }
 
 #[test]
+fn whoever_was_heard_a_moment_ago_is_waited_for() {
+    let (mut course, mut notes) = (Course::default(), Notes::default());
+    course.take(assigned(0, 0, 1_000), &mut notes, 0);
+    course.take(assigned(1, 0, 10), &mut notes, 0);
+    course.take(records(1, 0, 1, 10), &mut notes, 1_000);
+    for now in [1_000, 1_000 + GRACE - 1] {
+        course.tick(&mut notes, now);
+        assert_eq!(notes.active.get(&1), Some(&1_000), "its end may have grown by now");
+    }
+    course.tick(&mut notes, 1_000 + GRACE);
+    assert_eq!(notes.active.get(&1), Some(&i64::MIN));
+}
+
+#[test]
 fn while_a_broker_is_away_time_stands_still() {
     let (mut course, mut notes) = (Course::default(), Notes::default());
     course.take(assigned(0, 0, 0), &mut notes, 0);
