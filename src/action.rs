@@ -7,6 +7,8 @@
 mod place;
 mod table;
 
+use crate::plan::verb::Verb;
+
 pub use place::{Place, Places};
 pub use table::ACTIONS;
 
@@ -145,6 +147,18 @@ pub enum Action {
     Undo,
     /// Make a change again that was taken back.
     Redo,
+    /// What can be done to the selected pipeline.
+    Verbs,
+    /// Something that is done to the selected pipeline.
+    Do(Verb),
+    /// Make the planned change.
+    Agree,
+    /// Stop a change where it is.
+    Stop,
+    /// The same change once more.
+    Again,
+    /// Changes that were begun here.
+    Changes,
     /// Leave for the shell, to come back with `fg`.
     Suspend,
     /// Leave.

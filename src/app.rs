@@ -4,6 +4,8 @@
 //! layers (help, filter, palette) lie over it. Whether anything visible changed is noted, so that the
 //! loop draws only then.
 
+pub mod change;
+pub mod changes;
 pub mod document;
 pub mod editor;
 pub mod environments;
@@ -19,12 +21,14 @@ pub mod kafka;
 pub mod layout;
 pub mod logs;
 pub mod marks;
+pub mod operations;
 pub mod overview;
 pub mod palette;
 pub mod pipeline;
 pub mod pipelines;
 pub mod pod;
 pub mod pods;
+pub mod question;
 pub mod screen;
 pub mod signals;
 pub mod standing;
@@ -32,6 +36,7 @@ pub mod table;
 pub mod topic;
 pub mod topics;
 mod update;
+pub mod verbs;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -40,6 +45,7 @@ use crossterm::event::KeyEvent;
 
 use self::editor::EditorScreen;
 use self::input::Input;
+use self::operations::Operations;
 use self::overview::Overview;
 use self::palette::Palette;
 use self::pipelines::Pipelines;
@@ -52,8 +58,11 @@ use crate::model::Time;
 use crate::model::environment::{Backend, Link};
 use crate::model::interest::Interest;
 use crate::model::inventory::Inventory;
+use crate::model::key::PipelineKey;
 use crate::model::owner::{self, Saturations};
 use crate::model::signal::AlertOrder;
+use crate::plan::guard::Consent;
+use crate::plan::intent::Intent;
 
 /// Something to be done outside.
 #[derive(Clone, Debug, PartialEq)]
@@ -82,6 +91,14 @@ pub enum Effect {
         /// What it held when it was read; `None` when it did not exist.
         base: Option<Arc<str>>,
     },
+    /// Find out what a change means; news of it carry the number.
+    Plan(u64, Box<Intent>),
+    /// Make a planned change.
+    Agree(u64, Consent),
+    /// Drop a planned change, or stop one where it is.
+    Cancel(u64),
+    /// Look at a pipeline before something is done to it.
+    Survey(PipelineKey),
     /// Ring the terminal's bell, and say why: a pipeline has started to fail, or an alert fires.
     Alarm(String),
     /// Tell the golden signals of an environment what somebody does about an alert.
@@ -115,6 +132,7 @@ pub enum Layer {
 pub struct State {
     inventory: Inventory,
     overview: Overview,
+    operations: Operations,
     keymap: Keymap,
     root: Screen,
     above: Vec<Screen>,
@@ -123,6 +141,8 @@ pub struct State {
     size: (u16, u16),
     now: Time,
     retry: u64,
+    /// The change that somebody was told of who wanted to leave; 0 for none.
+    warned: u64,
     dirty: bool,
 }
 
@@ -133,6 +153,7 @@ impl State {
         let mut state = Self {
             inventory: Inventory::default(),
             overview: Overview::default(),
+            operations: Operations::default(),
             keymap: Keymap::default(),
             root: Screen::Pipelines(Pipelines::default()),
             above: Vec::new(),
@@ -141,6 +162,7 @@ impl State {
             size: options.size,
             now: options.now,
             retry: 0,
+            warned: 0,
             dirty: true,
         };
         state.refresh(&Cause::Shown);
@@ -166,6 +188,12 @@ impl State {
     #[must_use]
     pub const fn overview(&self) -> &Overview {
         &self.overview
+    }
+
+    /// Changes that were begun here.
+    #[must_use]
+    pub const fn operations(&self) -> &Operations {
+        &self.operations
     }
 
     /// The time of the last tick.
@@ -264,28 +292,58 @@ impl State {
     /// What screens look at.
     #[must_use]
     pub const fn world(&self) -> World<'_> {
-        World { inventory: &self.inventory, overview: &self.overview, now: self.now, size: self.size }
+        World {
+            inventory: &self.inventory,
+            overview: &self.overview,
+            operations: &self.operations,
+            now: self.now,
+            size: self.size,
+        }
     }
 
     /// Lets the screen in front look again.
     fn refresh(&mut self, cause: &Cause<'_>) {
-        let world = World { inventory: &self.inventory, overview: &self.overview, now: self.now, size: self.size };
+        let world = World {
+            inventory: &self.inventory,
+            overview: &self.overview,
+            operations: &self.operations,
+            now: self.now,
+            size: self.size,
+        };
         let changed = self.above.last_mut().unwrap_or(&mut self.root).part_mut().refresh(&world, cause);
         self.dirty |= changed;
     }
 
     fn act(&mut self, action: Action) -> Outcome {
-        let world = World { inventory: &self.inventory, overview: &self.overview, now: self.now, size: self.size };
+        let world = World {
+            inventory: &self.inventory,
+            overview: &self.overview,
+            operations: &self.operations,
+            now: self.now,
+            size: self.size,
+        };
         self.above.last_mut().unwrap_or(&mut self.root).part_mut().act(action, &world)
     }
 
     fn typed(&mut self, key: &KeyEvent) -> Outcome {
-        let world = World { inventory: &self.inventory, overview: &self.overview, now: self.now, size: self.size };
+        let world = World {
+            inventory: &self.inventory,
+            overview: &self.overview,
+            operations: &self.operations,
+            now: self.now,
+            size: self.size,
+        };
         self.above.last_mut().unwrap_or(&mut self.root).part_mut().typed(key, &world)
     }
 
     fn pasted(&mut self, text: &str) -> Outcome {
-        let world = World { inventory: &self.inventory, overview: &self.overview, now: self.now, size: self.size };
+        let world = World {
+            inventory: &self.inventory,
+            overview: &self.overview,
+            operations: &self.operations,
+            now: self.now,
+            size: self.size,
+        };
         self.above.last_mut().unwrap_or(&mut self.root).part_mut().pasted(text, &world)
     }
 

@@ -31,7 +31,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::plan::verb::Verb;
+use crate::plan::intent::Ask;
 use crate::settings::{self, LogLevel, Overrides, Settings};
 
 /// Exit codes, as the manual lists them.
@@ -250,15 +250,15 @@ fn run(arguments: Arguments) -> Result<u8, Failure> {
         Some(Command::Render(render)) => render::run(&render, &shared.load()?),
         Some(Command::Diff(diff)) => deploy::diff(&diff, &shared.load()?),
         Some(Command::Apply(apply)) => deploy::apply(&apply, &shared.load()?),
-        Some(Command::Deploy(named)) => deploy::named(Verb::Deploy, &named, &shared.load()?),
-        Some(Command::Stop(named)) => deploy::named(Verb::Stop, &named, &shared.load()?),
-        Some(Command::Restart(named)) => deploy::named(Verb::Restart, &named, &shared.load()?),
+        Some(Command::Deploy(named)) => deploy::named(&Ask::Deploy, &named, &shared.load()?),
+        Some(Command::Stop(named)) => deploy::named(&Ask::Stop, &named, &shared.load()?),
+        Some(Command::Restart(named)) => deploy::named(&Ask::Restart, &named, &shared.load()?),
         Some(Command::Scale(scale)) => deploy::scale(&scale, &shared.load()?),
-        Some(Command::Savepoint(named)) => deploy::named(Verb::Savepoint, &named, &shared.load()?),
+        Some(Command::Savepoint(named)) => deploy::named(&Ask::Savepoint, &named, &shared.load()?),
         Some(Command::Promote(promote)) => deploy::promote(&promote, &shared.load()?),
         Some(Command::Rollback(rollback)) => deploy::rollback(&rollback, &shared.load()?),
-        Some(Command::Decommission(named)) => deploy::named(Verb::Decommission, &named, &shared.load()?),
-        Some(Command::Adopt(named)) => deploy::named(Verb::Adopt, &named, &shared.load()?),
+        Some(Command::Decommission(named)) => deploy::named(&Ask::Decommission, &named, &shared.load()?),
+        Some(Command::Adopt(named)) => deploy::named(&Ask::Adopt, &named, &shared.load()?),
         Some(Command::History(history)) => history::history(&history, &shared.load()?),
         Some(Command::Audit(audit)) => history::audit(&audit),
         Some(Command::Completions(completions)) => completions::run(&completions),

@@ -12,7 +12,9 @@ use crate::logs::news::News;
 use crate::model::Time;
 use crate::model::change::Change;
 use crate::model::environment::Backend;
-use crate::model::key::ObjectKey;
+use crate::model::key::{ObjectKey, PipelineKey};
+use crate::plan::dossier::Dossier;
+use crate::plan::proposal::{Proposal, Step};
 
 /// A text that was fetched for one screen.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -43,6 +45,32 @@ pub enum Saving {
     Failed(Arc<str>),
 }
 
+/// How a change ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// It was made, and what it changed runs.
+    Done(Arc<str>),
+    /// It was not made, or not to the end, or does not run; and why.
+    Failed(Arc<str>),
+    /// Somebody stopped it; and where.
+    Cancelled(Arc<str>),
+}
+
+/// How a change of a pipeline went on.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ChangeNews {
+    /// What it would mean is known.
+    Planned(Box<Proposal>),
+    /// It would mean something else by now; nothing was changed.
+    Overtaken(Box<Proposal>),
+    /// A step was made.
+    Stepped(Step),
+    /// All steps are made; it is waited for until it runs.
+    Made,
+    /// It is over.
+    Ended(Ending),
+}
+
 /// Something that happened.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Event {
@@ -62,6 +90,10 @@ pub enum Event {
     Edited(Result<Arc<str>, Arc<str>>),
     /// A file was to be written.
     Saved(Arc<Path>, Saving),
+    /// The change of this number went on.
+    ChangeWentOn(u64, ChangeNews),
+    /// A pipeline was looked at before something is done to it; or why that was not possible.
+    Surveyed(PipelineKey, Result<Arc<Dossier>, Arc<str>>),
     /// The log that is looked at went on.
     Logs(Box<News>),
     /// Something worth a line at the foot of the screen.

@@ -2,18 +2,22 @@
 //!
 //! - [`render`]: a manifest and an environment into the objects that run it; [`target`]: what an environment gives.
 //! - [`object`], [`difference`]: the kinds of objects that a change touches, and what differs in them.
-//! - [`forecast`], [`guard`]: what a change will cause, and what stands against it.
+//! - [`forecast`], [`guard`]: what a change will cause, and what stands against it; [`dossier`]: what is known before.
 //! - [`revision`], [`merge`]: what was deployed, and two changes at once.
-//! - [`verb`], [`wish`], [`audit`]: what can be done, what each writes, and the line that says that it was.
+//! - [`verb`], [`intent`], [`wish`], [`audit`]: what can be done, what somebody asks for, what each writes, and the line
+//!   that says that it was; [`proposal`]: a change before somebody agrees to it.
 //!
 //! The screens and the commands share it; [`crate::runtime`] does what it decides.
 
 pub mod audit;
 pub mod difference;
+pub mod dossier;
 pub mod forecast;
 pub mod guard;
+pub mod intent;
 pub mod merge;
 pub mod object;
+pub mod proposal;
 pub mod render;
 pub mod revision;
 pub mod target;

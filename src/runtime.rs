@@ -1,6 +1,7 @@
 //! What runs: the backends' tasks and the console's loop.
 
 pub mod backends;
+pub mod changes;
 pub mod console;
 pub mod deploy;
 pub mod files;

@@ -4,6 +4,8 @@
 //! [`theme::Theme`].
 
 pub mod canvas;
+pub mod change;
+pub mod changes;
 pub mod chart;
 pub mod document;
 pub mod editor;
@@ -83,6 +85,10 @@ fn screen(canvas: &mut Canvas<'_>, area: Rect, state: &State) {
         Screen::Trial(screen) => signals::trial::draw(canvas, area, state, screen),
         Screen::Flows(screen) => signals::pipelines::draw(canvas, area, state, screen),
         Screen::Alerts(screen) => signals::alerts::draw(canvas, area, state, screen),
+        Screen::Verbs(screen) => changes::verbs(canvas, area, state, screen),
+        Screen::Question(screen) => change::question(canvas, area, state, screen),
+        Screen::Change(screen) => change::draw(canvas, area, state, screen),
+        Screen::Changes(screen) => changes::draw(canvas, area, state, screen),
         Screen::Editor(screen) => editor::draw(canvas, area, state, screen),
     }
 }

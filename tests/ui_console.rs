@@ -4,6 +4,8 @@
 
 #[path = "ui_console/bench.rs"]
 mod bench;
+#[path = "ui_console/changes.rs"]
+mod changes;
 #[path = "ui_console/editor.rs"]
 mod editor;
 #[path = "ui_console/logs.rs"]

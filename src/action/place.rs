@@ -39,6 +39,14 @@ pub enum Place {
     Flows,
     /// Alerts.
     Alerts,
+    /// What can be done to a pipeline.
+    Verbs,
+    /// A change: what it means, and how it goes on.
+    Change,
+    /// Changes that were begun here.
+    Changes,
+    /// Something has to be typed before a change goes on.
+    Confirm,
     /// A text that is being written.
     Editor,
     /// Layer: the keys.
@@ -70,6 +78,10 @@ impl Place {
         Self::Backtest,
         Self::Flows,
         Self::Alerts,
+        Self::Verbs,
+        Self::Change,
+        Self::Changes,
+        Self::Confirm,
         Self::Editor,
         Self::Help,
         Self::Filter,
@@ -98,6 +110,10 @@ impl Place {
             Self::Backtest => "backtest",
             Self::Flows => "pipeline signals",
             Self::Alerts => "alerts",
+            Self::Verbs => "what can be done",
+            Self::Change => "change",
+            Self::Changes => "changes",
+            Self::Confirm => "a word before it is done",
             Self::Editor => "editor",
             Self::Help => "help",
             Self::Filter => "filter",
@@ -108,15 +124,16 @@ impl Place {
 
 /// A set of places.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Places(u32);
+pub struct Places(u64);
 
 impl Places {
     /// Everywhere.
     pub const ALL: Self = Self::of(Place::ALL);
-    /// Screens where letters are commands: neither the layers over them nor the editor.
-    pub const SCREENS: Self = Self::ALL.without(&[Place::Editor, Place::Help, Place::Filter, Place::Palette]);
+    /// Screens where letters are commands: neither the layers over them nor where something is written.
+    pub const SCREENS: Self =
+        Self::ALL.without(&[Place::Confirm, Place::Editor, Place::Help, Place::Filter, Place::Palette]);
     /// Screens with rows to choose from.
-    pub const LISTS: Self = Self::SCREENS.without(&[Place::Document, Place::Logs]);
+    pub const LISTS: Self = Self::SCREENS.without(&[Place::Document, Place::Logs, Place::Change]);
 
     /// The set of some places.
     #[must_use]
@@ -148,7 +165,7 @@ impl Places {
     }
 }
 
-const fn bits(places: &[Place]) -> u32 {
+const fn bits(places: &[Place]) -> u64 {
     match places {
         [] => 0,
         [first, others @ ..] => 1 << *first as u32 | bits(others),

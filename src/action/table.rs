@@ -3,14 +3,19 @@
 use super::Action as A;
 use super::Group::{Go, Here, List, Move, Program};
 use super::{Definition, Place, Places};
+use crate::plan::verb::Verb;
 
 const SCREENS_AND_HELP: Places = Places::SCREENS.with(&[Place::Help]);
-const OPENING: Places = Places::of(&[Place::Pipelines, Place::Topics, Place::Groups]);
+const OPENING: Places = Places::of(&[Place::Pipelines, Place::Topics, Place::Groups, Place::Changes]);
 const CHARTED: Places = Places::of(&[Place::Signals, Place::Service]);
 const SERVICES: Places = CHARTED.with(&[Place::Alerts]);
 const PARTS: Places = Places::of(&[Place::Pipeline, Place::Job, Place::Pod]);
 const EDITOR: &[Place] = &[Place::Editor];
-const INPUTS: Places = Places::of(&[Place::Filter, Place::Palette]);
+const INPUTS: Places = Places::of(&[Place::Filter, Place::Palette, Place::Confirm]);
+const WRITTEN: &[Place] = &[Place::Editor, Place::Confirm];
+const CHANGED: &[Place] = &[Place::Pipelines, Place::Pipeline];
+/// Screens on which a letter agrees to a change mean nothing else by it.
+const UNDECIDED: Places = Places::SCREENS.without(&[Place::Change]);
 /// Screens where other keys mean nothing of their own: no charts, no log.
 const BEYOND_CHARTS: Places =
     Places::SCREENS.without(&[Place::Logs, Place::Exceptions, Place::Signals, Place::Service, Place::Alerts]);
@@ -124,6 +129,40 @@ pub const ACTIONS: &[Definition] = &[
             Place::Flows,
             Place::Alerts,
         ]),
+    Definition::new(Here, A::Verbs, "change", &["v"], "what can be done to it, and what cannot and why")
+        .hint("change")
+        .also(&["verbs", "do"])
+        .at(CHANGED),
+    Definition::new(Here, A::Do(Verb::Deploy), "deploy", &["D"], "start it as it was deployed last").at(CHANGED),
+    Definition::new(Here, A::Do(Verb::Restart), "restart", &["R"], "stop it with a savepoint and start it again")
+        .at(CHANGED),
+    Definition::new(Here, A::Do(Verb::Stop), "stop", &["S"], "stop it with a savepoint").at(CHANGED),
+    Definition::new(Here, A::Do(Verb::Scale), "scale", &["="], "another number of TaskManagers").at(CHANGED),
+    Definition::new(Here, A::Do(Verb::Promote), "promote", &["P"], "deploy to another environment what runs here")
+        .at(CHANGED),
+    Definition::new(
+        Here,
+        A::Open,
+        "begin",
+        &["enter"],
+        "find out what the selected verb would mean; nothing is changed",
+    )
+    .hint("what would it mean")
+    .at(&[Place::Verbs])
+    .key_only(),
+    Definition::new(Here, A::Agree, "agree", &["y"], "make the change").hint("make it").at(&[Place::Change]).key_only(),
+    Definition::new(Here, A::Stop, "stop-change", &["X"], "stop the change where it is; what was done stays")
+        .hint("stop it")
+        .at(&[Place::Change])
+        .key_only(),
+    Definition::new(Here, A::Again, "again", &["r"], "the same once more; it goes on where it ended")
+        .hint("again")
+        .at(&[Place::Change])
+        .key_only(),
+    Definition::new(Here, A::NextPart, "next-field", &["tab"], "the next line, or the next choice")
+        .hint("next")
+        .at(&[Place::Confirm])
+        .key_only(),
     Definition::new(Here, A::Open, "open-event", &["enter"], "the whole event with its stack trace")
         .hint("event")
         .at(&[Place::Logs])
@@ -186,13 +225,13 @@ pub const ACTIONS: &[Definition] = &[
         .at(EDITOR)
         .key_only(),
     Definition::new(Here, A::PreviousMatch, "find-previous", &["f7"], "to where it stood last").at(EDITOR).key_only(),
-    Definition::new(Move, A::PageUp, "text-page-up", &["pageup"], "one page up").at(EDITOR),
-    Definition::new(Move, A::PageDown, "text-page-down", &["pagedown"], "one page down").at(EDITOR),
+    Definition::new(Move, A::PageUp, "text-page-up", &["pageup"], "one page up").at(WRITTEN),
+    Definition::new(Move, A::PageDown, "text-page-down", &["pagedown"], "one page down").at(WRITTEN),
     Definition::new(Move, A::Top, "text-top", &["ctrl-home"], "to the first line").at(EDITOR),
     Definition::new(Move, A::Bottom, "text-end", &["ctrl-end"], "to the last line").at(EDITOR),
-    Definition::new(Program, A::Help, "text-help", &["f1"], "the keys of the editor")
+    Definition::new(Program, A::Help, "text-help", &["f1"], "the keys that work here")
         .hint("help")
-        .at(EDITOR)
+        .at(WRITTEN)
         .key_only(),
     Definition::new(Program, A::Back, "leave", &["esc"], "leave; what is not saved is kept as a draft")
         .hint("leave")
@@ -240,7 +279,7 @@ pub const ACTIONS: &[Definition] = &[
     Definition::new(Move, A::Right, "log-right", &["right"], "to the right, or to a later bar").at(&[Place::Logs]),
     Definition::new(List, A::Filter, "filter", &["/"], "show only rows with this text in any column")
         .hint("filter")
-        .within(Places::SCREENS)
+        .within(UNDECIDED)
         .key_only(),
     Definition::new(List, A::SortNext, "sort-next", &[">"], "sort by the next column, then worst first again")
         .hint("sort"),
@@ -260,6 +299,7 @@ pub const ACTIONS: &[Definition] = &[
     Definition::new(Go, A::Topics, "topics", &["T"], "topics of all environments").also(&["topic"]),
     Definition::new(Go, A::Groups, "groups", &["K"], "consumer groups of all environments")
         .also(&["group", "consumers"]),
+    Definition::new(Go, A::Changes, "changes", &["C"], "changes that were begun here").also(&["operations"]),
     Definition::new(Go, A::Events, "events", &["V"], "Kubernetes events").also(&["ev"]),
     Definition::new(Go, A::Environments, "environments", &["L"], "environments, links and permissions")
         .also(&["env", "links"]),
@@ -267,8 +307,10 @@ pub const ACTIONS: &[Definition] = &[
     Definition::new(Program, A::Help, "help", &["?", "f1"], "the keys of this screen")
         .hint("help")
         .within(SCREENS_AND_HELP),
-    Definition::new(Here, A::Retry, "retry", &["r"], "ask the backends again now").hint("retry"),
-    Definition::new(Here, A::Copy, "copy", &["y"], "copy what is selected: name, address or text").hint("copy"),
+    Definition::new(Here, A::Retry, "retry", &["r"], "ask the backends again now").hint("retry").within(UNDECIDED),
+    Definition::new(Here, A::Copy, "copy", &["y"], "copy what is selected: name, address or text")
+        .hint("copy")
+        .within(UNDECIDED),
     Definition::new(Program, A::Back, "back", &["esc", "backspace"], "close what is on top, clear the filter")
         .hint("back")
         .within(SCREENS_AND_HELP)

@@ -10,6 +10,7 @@ use super::logs::{LogScreen, NEVER_RESTARTED};
 use super::pods::{self, PodRow};
 use super::screen::{Cause, Outcome, Part, Screen, World};
 use super::table::{Row, Table};
+use super::verbs::{self, VerbsScreen};
 use crate::action::{Action, Place};
 use crate::model::interest::{self, Depth, Interest};
 use crate::model::key::{KafkaKey, PipelineKey, ProcessorKey};
@@ -88,6 +89,10 @@ impl PipelineScreen {
     pub fn processor(&self) -> Option<&ProcessorView> {
         let chosen = self.chosen.as_ref()?;
         self.processors.iter().find(|view| view.key == *chosen)
+    }
+
+    fn processor_name(&self) -> Option<Arc<str>> {
+        self.chosen.as_ref().map(|key| key.name.clone())
     }
 
     /// Its number.
@@ -224,6 +229,8 @@ impl Part for PipelineScreen {
                 Some(key) => Outcome::open(LogScreen::open(Target::Processor(key.clone()), "", world.now)),
                 None => Outcome::Ignored,
             },
+            Action::Verbs => Outcome::open(VerbsScreen::open(self.key.clone(), self.processor_name())),
+            Action::Do(verb) => verbs::begin(&self.key, self.processor_name().as_deref(), verb, world),
             Action::Exceptions => Outcome::open(ExceptionsScreen::open(Target::Pipeline(self.key.clone()))),
             Action::PreviousLog => match self.pods.selected().map(|row| &row.view.pod) {
                 None => Outcome::Ignored,

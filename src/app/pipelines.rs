@@ -10,6 +10,7 @@ use super::overview::{Overview, PipelineRow};
 use super::screen::{Cause, Outcome, Part, Screen, World};
 use super::standing::Standing;
 use super::table::{Column, Row, Table};
+use super::verbs::{self, VerbsScreen};
 use crate::action::{Action, Place};
 use crate::model::interest::{self, Depth, Interest};
 use crate::model::job::JobState;
@@ -210,6 +211,14 @@ impl Part for Pipelines {
                     _ => ExceptionsScreen::open(target),
                 })
             }
+            Action::Verbs | Action::Do(_) => {
+                self.table.pin();
+                let Some(key) = self.table.selected().map(Row::key) else { return Outcome::Ignored };
+                match action {
+                    Action::Do(verb) => verbs::begin(&key, None, verb, world),
+                    _ => Outcome::open(VerbsScreen::open(key, None)),
+                }
+            }
             Action::PreviousLog | Action::Job => Outcome::Say("Open a pipeline first (Enter), then a pod."),
             other => Outcome::moved(self.table.act(other)),
         }
@@ -218,7 +227,9 @@ impl Part for Pipelines {
     fn offers(&self, action: Action, _world: &World<'_>) -> bool {
         match action {
             Action::PreviousLog | Action::Job => false,
-            Action::Open | Action::Copy | Action::Log | Action::Exceptions => self.table.selected().is_some(),
+            Action::Open | Action::Copy | Action::Log | Action::Exceptions | Action::Verbs | Action::Do(_) => {
+                self.table.selected().is_some()
+            }
             _ => true,
         }
     }

@@ -1,10 +1,13 @@
 //! The screens: a stack of an enum. Each is a part that follows the world and answers to intents.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use crossterm::event::KeyEvent;
 
 use super::Effect;
+use super::change::ChangeScreen;
+use super::changes::Changes;
 use super::document::DocumentScreen;
 use super::editor::EditorScreen;
 use super::environments::Environments;
@@ -14,10 +17,12 @@ use super::group::GroupScreen;
 use super::groups::Groups;
 use super::job::JobScreen;
 use super::logs::LogScreen;
+use super::operations::Operations;
 use super::overview::Overview;
 use super::pipeline::PipelineScreen;
 use super::pipelines::Pipelines;
 use super::pod::PodScreen;
+use super::question::QuestionScreen;
 use super::signals::SignalsScreen;
 use super::signals::alerts::AlertsScreen;
 use super::signals::pipelines::FlowsScreen;
@@ -25,12 +30,16 @@ use super::signals::service::ServiceScreen;
 use super::signals::trial::TrialScreen;
 use super::topic::TopicScreen;
 use super::topics::Topics;
+use super::verbs::VerbsScreen;
 use crate::action::{Action, Place};
 use crate::model::Time;
 use crate::model::change::Change;
 use crate::model::interest::Interest;
 use crate::model::inventory::Inventory;
 use crate::model::key::{PipelineKey, PodKey, ProcessorKey};
+use crate::plan::dossier::Dossier;
+use crate::plan::guard::Consent;
+use crate::plan::intent::Intent;
 
 /// What a screen looks at.
 #[derive(Clone, Copy, Debug)]
@@ -39,6 +48,8 @@ pub struct World<'a> {
     pub inventory: &'a Inventory,
     /// Rows of all pipelines.
     pub overview: &'a Overview,
+    /// Changes that were begun here.
+    pub operations: &'a Operations,
     /// Now.
     pub now: Time,
     /// Columns and rows of the terminal.
@@ -119,6 +130,14 @@ pub enum Outcome {
     Type(String),
     /// It cannot be done now, and why.
     Say(&'static str),
+    /// The same with words that were made for it.
+    Tell(String),
+    /// A change is planned.
+    Begin(Intent),
+    /// A planned change is made.
+    Agree(u64, Consent),
+    /// A change that was never made is dropped.
+    Withdraw(u64),
     /// Something has to be done outside.
     Effect(Effect),
 }
@@ -152,6 +171,10 @@ pub trait Part {
     /// Takes a text that was pasted.
     fn pasted(&mut self, _text: &str, _world: &World<'_>) -> Outcome {
         Outcome::Ignored
+    }
+    /// Takes in what is known of a pipeline; says whether it is about that one.
+    fn surveyed(&mut self, _key: &PipelineKey, _dossier: &Result<Arc<Dossier>, Arc<str>>) -> bool {
+        false
     }
     /// Whether an intent would do something now.
     fn offers(&self, action: Action, world: &World<'_>) -> bool;
@@ -204,6 +227,14 @@ pub enum Screen {
     Flows(FlowsScreen),
     /// Alerts.
     Alerts(AlertsScreen),
+    /// What can be done to a pipeline.
+    Verbs(Box<VerbsScreen>),
+    /// What a verb has to be told first.
+    Question(Box<QuestionScreen>),
+    /// A change.
+    Change(Box<ChangeScreen>),
+    /// Changes that were begun here.
+    Changes(Changes),
     /// A text that is being written.
     Editor(Box<EditorScreen>),
 }
@@ -237,6 +268,17 @@ impl Screen {
             Action::Environments => Some(Self::Environments(Environments::default())),
             Action::Signals => Some(Self::Signals(Box::default())),
             Action::Alerts => Some(Self::Alerts(AlertsScreen::default())),
+            Action::Changes => Some(Self::Changes(Changes::default())),
+            _ => None,
+        }
+    }
+
+    /// What has to be done outside when it opens.
+    #[must_use]
+    pub fn wanted(&self) -> Option<Effect> {
+        match self {
+            Self::Document(document) => document.wanted(),
+            Self::Verbs(screen) => Some(Effect::Survey(screen.key.clone())),
             _ => None,
         }
     }
@@ -263,6 +305,10 @@ impl Screen {
             Self::Trial(part) => &**part,
             Self::Flows(part) => part,
             Self::Alerts(part) => part,
+            Self::Verbs(part) => &**part,
+            Self::Question(part) => &**part,
+            Self::Change(part) => &**part,
+            Self::Changes(part) => part,
             Self::Editor(part) => &**part,
         }
     }
@@ -288,6 +334,10 @@ impl Screen {
             Self::Trial(part) => &mut **part,
             Self::Flows(part) => part,
             Self::Alerts(part) => part,
+            Self::Verbs(part) => &mut **part,
+            Self::Question(part) => &mut **part,
+            Self::Change(part) => &mut **part,
+            Self::Changes(part) => part,
             Self::Editor(part) => &mut **part,
         }
     }

@@ -6,18 +6,23 @@ use std::sync::Arc;
 
 use crossterm::event::KeyEvent;
 
+use super::change::ChangeScreen;
 use super::help;
 use super::input::Input;
+use super::operations::Stage;
 use super::palette::{Palette, Target};
 use super::screen::{Cause, Outcome, Screen, Touched};
 use super::{Effect, Layer, State};
 use crate::action::Action;
-use crate::event::{DocumentKey, Event, Notice, Saving};
+use crate::event::{ChangeNews, DocumentKey, Event, Notice, Saving};
 use crate::logs::news::News;
 use crate::model::Time;
 use crate::model::change::Change;
+use crate::model::key::PipelineKey;
 use crate::model::owner;
 use crate::model::signal::{Alert, AlertState, Signals};
+use crate::plan::dossier::Dossier;
+use crate::plan::intent::Intent;
 
 /// A notice stays for so long, in seconds.
 const NOTICE_SECONDS: i64 = 6;
@@ -40,6 +45,8 @@ pub fn update(state: &mut State, event: Event) -> Vec<Effect> {
         Event::Fetched(key, result) => fetched(state, &key, &result),
         Event::Edited(result) => return edited(state, result),
         Event::Saved(path, saving) => return saved(state, &path, &saving),
+        Event::ChangeWentOn(number, news) => change_went_on(state, number, news),
+        Event::Surveyed(key, dossier) => surveyed(state, &key, &dossier),
         Event::Logs(news) => logs_went_on(state, &news),
         Event::Noticed(notice) => state.say(notice),
         Event::Resumed => state.dirty = true,
@@ -120,6 +127,25 @@ fn fetched(state: &mut State, key: &DocumentKey, result: &Result<Arc<str>, Arc<s
     }
 }
 
+/// A change went on; what ends where nobody looks is said.
+fn change_went_on(state: &mut State, number: u64, news: ChangeNews) {
+    let said = state.operations.note(number, news, state.now);
+    let in_front = matches!(state.screen(), Screen::Change(screen) if screen.number == number);
+    if let Some((words, good)) = said.filter(|_| !in_front) {
+        state.say(if good { Notice::Done(words) } else { Notice::Failed(words) });
+    }
+    state.refresh(&Cause::Shown);
+    state.dirty = true;
+}
+
+/// Every screen about that pipeline takes in what is known of it.
+fn surveyed(state: &mut State, key: &PipelineKey, dossier: &Result<Arc<Dossier>, Arc<str>>) {
+    for screen in &mut state.above {
+        state.dirty |= screen.part_mut().surveyed(key, dossier);
+    }
+    state.refresh(&Cause::Shown);
+}
+
 /// Every screen over that log takes the news in; the one in front shows them.
 fn logs_went_on(state: &mut State, news: &News) {
     let in_front = state.above.len();
@@ -192,7 +218,7 @@ fn pressed(state: &mut State, key: &KeyEvent) -> Vec<Effect> {
         return typed(state, key);
     };
     match action {
-        Action::Quit => vec![Effect::Quit],
+        Action::Quit => leave(state),
         Action::Suspend => vec![Effect::Suspend],
         _ => match &state.layer {
             Some(Layer::Filter(..)) => filter_action(state, action),
@@ -201,6 +227,16 @@ fn pressed(state: &mut State, key: &KeyEvent) -> Vec<Effect> {
             None => perform(state, action),
         },
     }
+}
+
+/// Leaves, but not a change half made unasked: nobody would note what came of it.
+fn leave(state: &mut State) -> Vec<Effect> {
+    let under_way = state.operations.under_way().filter(|it| it.stage == Stage::Making && state.warned != it.number);
+    let Some(operation) = under_way else { return vec![Effect::Quit] };
+    state.warned = operation.number;
+    let words = operation.intent.words();
+    state.say(Notice::Failed(format!("{words} is half made; q once more leaves it so, C shows it").into()));
+    Vec::new()
 }
 
 fn typed(state: &mut State, key: &KeyEvent) -> Vec<Effect> {
@@ -265,7 +301,7 @@ fn palette_action(state: &mut State, action: Action) -> Vec<Effect> {
 
 fn palette_accepted(state: &mut State, palette: &Palette) -> Vec<Effect> {
     match palette.chosen().map(|offer| offer.target.clone()) {
-        Some(Target::Act(Action::Quit)) => vec![Effect::Quit],
+        Some(Target::Act(Action::Quit)) => leave(state),
         Some(Target::Act(Action::Suspend)) => vec![Effect::Suspend],
         Some(Target::Act(action)) => perform(state, action),
         Some(Target::Pipeline(key)) => {
@@ -369,7 +405,7 @@ fn concluded(state: &mut State, outcome: Outcome) -> Vec<Effect> {
             if state.above.len() >= DEEPEST {
                 state.above.remove(0);
             }
-            let wanted = if let Screen::Document(document) = &*screen { document.wanted() } else { None };
+            let wanted = screen.wanted();
             state.above.push(*screen);
             state.refresh(&Cause::Shown);
             state.dirty = true;
@@ -393,6 +429,21 @@ fn concluded(state: &mut State, outcome: Outcome) -> Vec<Effect> {
             state.layer = Some(Layer::Filter(Input::new(&text), before));
         }
         Outcome::Say(words) => state.say(Notice::Failed(words.into())),
+        Outcome::Tell(words) => state.say(Notice::Failed(words.into())),
+        Outcome::Begin(intent) => return begin(state, intent),
+        Outcome::Agree(number, consent) => {
+            state.operations.agreed(number, state.now);
+            state.refresh(&Cause::Shown);
+            state.dirty = true;
+            return vec![Effect::Agree(number, consent)];
+        }
+        Outcome::Withdraw(number) => {
+            state.above.pop();
+            state.operations.withdraw(number);
+            state.refresh(&Cause::Shown);
+            state.dirty = true;
+            return vec![Effect::Cancel(number)];
+        }
         Outcome::Effect(effect) => {
             state.dirty = true;
             return vec![effect];
@@ -400,4 +451,14 @@ fn concluded(state: &mut State, outcome: Outcome) -> Vec<Effect> {
     }
     state.dirty = true;
     Vec::new()
+}
+
+/// A change is planned on a screen of its own, which takes the place of what asked for it or of its last try.
+fn begin(state: &mut State, intent: Intent) -> Vec<Effect> {
+    if matches!(state.screen(), Screen::Question(_) | Screen::Change(_)) {
+        state.above.pop();
+    }
+    let number = state.operations.begin(intent.clone(), state.now);
+    let effects = concluded(state, Outcome::open(Screen::Change(Box::new(ChangeScreen::new(number)))));
+    effects.into_iter().chain([Effect::Plan(number, Box::new(intent))]).collect()
 }

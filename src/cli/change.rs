@@ -10,8 +10,8 @@ use tokio::sync::mpsc;
 use super::{Failure, exit, output, render};
 use crate::model::Time;
 use crate::plan::guard::Consent;
-use crate::plan::object::Id;
-use crate::runtime::deploy::change::{self, Proposal, Step, Wish};
+use crate::plan::proposal::{Proposal, Step};
+use crate::runtime::deploy::change::{self, Prepared, STEPS, Savepoints, Wish};
 use crate::runtime::deploy::desk::{DeployError, Desk};
 use crate::runtime::deploy::{savepoint, wait};
 use crate::settings::Settings;
@@ -41,6 +41,9 @@ pub struct Changing {
     /// Go on although state is lost
     #[arg(long)]
     accept_state_loss: bool,
+    /// Take no savepoint of jobs that no operator runs; with --accept-state-loss, for one that cannot take any
+    #[arg(long)]
+    without_savepoint: bool,
     /// Take over fields that somebody else has set
     #[arg(long)]
     force_conflicts: bool,
@@ -99,25 +102,28 @@ impl Changing {
     }
 
     /// Prepares a wish, shows it, asks, and does it.
-    pub(super) async fn carry_out(&self, desk: &Desk, wish: Wish) -> Result<u8, Failure> {
-        let ids: Vec<Id> = wish.lasting();
-        let proposal = change::prepare(desk, wish, &self.consent()).await?;
+    pub(super) async fn carry_out(&self, desk: &Desk, mut wish: Wish) -> Result<u8, Failure> {
+        if self.without_savepoint {
+            wish.savepoints = Savepoints::Left;
+        }
+        let prepared = change::prepare(desk, wish, &self.consent()).await?;
+        let proposal = &prepared.proposal;
         if self.output == Form::Text {
-            output::print(&output::clean_lines(&told(&proposal)))?;
+            output::print(&output::clean_lines(&told(proposal)))?;
         }
         if !proposal.is_possible() {
-            return self.refused(desk, &proposal);
+            return self.refused(desk, &prepared);
         }
         if self.dry_run.is_some() {
-            return self.report("dry-run", &proposal, Vec::new(), String::new());
+            return self.report("dry-run", proposal, Vec::new(), String::new());
         }
         if proposal.is_empty() && !self.wait {
-            return self.report("unchanged", &proposal, Vec::new(), String::new());
+            return self.report("unchanged", proposal, Vec::new(), String::new());
         }
-        if !self.yes && !agreed(&question(&proposal), &proposal.pipeline)? {
-            return self.report("not-agreed", &proposal, Vec::new(), "nothing was changed".to_owned());
+        if !self.yes && !agreed(&question(proposal), &proposal.pipeline)? {
+            return self.report("not-agreed", proposal, Vec::new(), "nothing was changed".to_owned());
         }
-        self.make(desk, &proposal, &ids).await
+        self.make(desk, &prepared).await
     }
 
     /// Takes savepoints: nothing differs, so there is nothing to show first.
@@ -129,7 +135,7 @@ impl Changing {
         if !self.yes && !agreed("take a savepoint of", pipeline)? {
             return Ok(exit::REFUSED);
         }
-        let (steps, made) = mpsc::unbounded_channel();
+        let (steps, made) = mpsc::channel(STEPS);
         let teller = tokio::spawn(tell(made, self.output));
         let taken = savepoint::savepoint(desk, pipeline, &self.consent(), now(), &steps).await;
         drop(steps);
@@ -141,12 +147,13 @@ impl Changing {
         Ok(exit::OK)
     }
 
-    async fn make(&self, desk: &Desk, proposal: &Proposal, ids: &[Id]) -> Result<u8, Failure> {
-        let (steps, made) = mpsc::unbounded_channel();
+    async fn make(&self, desk: &Desk, prepared: &Prepared) -> Result<u8, Failure> {
+        let proposal = &prepared.proposal;
+        let (steps, made) = mpsc::channel(STEPS);
         let teller = tokio::spawn(tell(made, self.output));
-        let mut result = if proposal.is_empty() { Ok(()) } else { change::make(desk, proposal, &steps).await };
+        let mut result = if proposal.is_empty() { Ok(()) } else { change::make(desk, prepared, &steps).await };
         if result.is_ok() && self.wait {
-            result = wait::wait(desk, ids, Duration::from_secs(self.timeout), &steps).await;
+            result = wait::wait(desk, &prepared.lasting(), Duration::from_secs(self.timeout), &steps).await;
         }
         drop(steps);
         let made = teller.await?;
@@ -162,12 +169,11 @@ impl Changing {
         }
     }
 
-    fn refused(&self, desk: &Desk, proposal: &Proposal) -> Result<u8, Failure> {
-        let refusals = proposal.refusals.iter().map(ToString::to_string);
-        let reasons: Vec<String> =
-            refusals.chain(proposal.problems.iter().cloned()).chain(proposal.forbidden.iter().cloned()).collect();
+    fn refused(&self, desk: &Desk, prepared: &Prepared) -> Result<u8, Failure> {
+        let proposal = &prepared.proposal;
+        let reasons = proposal.reasons();
         if self.dry_run.is_none() {
-            change::refuse(desk, proposal, &reasons.join("; "))?;
+            change::refuse(desk, prepared, &reasons.join("; "))?;
         }
         reasons.iter().for_each(|reason| output::complain(&output::clean(reason)));
         if proposal.conflicts {
@@ -200,7 +206,7 @@ impl Changing {
 }
 
 /// Says steps as they are made, and keeps them.
-async fn tell(mut told: mpsc::UnboundedReceiver<Step>, form: Form) -> Vec<Step> {
+async fn tell(mut told: mpsc::Receiver<Step>, form: Form) -> Vec<Step> {
     let mut made = Vec::new();
     while let Some(step) = told.recv().await {
         if form == Form::Text {

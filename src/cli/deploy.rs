@@ -10,8 +10,8 @@ use super::render::RuntimeName;
 use super::{Failure, exit, output};
 use crate::model::manifest::Runtime;
 use crate::plan::guard::Consent;
+use crate::plan::intent::Ask;
 use crate::plan::verb::Verb;
-use crate::plan::wish::Touch;
 use crate::runtime::deploy::change::prepare;
 use crate::runtime::deploy::desk::Desk;
 use crate::runtime::deploy::order::{self, Order, Wanted};
@@ -146,7 +146,7 @@ pub fn diff(diff: &Diff, settings: &Settings) -> Result<u8, Failure> {
         let (mut proposals, mut differs) = (Vec::new(), false);
         for wanted in &wanted {
             let wish = order::manifest(&desk, wanted, &order(Verb::Apply, Ownership::Respect)).await?;
-            let proposal = prepare(&desk, wish, &Consent::default()).await?;
+            let proposal = prepare(&desk, wish, &Consent::default()).await?.proposal;
             differs |= !proposal.is_empty();
             proposals.push(proposal);
         }
@@ -163,38 +163,30 @@ pub fn diff(diff: &Diff, settings: &Settings) -> Result<u8, Failure> {
     })
 }
 
-/// `flowdeck deploy`, `stop`, `restart`, `adopt`, `decommission`.
-pub fn named(verb: Verb, named: &Named, settings: &Settings) -> Result<u8, Failure> {
-    at_desk(settings, async |desk| {
-        let (name, order) = (named.pipeline.as_str(), order(verb, named.changing.ownership()));
-        let wish = match verb {
-            Verb::Savepoint => return named.changing.savepoint(&desk, name).await,
-            Verb::Stop => order::touch(&desk, name, Touch::Stop, &order).await,
-            Verb::Restart => order::touch(&desk, name, Touch::Restart(order.now.timestamp()), &order).await,
-            Verb::Adopt => order::adopt(&desk, name, &order).await,
-            Verb::Decommission => order::decommission(&desk, name, &order).await,
-            _ => order::touch(&desk, name, Touch::Start, &order).await,
-        };
-        named.changing.carry_out(&desk, wish?).await
-    })
+/// `flowdeck deploy`, `stop`, `restart`, `savepoint`, `adopt`, `decommission`.
+pub fn named(ask: &Ask, named: &Named, settings: &Settings) -> Result<u8, Failure> {
+    asked(ask, &named.pipeline, (&named.changing, settings))
 }
 
 /// `flowdeck scale`.
 pub fn scale(scale: &Scale, settings: &Settings) -> Result<u8, Failure> {
-    at_desk(settings, async |desk| {
-        let order = order(Verb::Scale, scale.changing.ownership());
-        let pipeline = (scale.pipeline.as_str(), scale.processor.as_deref());
-        let wish = order::scale(&desk, pipeline, scale.replicas, &order).await?;
-        scale.changing.carry_out(&desk, wish).await
-    })
+    let ask = Ask::Scale { processor: scale.processor.clone(), replicas: scale.replicas };
+    asked(&ask, &scale.pipeline, (&scale.changing, settings))
 }
 
 /// `flowdeck rollback`.
 pub fn rollback(rollback: &Rollback, settings: &Settings) -> Result<u8, Failure> {
+    asked(&Ask::Rollback { to: rollback.to }, &rollback.pipeline, (&rollback.changing, settings))
+}
+
+fn asked(ask: &Ask, pipeline: &str, (changing, settings): (&Changing, &Settings)) -> Result<u8, Failure> {
     at_desk(settings, async |desk| {
-        let order = order(Verb::Rollback, rollback.changing.ownership());
-        let wish = order::rollback(&desk, &rollback.pipeline, rollback.to, &order).await?;
-        rollback.changing.carry_out(&desk, wish).await
+        if *ask == Ask::Savepoint {
+            return changing.savepoint(&desk, pipeline).await;
+        }
+        let order = order(ask.verb(), changing.ownership());
+        let wish = order::asked(&desk, &desk, (pipeline, ask), &order).await?;
+        changing.carry_out(&desk, wish).await
     })
 }
 

@@ -51,6 +51,16 @@ impl Effect {
         }
     }
 
+    /// The same without the savepoint that would come first.
+    #[must_use]
+    pub const fn without_savepoint(self) -> Self {
+        match self {
+            Self::RestartsFromSavepoint => Self::RestartsWithoutState,
+            Self::Stops => Self::StopsWithoutState,
+            other => other,
+        }
+    }
+
     /// Whether somebody must say that they mean it.
     #[must_use]
     pub const fn is_loss(self) -> bool {

@@ -20,7 +20,7 @@ pub enum Refusal {
         environment: String,
     },
     /// The name must be typed.
-    #[error("environment {environment} is protected: say that you mean {pipeline} with --confirm {pipeline}")]
+    #[error("{}: say that you mean {pipeline} with --confirm {pipeline}", self.why())]
     NotConfirmed {
         /// Which.
         environment: String,
@@ -28,9 +28,7 @@ pub enum Refusal {
         pipeline: String,
     },
     /// Not now.
-    #[error(
-        "it is {now}, outside of the change windows of {environment} ({windows}); --outside-window REASON goes on, and the audit has the reason"
-    )]
+    #[error("{}; --outside-window REASON goes on, and the audit has the reason", self.why())]
     OutsideWindow {
         /// Which.
         environment: String,
@@ -64,7 +62,7 @@ pub enum Refusal {
         pipeline: String,
     },
     /// State would be lost, and nobody said that they mean it.
-    #[error("{processor} {effect}: {because}; --accept-state-loss goes on")]
+    #[error("{}; --accept-state-loss goes on", self.why())]
     StateLoss {
         /// Which processor.
         processor: String,
@@ -73,6 +71,43 @@ pub enum Refusal {
         /// Why.
         because: String,
     },
+}
+
+/// What somebody may say so that a refusal no longer holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Remedy {
+    /// The name of the pipeline.
+    Name,
+    /// Why it cannot wait.
+    Reason,
+    /// That state may be lost.
+    Loss,
+}
+
+impl Refusal {
+    /// Why, without what would help: that is said where it can be done.
+    #[must_use]
+    pub fn why(&self) -> String {
+        match self {
+            Self::NotConfirmed { environment, .. } => format!("environment {environment} is protected"),
+            Self::OutsideWindow { environment, now, windows } => {
+                format!("it is {now}, outside of the change windows of {environment} ({windows})")
+            }
+            Self::StateLoss { processor, effect, because } => format!("{processor} {effect}: {because}"),
+            other => other.to_string(),
+        }
+    }
+
+    /// What would help; `None` when nothing does.
+    #[must_use]
+    pub const fn remedy(&self) -> Option<Remedy> {
+        match self {
+            Self::NotConfirmed { .. } => Some(Remedy::Name),
+            Self::OutsideWindow { .. } => Some(Remedy::Reason),
+            Self::StateLoss { .. } => Some(Remedy::Loss),
+            Self::ReadOnly { .. } | Self::Temporary { .. } | Self::Owned { .. } | Self::Foreign { .. } => None,
+        }
+    }
 }
 
 /// A time of the week in which changes are allowed.
@@ -124,7 +159,7 @@ pub struct Place {
 }
 
 /// What the one who asks has said besides.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Consent {
     /// The name that they typed.
     pub typed: Option<String>,

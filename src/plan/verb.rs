@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// A verb.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verb {
     /// Make what runs what the manifest says.
@@ -43,6 +43,23 @@ impl Verb {
             Self::Rollback => "rollback",
             Self::Decommission => "decommission",
             Self::Adopt => "adopt",
+        }
+    }
+
+    /// What it does, in a few words.
+    #[must_use]
+    pub const fn help(self) -> &'static str {
+        match self {
+            Self::Apply => "edit its configuration and sizes, and apply them",
+            Self::Deploy => "start it as it was deployed last",
+            Self::Stop => "stop it with a savepoint",
+            Self::Restart => "stop it with a savepoint and start it again, the same",
+            Self::Scale => "another number of TaskManagers",
+            Self::Savepoint => "take a savepoint now, and go on",
+            Self::Promote => "deploy to another environment what runs here",
+            Self::Rollback => "deploy an earlier revision",
+            Self::Decommission => "take everything away that was deployed",
+            Self::Adopt => "manage it from here from now on",
         }
     }
 }

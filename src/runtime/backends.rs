@@ -40,6 +40,7 @@ pub struct Backends {
     saturations: watch::Sender<signals::Told>,
     clusters: Clusters,
     events: mpsc::Sender<Event>,
+    environments: Arc<[EnvironmentSettings]>,
     cancel: CancellationToken,
 }
 
@@ -95,7 +96,8 @@ impl Backends {
         }
         let clusters = Clusters(clusters);
         tokio::spawn(super::logs::run(clusters.clone(), interest.subscribe(), events.clone(), cancel.clone()));
-        (Self { interest, fetches, orders, saturations, clusters, events, cancel }, received)
+        let environments = settings.environments.clone().into();
+        (Self { interest, fetches, orders, saturations, clusters, events, environments, cancel }, received)
     }
 
     /// Says what is looked at now. Sources are woken only when it differs from before.
@@ -114,6 +116,12 @@ impl Backends {
         if self.orders.send((environment.clone(), order)).is_err() {
             tracing::warn!(%environment, "nobody watches the golden signals of this environment");
         }
+    }
+
+    /// The environments as they were set.
+    #[must_use]
+    pub fn environments(&self) -> Arc<[EnvironmentSettings]> {
+        self.environments.clone()
     }
 
     /// Where all that happens is told.

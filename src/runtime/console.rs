@@ -15,6 +15,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::backends::Backends;
+use super::changes::Changes;
 use super::files::Files;
 use super::visitor::Visitor;
 use crate::app::{self, Effect, State};
@@ -202,7 +203,9 @@ pub async fn run(
 ) -> io::Result<Ending> {
     let mut signals = Signals::new()?;
     let mut keys = EventStream::new();
-    let mut desk = Desk { canvas, state, theme, backends, pace: Pace::new(Instant::now()), files: None, errand: None };
+    let changes = Changes::new(backends.environments(), backends.events());
+    let pace = Pace::new(Instant::now());
+    let mut desk = Desk { canvas, state, theme, backends, changes, pace, files: None, errand: None };
     desk.draw()?;
     let mut clock = tokio::time::interval(TICK);
     let mut batches = Vec::with_capacity(BATCHES);
@@ -258,6 +261,8 @@ struct Desk<'a, C> {
     state: &'a mut State,
     theme: &'a Theme,
     backends: &'a Backends,
+    /// Changes of pipelines that were begun from the screen.
+    changes: Changes,
     pace: Pace,
     /// From the first text that is written on.
     files: Option<Files>,
@@ -400,6 +405,10 @@ impl<C: Canvas> Desk<'_, C> {
             Effect::Keep(path, draft) => self.files().keep(path, draft),
             Effect::Save { path, text, base } => self.files().save(path, text, base),
             Effect::Fetch(document) => self.backends.fetch(document),
+            Effect::Plan(number, intent) => self.changes.plan(number, *intent),
+            Effect::Agree(number, consent) => self.changes.agree(number, consent),
+            Effect::Cancel(number) => self.changes.cancel(number),
+            Effect::Survey(key) => self.changes.survey(key),
             Effect::Answer(environment, order) => self.backends.answer(&environment, order),
             Effect::Saturate(told) => self.backends.saturate(told),
         }

@@ -3,7 +3,7 @@
 //! - [`desk`]: an environment opened for changes; [`target`]: what it gives to pipelines.
 //! - [`order`]: what somebody asks for, into the writes that it takes.
 //! - [`change`]: prepare a change, and make it step by step; [`wait`]: until it runs, or why it does not.
-//! - [`savepoint`]: a savepoint of what runs, now.
+//! - [`survey`]: a pipeline looked at before anything is done to it; [`savepoint`]: a savepoint of what runs, now.
 //! - [`audit`]: the file that knows of every change.
 //!
 //! It must not decide: whatever is refused, merged or forecast is pure, and stands in `plan`.
@@ -13,5 +13,6 @@ pub mod change;
 pub mod desk;
 pub mod order;
 pub mod savepoint;
+pub mod survey;
 pub mod target;
 pub mod wait;

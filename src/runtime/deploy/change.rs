@@ -7,7 +7,6 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
@@ -15,9 +14,10 @@ use super::desk::{DeployError, Desk, Entry};
 use crate::model::Time;
 use crate::plan::audit::Outcome;
 use crate::plan::difference::{Difference, between};
-use crate::plan::forecast::{Effect, Forecast, Subject, forecast};
+use crate::plan::forecast::{Effect, Forecast, Load, Subject, forecast};
 use crate::plan::guard::{self, Consent, Refusal};
 use crate::plan::object::{Id, Kind, OURS, label};
+use crate::plan::proposal::{Proposal, Step};
 use crate::plan::revision::{KEPT, Revision, State};
 use crate::plan::verb::Verb;
 use crate::plan::wish;
@@ -52,6 +52,20 @@ pub struct Wish {
     pub now: Time,
     /// What forbids it for reasons of its own.
     pub refusals: Vec<Refusal>,
+    /// How hard the processors work, by name, as far as it is known.
+    pub loads: BTreeMap<String, Load>,
+    /// Whether plain JobManagers are stopped with a savepoint.
+    pub savepoints: Savepoints,
+}
+
+/// Whether a plain JobManager that restarts or stops takes a savepoint first; the operator decides it for itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Savepoints {
+    /// It does, and nothing is changed without one.
+    #[default]
+    Taken,
+    /// It does not, and loses its state.
+    Left,
 }
 
 impl Wish {
@@ -62,71 +76,44 @@ impl Wish {
     }
 }
 
-/// A prepared change: what differs, what it causes, and what stands against it.
-#[derive(Debug, Serialize)]
-pub struct Proposal {
-    /// The pipeline.
-    pub pipeline: String,
-    /// What is done to it.
-    pub verb: Verb,
-    /// The revision that it makes.
-    pub revision: Option<u64>,
-    /// What differs.
-    pub differences: Vec<Difference>,
-    /// What happens to each processor.
-    pub forecasts: Vec<Forecast>,
-    /// What forbids it.
-    pub refusals: Vec<Refusal>,
-    /// What the server says against it: fields of others, its schema.
-    pub problems: Vec<String>,
-    /// Whether fields of others are among the problems.
-    pub conflicts: bool,
-    /// What we may not do.
-    pub forbidden: Vec<String>,
-    #[serde(skip)]
+/// A proposal with the wish that it came from.
+#[derive(Debug)]
+pub struct Prepared {
+    /// What a person or a program judges.
+    pub proposal: Proposal,
     wish: Wish,
 }
 
-impl Proposal {
-    /// Whether there is nothing to do but to count.
+impl Prepared {
+    /// The objects that are there afterwards.
     #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.problems.is_empty() && self.differences.iter().all(Difference::is_revision)
-    }
-
-    /// Whether it may be made.
-    #[must_use]
-    pub fn is_possible(&self) -> bool {
-        self.refusals.is_empty() && self.problems.is_empty() && self.forbidden.is_empty()
-    }
-
-    fn changes(&self) -> Vec<String> {
-        self.differences.iter().filter(|it| !it.is_revision()).map(ToString::to_string).collect()
+    pub fn lasting(&self) -> Vec<Id> {
+        self.wish.lasting()
     }
 
     fn entry(&self) -> Entry<'_> {
-        let changes = self.changes();
-        Entry { at: self.wish.now, pipeline: &self.pipeline, verb: self.verb, revision: self.revision, changes }
+        let Proposal { pipeline, verb, revision, .. } = &self.proposal;
+        let changes = self.proposal.changes();
+        Entry { at: self.wish.now, pipeline, verb: *verb, revision: *revision, changes }
     }
 }
 
-/// A step that was made.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Step {
-    /// What, such as `apply FlinkDeployment orders`.
-    pub step: String,
-    /// What came of it; empty when there is nothing to say.
-    pub message: String,
-}
+/// Where steps are told. Whoever listens slowly is waited for; nobody may listen.
+pub type Steps = mpsc::Sender<Step>;
+/// Steps that may wait to be told.
+pub const STEPS: usize = 32;
 
-/// Where steps are told; nobody may listen.
-pub type Steps = mpsc::UnboundedSender<Step>;
+/// Tells a step.
+pub(super) async fn tell(steps: &Steps, step: impl Into<String>, message: impl Into<String>) {
+    // Whoever does not listen has what they want.
+    drop(steps.send(Step { step: step.into(), message: message.into() }).await);
+}
 
 /// Asks everything, and changes nothing.
 ///
 /// # Errors
 /// When the server does not answer.
-pub async fn prepare(desk: &Desk, wish: Wish, consent: &Consent) -> Result<Proposal, DeployError> {
+pub async fn prepare(desk: &Desk, wish: Wish, consent: &Consent) -> Result<Prepared, DeployError> {
     let (mut differences, mut problems, mut conflicts) = (Vec::new(), Vec::new(), false);
     let (mut live, mut states) = (Vec::new(), Vec::new());
     for write in &wish.writes {
@@ -152,13 +139,13 @@ pub async fn prepare(desk: &Desk, wish: Wish, consent: &Consent) -> Result<Propo
         }
         live.extend(before.map(|object| (id, object)));
     }
-    let forecasts = forecasts(&states, &differences);
+    let forecasts = forecasts(&states, &differences, &wish);
     let mut refusals = guard::place(&desk.place, &wish.pipeline, consent, wish.now);
     refusals.extend(wish.refusals.iter().cloned());
     refusals.extend(guard::objects(live.iter().map(|(id, object)| (id, object)), &wish.pipeline));
     refusals.extend(guard::losses(&forecasts, consent));
     let forbidden = forbidden(desk, &wish).await?;
-    Ok(Proposal {
+    let proposal = Proposal {
         pipeline: wish.pipeline.clone(),
         verb: wish.verb,
         revision: wish.revision.as_ref().map(|revision| revision.number),
@@ -168,14 +155,14 @@ pub async fn prepare(desk: &Desk, wish: Wish, consent: &Consent) -> Result<Propo
         problems,
         conflicts,
         forbidden,
-        wish,
-    })
+    };
+    Ok(Prepared { proposal, wish })
 }
 
 type Seen = (Id, Option<Value>, Option<Value>);
 
 /// What happens to each processor: told by the object that runs its job, and all of its differences.
-fn forecasts(states: &[Seen], differences: &[Difference]) -> Vec<Forecast> {
+fn forecasts(states: &[Seen], differences: &[Difference], wish: &Wish) -> Vec<Forecast> {
     let mut processors: BTreeMap<String, Vec<&Seen>> = BTreeMap::new();
     for state in states {
         let (id, before, after) = state;
@@ -192,7 +179,15 @@ fn forecasts(states: &[Seen], differences: &[Difference]) -> Vec<Forecast> {
         let (_, before, after) = main;
         let subject =
             Subject { processor: &processor, before: before.as_ref(), after: after.as_ref(), differences: &own };
-        Some(forecast(subject, None))
+        let mut forecast = forecast(subject, wish.loads.get(&processor).copied());
+        if wish.savepoints == Savepoints::Left && main.0.kind != Kind::FlinkDeployment {
+            let effect = forecast.effect.without_savepoint();
+            if effect != forecast.effect {
+                forecast.because.push("no savepoint is taken first".into());
+            }
+            forecast.effect = effect;
+        }
+        Some(forecast)
     };
     processors.into_iter().filter_map(one).collect()
 }
@@ -225,13 +220,13 @@ async fn forbidden(desk: &Desk, wish: &Wish) -> Result<Vec<String>, DeployError>
 ///
 /// # Errors
 /// When a step fails; what was done stays, and the same wish again goes on.
-pub async fn make(desk: &Desk, proposal: &Proposal, steps: &Steps) -> Result<(), DeployError> {
-    desk.note(proposal.entry(), Outcome::Began, "")?;
+pub async fn make(desk: &Desk, prepared: &Prepared, steps: &Steps) -> Result<(), DeployError> {
+    desk.note(prepared.entry(), Outcome::Began, "")?;
     let mut at = "keep the revision".to_owned();
-    match every_step(desk, proposal, steps, &mut at).await {
-        Ok(()) => desk.note(proposal.entry(), Outcome::Done, ""),
+    match every_step(desk, prepared, steps, &mut at).await {
+        Ok(()) => desk.note(prepared.entry(), Outcome::Done, ""),
         Err(error) => {
-            desk.note(proposal.entry(), Outcome::Failed, &format!("{at}: {error}"))?;
+            desk.note(prepared.entry(), Outcome::Failed, &format!("{at}: {error}"))?;
             Err(error)
         }
     }
@@ -241,38 +236,42 @@ pub async fn make(desk: &Desk, proposal: &Proposal, steps: &Steps) -> Result<(),
 ///
 /// # Errors
 /// When the audit cannot be written.
-pub fn refuse(desk: &Desk, proposal: &Proposal, why: &str) -> Result<(), DeployError> {
-    desk.note(proposal.entry(), Outcome::Refused, why)
+pub fn refuse(desk: &Desk, prepared: &Prepared, why: &str) -> Result<(), DeployError> {
+    desk.note(prepared.entry(), Outcome::Refused, why)
 }
 
-async fn every_step(desk: &Desk, proposal: &Proposal, steps: &Steps, at: &mut String) -> Result<(), DeployError> {
-    let wish = &proposal.wish;
-    let tell = |step: &str, message: &str| {
-        // Whoever does not listen has what they want.
-        drop(steps.send(Step { step: step.to_owned(), message: message.to_owned() }));
-    };
+/// Notes that a change was given up half way; `after` is the last step that was made.
+///
+/// # Errors
+/// When the audit cannot be written.
+pub fn give_up(desk: &Desk, prepared: &Prepared, after: &str) -> Result<(), DeployError> {
+    desk.note(prepared.entry(), Outcome::Failed, &format!("cancelled after: {after}"))
+}
+
+async fn every_step(desk: &Desk, prepared: &Prepared, steps: &Steps, at: &mut String) -> Result<(), DeployError> {
+    let wish = &prepared.wish;
     if let Some(revision) = &wish.revision {
         let resumed = keep(desk, revision).await?;
         let message = if resumed { "an earlier try got this far: going on" } else { "" };
-        tell(&format!("keep revision {}", revision.number), message);
+        tell(steps, format!("keep revision {}", revision.number), message).await;
     }
     for write in &wish.writes {
         let Some(id) = write.id() else { continue };
         *at = format!("{} {id}", write.word());
         match write {
             Write::Apply(object) => {
-                let object = prepared_restart(desk, object, proposal, &tell).await?;
+                let object = prepared_restart(desk, object, &prepared.proposal, steps).await?;
                 desk.cluster.apply(&object, Run::Real, wish.ownership).await?;
             }
             Write::Patch(id, patch) => drop(desk.cluster.patch(id, patch, Run::Real).await?),
             Write::Delete(id) => desk.cluster.delete(id).await?,
         }
-        tell(at, "");
+        tell(steps, at.as_str(), "").await;
     }
     if let Some(revision) = &wish.revision {
         "mark the revision".clone_into(at);
         mark(desk, revision).await?;
-        tell(&format!("revision {} is deployed", revision.number), "");
+        tell(steps, format!("revision {} is deployed", revision.number), "").await;
     }
     Ok(())
 }
@@ -340,7 +339,7 @@ async fn prepared_restart(
     desk: &Desk,
     object: &Value,
     proposal: &Proposal,
-    tell: &impl Fn(&str, &str),
+    steps: &Steps,
 ) -> Result<Value, DeployError> {
     let is_job_manager = label(object, "component") == Some("jobmanager")
         && Id::of(object).is_some_and(|id| id.kind == Kind::Deployment);
@@ -364,6 +363,6 @@ async fn prepared_restart(
         let last = desk.jobs.last_savepoint(&job).await.map_err(|miss| failed(&miss))?;
         last.ok_or_else(|| failed(&format!("its job is {} and has no savepoint", job.state)))?
     };
-    tell(&format!("stop {processor} with a savepoint"), &place);
+    tell(steps, format!("stop {processor} with a savepoint"), place.as_str()).await;
     Ok(wish::from_savepoint(object, &place))
 }

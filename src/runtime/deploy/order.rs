@@ -1,12 +1,15 @@
 //! From what somebody asks for to the writes that it takes: manifests, verbs, and two people at once.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
-use super::change::{Wish, Write};
+use super::change::{Savepoints, Wish, Write};
 use super::desk::{DeployError, Desk};
 use crate::model::Time;
 use crate::model::manifest::{self, Document, Judgement, Pipeline, Runtime};
 use crate::plan::guard::Refusal;
+use crate::plan::intent::Ask;
 use crate::plan::merge::merge;
 use crate::plan::object::{Id, Kind, MANAGED_BY, MANAGER, OURS, PART_OF, label, set};
 use crate::plan::render::render;
@@ -68,6 +71,29 @@ pub async fn manifest(desk: &Desk, wanted: &Wanted, order: &Order) -> Result<Wis
         wish.refusals.push(Refusal::Temporary { pipeline: name, environment: desk.place.environment.clone() });
     }
     Ok(wish)
+}
+
+/// What somebody asks for as a wish; `from` is where a promoted pipeline runs.
+///
+/// # Errors
+/// When there is nothing of that name, or it cannot be meant.
+pub async fn asked(
+    desk: &Desk,
+    from: &Desk,
+    (pipeline, ask): (&str, &Ask),
+    order: &Order,
+) -> Result<Wish, DeployError> {
+    match ask {
+        Ask::Deploy => touch(desk, pipeline, Touch::Start, order).await,
+        Ask::Stop => touch(desk, pipeline, Touch::Stop, order).await,
+        Ask::Restart => touch(desk, pipeline, Touch::Restart(order.now.timestamp()), order).await,
+        Ask::Scale { processor, replicas } => scale(desk, (pipeline, processor.as_deref()), *replicas, order).await,
+        Ask::Promote { .. } => promote(from, desk, pipeline, order).await,
+        Ask::Rollback { to } => rollback(desk, pipeline, *to, order).await,
+        Ask::Decommission => decommission(desk, pipeline, order).await,
+        Ask::Adopt => adopt(desk, pipeline, order).await,
+        Ask::Savepoint => Err(DeployError::Failed("a savepoint writes nothing: it is taken, not applied".into())),
+    }
 }
 
 fn blank(desk: &Desk, pipeline: &str, number: u64, order: &Order) -> Revision {
@@ -141,7 +167,17 @@ async fn objects_wish(desk: &Desk, revision: Revision, order: &Order) -> Result<
 
 fn wish(pipeline: String, writes: Vec<Write>, revision: Option<Revision>, order: &Order) -> Wish {
     let Order { verb, ownership, now, .. } = *order;
-    Wish { pipeline, verb, writes, revision, ownership, now, refusals: Vec::new() }
+    Wish {
+        pipeline,
+        verb,
+        writes,
+        revision,
+        ownership,
+        now,
+        refusals: Vec::new(),
+        loads: BTreeMap::new(),
+        savepoints: Savepoints::Taken,
+    }
 }
 
 async fn applied(desk: &Desk, objects: &[Value]) -> Result<Vec<Write>, DeployError> {

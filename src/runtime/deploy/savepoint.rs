@@ -1,6 +1,6 @@
 //! A savepoint of what runs, now; the jobs go on.
 
-use super::change::{Step, Steps};
+use super::change::{Steps, tell};
 use super::desk::{DeployError, Desk, Entry};
 use crate::model::Time;
 use crate::plan::audit::Outcome;
@@ -35,7 +35,7 @@ pub async fn savepoint(
         }
         match one(desk, id, object).await {
             Ok(place) => {
-                drop(steps.send(Step { step: format!("savepoint of {}", id.name), message: place.clone() }));
+                tell(steps, format!("savepoint of {}", id.name), place.as_str()).await;
                 places.push(place);
             }
             Err(error) => {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio::time::{Instant, sleep};
 
-use super::change::{Step, Steps};
+use super::change::{Steps, tell};
 use super::desk::{DeployError, Desk};
 use crate::plan::object::{Id, Kind};
 
@@ -95,14 +95,14 @@ pub async fn wait(desk: &Desk, ids: &[Id], patience: Duration, steps: &Steps) ->
             let words = match standing(&object) {
                 None => continue,
                 Some(Standing::Reached(words)) => {
-                    drop(steps.send(Step { step: id.to_string(), message: words }));
+                    tell(steps, id.to_string(), words).await;
                     continue;
                 }
                 Some(Standing::Stuck(words)) => return Err(DeployError::Failed(format!("{id}: {words}"))),
                 Some(Standing::OnItsWay(words)) => words,
             };
             if words != before {
-                drop(steps.send(Step { step: id.to_string(), message: words.clone() }));
+                tell(steps, id.to_string(), words.as_str()).await;
             }
             still.push((id, words));
         }
