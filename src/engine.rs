@@ -76,6 +76,7 @@ struct Admitted<'a> {
     service: ServiceId,
     failed: bool,
     latency_us: u64,
+    saturation: Option<u16>,
 }
 
 /// How many events came.
@@ -229,16 +230,18 @@ impl Engine {
             Ok(event) if event.time > now.saturating_add(self.future_limit) => {
                 (Reason::Future, format!("{} ms ahead", event.time.saturating_sub(now)))
             }
-            Ok(Event { time, service: name, failed, latency_us, dimensions }) => match self.windows.start(time) {
-                Ok(start) => {
-                    let service = self.services.intern(&name);
-                    if let Some(slices) = &mut self.slices {
-                        slices.admit(start, (service, &name), &dimensions);
+            Ok(Event { time, service: name, failed, latency_us, dimensions, saturation }) => {
+                match self.windows.start(time) {
+                    Ok(start) => {
+                        let service = self.services.intern(&name);
+                        if let Some(slices) = &mut self.slices {
+                            slices.admit(start, (service, &name), &dimensions);
+                        }
+                        return Some(Admitted { record, time, start, service, failed, latency_us, saturation });
                     }
-                    return Some(Admitted { record, time, start, service, failed, latency_us });
+                    Err(reason) => (reason, self.how_far()),
                 }
-                Err(reason) => (reason, self.how_far()),
-            },
+            }
         };
         self.rejects.add(reason, detail, partition, record);
         None
@@ -257,7 +260,7 @@ impl Engine {
     }
 
     fn place(&mut self, partition: u32, number: usize, admitted: &Admitted<'_>) -> Option<i64> {
-        let Admitted { record, time, start, service, failed, latency_us } = *admitted;
+        let Admitted { record, time, start, service, failed, latency_us, saturation } = *admitted;
         if self.windows.was_told(start) {
             self.counts.told_before += 1;
             return Some(time);
@@ -266,6 +269,9 @@ impl Engine {
         let added = if has_room { self.windows.add(start, service, failed, latency_us) } else { Err(Reason::Overflow) };
         match added {
             Ok(late) => {
+                if let Some(tenths) = saturation {
+                    self.windows.note_full(service, tenths);
+                }
                 if let Some(slices) = &mut self.slices {
                     slices.add(number, start, (failed, latency_us));
                 }

@@ -42,6 +42,8 @@ pub struct Event<'a> {
     pub latency_us: u64,
     /// Values of the spec's dimensions in order; "" where it has none.
     pub dimensions: Vec<Cow<'a, str>>,
+    /// How near to its limit it says that its service is, tenths of a percent.
+    pub saturation: Option<u16>,
 }
 
 /// Why a record is no event.
@@ -95,6 +97,8 @@ pub struct Decoder {
     status: Slot,
     error: ErrorRule,
     dimensions: Vec<Slot>,
+    /// With the number at which the limit is reached.
+    saturation: Option<(Slot, f64)>,
 }
 
 #[derive(Clone, Debug)]
@@ -123,6 +127,8 @@ impl Decoder {
         let (time_slot, latency_slot) = (slot(&time.field), slot(&latency.field));
         let (service, status) = (slot(&key.service), slot(&spec.error.field));
         let dimensions = spec.dimensions.iter().map(|dimension| slot(&dimension.field)).collect();
+        let saturation = spec.source.saturation.as_ref().map(|it| (slot(&it.field), it.full));
+        let full = saturation.as_ref().map(|(slot, _): &(Slot, f64)| slot.index);
         let record = match &spec.source.pattern {
             None => RecordShape::Json(shape),
             Some(pattern) => {
@@ -131,6 +137,7 @@ impl Decoder {
                 let numeric = |slot: usize| {
                     (slot == time_slot.index && !in_words)
                         || slot == latency_slot.index
+                        || Some(slot) == full
                         || (slot == status.index && !compares_words)
                 };
                 RecordShape::Line(LineShape::new(pattern, &shape.names(), numeric))
@@ -146,6 +153,7 @@ impl Decoder {
             status,
             error: spec.error.clone(),
             dimensions,
+            saturation,
         })
     }
 
@@ -155,11 +163,11 @@ impl Decoder {
     ///
     /// When it is not of the spec's format, a field is missing or of a wrong type, or a value cannot be.
     pub fn decode<'a>(&mut self, record: &'a str) -> Result<Event<'a>, Refusal> {
-        // Whoever has no dimensions does not pay for them.
-        if self.dimensions.is_empty() {
+        // Whoever asks for no more does not pay for it.
+        if self.dimensions.is_empty() && self.saturation.is_none() {
             self.decode_fields::<FIELDS>(record)
         } else {
-            self.decode_fields::<{ FIELDS + MOST_DIMENSIONS }>(record)
+            self.decode_fields::<{ FIELDS + MOST_DIMENSIONS + 1 }>(record)
         }
     }
 
@@ -182,6 +190,7 @@ impl Decoder {
         let failed = self.failed(&fields)?;
         present(&fields, &self.service)?;
         let dimensions = self.dimensions.iter().map(|slot| name(fields.get(slot.index))).collect();
+        let saturation = self.saturation.as_ref().and_then(|(slot, full)| share(fields.get(slot.index)?, *full));
         let service = match fields.get_mut(self.service.index).map(std::mem::take) {
             Some(Field::Text(name)) if !name.is_empty() && name.len() <= LONGEST_NAME => name,
             Some(Field::Text(name)) => {
@@ -189,7 +198,7 @@ impl Decoder {
             }
             _ => return refuse(Reason::WrongType, format!("{} is not a string", self.service.path.text())),
         };
-        Ok(Event { time, service, failed, latency_us, dimensions })
+        Ok(Event { time, service, failed, latency_us, dimensions, saturation })
     }
 
     fn failed(&self, fields: &[Field<'_>]) -> Result<bool, Refusal> {
@@ -205,6 +214,23 @@ impl Decoder {
             },
         }
     }
+}
+
+/// How much of a limit a number is, tenths of a percent. What is no number, or none that can be, says nothing.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    clippy::cast_sign_loss,
+    reason = "clamped before the cast"
+)]
+fn share(field: &Field<'_>, full: f64) -> Option<u16> {
+    let number = match field {
+        Field::Integer(number) => *number as f64,
+        Field::Float(number) => *number,
+        _ => return None,
+    };
+    let tenths = (number / full * 1_000.0).round();
+    (number.is_finite() && number >= 0.0).then(|| tenths.min(f64::from(u16::MAX)) as u16)
 }
 
 /// A value of a dimension. What is no name, or not there, is none.

@@ -50,6 +50,8 @@ pub struct Series {
     horizon_ms: i64,
     skipped: u64,
     names: Names,
+    /// What is called full by events that say so.
+    component: Option<Arc<str>>,
 }
 
 /// Says how well a service was in a window, and how near to its limits: sets both.
@@ -99,6 +101,7 @@ impl Series {
             horizon_ms: plan.longest_ms(),
             skipped: 0,
             names: Names::default(),
+            component: spec.source.saturation.as_ref().map(|it| it.component.as_str().into()),
             plan,
         }
     }
@@ -118,7 +121,8 @@ impl Series {
             Some(history) => history,
             None => self.services.entry(pane.service.clone()).or_default(),
         };
-        history.put(Slot { plan: &self.plan, level, replaces }, pane, &mut self.names, judge)
+        let slot = Slot { plan: &self.plan, level, replaces, component: self.component.as_ref() };
+        history.put(slot, pane, &mut self.names, judge)
     }
 
     /// Lets event time pass: what is old is merged, what is too old is forgotten.

@@ -19,7 +19,7 @@ use serde::Deserialize;
 pub use dimension::{Dimension, MOST_DIMENSIONS};
 pub use rule::{Absent, Comparison, ErrorRule, Operand};
 pub use rules::{Expressions, OverridesPlace};
-pub use source::{Format, Latency, LatencyKind, LatencyUnit, Path, Source, SpanKind, Time, TimeUnit};
+pub use source::{Format, Latency, LatencyKind, LatencyUnit, Path, Saturation, Source, SpanKind, Time, TimeUnit};
 
 use super::alert::{self, AlertSpec};
 use super::expression::Problem;
@@ -219,6 +219,12 @@ impl Spec {
         }
         dimension::check(&self.dimensions)?;
         self.check_source()?;
+        if let Some((key, given, problem)) = self.source.saturation.as_ref().and_then(Saturation::problem) {
+            return value(key, &given, problem);
+        }
+        if let Some(saturation) = self.source.saturation.as_ref().filter(|_| self.source.format.is_spans()) {
+            return value("source.saturation", &saturation.component, "spans say nothing of it; leave it out");
+        }
         if self.name.trim().is_empty() {
             return value("name", &"\"\"", "give these signals a name");
         }
@@ -271,7 +277,9 @@ impl Spec {
         }
         let dimensions = self.dimensions.iter().map(|dimension| ("dimensions.field", &dimension.field));
         let error = ("error.field", &self.error.field);
-        [time, latency, service].into_iter().flatten().chain([error]).chain(dimensions).collect()
+        let saturation = self.source.saturation.as_ref().map(|it| ("source.saturation.field", &it.field));
+        let all = [time, latency, service, saturation].into_iter().flatten();
+        all.chain([error]).chain(dimensions).collect()
     }
 
     /// Names of the dimensions in order.

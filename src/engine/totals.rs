@@ -17,6 +17,8 @@ pub struct Totals {
     pub min_us: u64,
     /// Greatest latency, microseconds.
     pub max_us: u64,
+    /// The greatest share of a limit that an event told, tenths of a percent; `None` when none did.
+    pub fullest: Option<u16>,
     /// Distribution of latencies.
     pub sketch: Sketch,
 }
@@ -44,6 +46,11 @@ impl Tally {
         if usize::from(self.count) == WAITING {
             self.settle();
         }
+    }
+
+    /// Notes what an event that was counted told of saturation.
+    pub fn note_full(&mut self, tenths: u16) {
+        self.totals.fullest = self.totals.fullest.max(Some(tenths));
     }
 
     fn settle(&mut self) {
@@ -92,6 +99,7 @@ impl Totals {
         }
         self.min_us = if self.requests == 0 { other.min_us } else { self.min_us.min(other.min_us) };
         self.max_us = self.max_us.max(other.max_us);
+        self.fullest = self.fullest.max(other.fullest);
         self.requests += other.requests;
         self.errors += other.errors;
         self.sum_us = self.sum_us.saturating_add(other.sum_us);

@@ -168,6 +168,14 @@ impl Windows {
         Ok(closed)
     }
 
+    /// Notes what the event that was just counted told of saturation.
+    pub fn note_full(&mut self, service: ServiceId, tenths: u16) {
+        let window = self.open.get_mut(self.last);
+        if let Some(cell) = window.and_then(|window| window.cell(service, false)) {
+            cell.tally.note_full(tenths);
+        }
+    }
+
     /// Where the window is, newly opened if need be.
     fn place(&mut self, start: i64, closed: bool) -> Result<usize, Reason> {
         if self.open.get(self.last).is_some_and(|window| window.start == start) {

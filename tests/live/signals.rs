@@ -228,11 +228,15 @@ fn killed_in_mid_stream_and_started_again_it_tells_the_same_as_an_independent_co
     let parts = 5;
     for part in 0..parts {
         let before = lines(&rows);
+        let written = std::fs::read(&state).ok();
         let running = stream.start(&arguments);
         stream.stretch(base, EVENTS * part / parts..EVENTS * (part + 1) / parts);
-        // In the middle of telling: at the first row, or some rows after it.
+        // In the middle of telling, at the first row or some rows after it; or just after that was remembered.
         let some = before + usize::try_from(part).unwrap() * 20;
         eventually("rows", || (lines(&rows) > some).then_some(()));
+        if part % 2 == 1 {
+            eventually("a new state", || (std::fs::read(&state).ok() != written).then_some(()));
+        }
         running.kill();
     }
     assert!(Path::new(&state).exists());

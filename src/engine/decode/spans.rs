@@ -56,7 +56,7 @@ pub(super) fn event_of_span(span: otlp::Span<'_>) -> Result<Event<'_>, Refusal> 
     match span.service {
         Some(service) if !service.is_empty() && service.len() <= LONGEST_NAME => {
             let dimensions = span.attributes.into_iter().map(Option::unwrap_or_default).collect();
-            Ok(Event { time, service, failed: span.failed, latency_us, dimensions })
+            Ok(Event { time, service, failed: span.failed, latency_us, dimensions, saturation: None })
         }
         Some(service) => refuse(Reason::Service, format!("service.name has {} bytes", service.len())),
         None => refuse(Reason::Missing, "there is no service.name"),

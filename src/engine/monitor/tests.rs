@@ -384,3 +384,36 @@ fn swimlanes_and_dimensions_are_compared_and_each_has_its_chart() {
     assert_eq!(points(&only(("host", "nobody"))), (vec![], 0));
     assert_eq!((view.other_values, view.beside_none), (0, 0));
 }
+
+#[test]
+fn what_events_say_of_saturation_counts_beside_what_is_known_otherwise() {
+    let spec = SPEC.replace("[key]", "saturation = { field = \"pool\", full = 50.0, component = \"pool\" }\n[key]");
+    let mut monitor = monitor_of(&spec);
+    let mut batch = Batch::default();
+    for (at, pool) in [(0, "20"), (1, "45.5"), (2, "\"full\""), (3, "-7"), (4, "null"), (10_000, "10"), (20_000, "0")] {
+        let event = format!(r#"{{"ts":{at},"svc":"a","status":200,"us":1000,"pool":{pool}}}"#);
+        batch.push(event.as_bytes());
+    }
+    batch.push(br#"{"ts":20001,"svc":"b","status":200,"us":1000}"#);
+    batch.push(br#"{"ts":40000,"svc":"b","status":200,"us":1000}"#);
+    let told = Saturation { percent: 60.0, component: "cpu".into() };
+    monitor.ingest(0, &batch, 40_000);
+    let view = monitor.view(&focus("a"), 40_000);
+    assert_eq!(view.rejects.len(), 0, "{:?}", view.rejects);
+    let points = view.history.unwrap().points.clone();
+    let shown = |it: &Saturation| format!("{} {}", it.component, it.percent);
+    let all: Vec<_> =
+        points.iter().flatten().map(|point| point.saturation.as_ref().map_or("-".into(), shown)).collect();
+    assert_eq!(all, ["pool 91", "pool 20", "pool 0"]);
+    monitor.set_saturations(Arc::new([("a".into(), told)].into()));
+    let view = monitor.view(&Focus::default(), 40_000);
+    let now = |name: &str| view.services.iter().find(|it| &*it.service == name).unwrap().point.clone().unwrap();
+    assert_eq!(now("a").saturation.map(|it| it.component), Some("cpu".into()));
+    assert_eq!(now("b").saturation, None);
+    for (wrong, problem) in [("full = 0.0", "above 0"), ("component = \"\"", "give it a name")] {
+        let key = wrong.split(' ').next().unwrap();
+        let was = if key == "full" { "full = 50.0" } else { "component = \"pool\"" };
+        let found = Spec::parse(&spec.replace(was, wrong)).unwrap_err().to_string();
+        assert!(found.contains(problem), "{found}");
+    }
+}

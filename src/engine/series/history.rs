@@ -1,6 +1,7 @@
 //! The past of one service.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use super::plan::{LEVELS, Plan, start};
 use super::verdict::{Names, Verdict};
@@ -8,7 +9,7 @@ use super::{Applied, Judge, point};
 use crate::engine::sketch::{Packed, bin};
 use crate::engine::totals::Totals;
 use crate::engine::window::Pane;
-use crate::model::signal::{Latency, Point};
+use crate::model::signal::{Latency, Point, Saturation};
 
 /// Totals of one step.
 #[derive(Clone, Debug)]
@@ -26,7 +27,7 @@ pub(super) struct Kept {
 
 impl Kept {
     fn new(start: i64, totals: &Totals, verdict: Verdict) -> Self {
-        let Totals { requests, errors, sum_us, min_us, max_us, ref sketch } = *totals;
+        let Totals { requests, errors, sum_us, min_us, max_us, ref sketch, fullest: _ } = *totals;
         Self { start, requests, errors, sum_us, min_us, max_us, sketch: sketch.into(), verdict }
     }
 
@@ -123,6 +124,8 @@ pub(super) struct Slot<'a> {
     pub(super) level: usize,
     /// Whether it is all of its window, not an addition.
     pub(super) replaces: bool,
+    /// What is called full by events that say so.
+    pub(super) component: Option<&'a Arc<str>>,
 }
 
 impl History {
@@ -137,7 +140,11 @@ impl History {
         // A step of several windows is not judged as one: only what came is, and the worst stays.
         let judged = if slot.level == 0 { &sum } else { &pane.totals };
         let mut point = point(pane.start, judged);
-        point.saturation = known.filter(|_| slot.level == 0).and_then(|kept| kept.verdict.saturation(names));
+        let before_it = known.filter(|_| slot.level == 0).and_then(|kept| kept.verdict.saturation(names));
+        let told = slot.component.zip(pane.totals.fullest);
+        let told = told
+            .map(|(component, tenths)| Saturation { percent: f64::from(tenths) / 10.0, component: component.clone() });
+        point.saturation = Saturation::nearer(before_it, told);
         judge(&mut point);
         let verdict = Verdict::new(point.health, point.saturation.as_ref(), names);
         let verdict = match known.filter(|_| slot.level > 0) {

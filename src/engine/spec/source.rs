@@ -5,6 +5,9 @@ use serde::Deserialize;
 use super::super::decode::line;
 use super::{ErrorRule, Spec, SpecError};
 
+/// Bytes of the name of what is full.
+const LONGEST_COMPONENT: usize = 16;
+
 /// What is read.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -23,6 +26,32 @@ pub struct Source {
     pub time: Option<Time>,
     /// Latency; spans have their own.
     pub latency: Option<Latency>,
+    /// What events say themselves of how near their service is to a limit; spans say nothing.
+    pub saturation: Option<Saturation>,
+}
+
+/// A field that tells how full something is.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Saturation {
+    /// Field with a number. An event without it says nothing.
+    pub field: Path,
+    /// The number at which the limit is reached.
+    pub full: f64,
+    /// What it is called beside `cpu`, `mem`, `busy`, `held` and `lag`.
+    pub component: String,
+}
+
+impl Saturation {
+    /// What is wrong with it: which key, its value, and why.
+    pub(super) fn problem(&self) -> Option<(&'static str, String, &'static str)> {
+        if !(self.full.is_finite() && self.full > 0.0) {
+            return Some(("source.saturation.full", self.full.to_string(), "it is a number above 0, such as 100.0"));
+        }
+        let is_name = (1..=LONGEST_COMPONENT).contains(&self.component.trim().len());
+        let problem = "give it a name of at most 16 letters, such as \"pool\"";
+        (!is_name).then(|| ("source.saturation.component", format!("\"{}\"", self.component), problem))
+    }
 }
 
 /// Form of a record.
