@@ -32,7 +32,7 @@ struct Listener {
 impl Listener {
     fn start(stage: &Stage, start: Start) -> Self {
         let settings = KafkaSettings { bootstrap: Some(stage.bootstrap()), ..KafkaSettings::default() };
-        let subscription = Subscription { topics: vec![TOPIC.into()], start };
+        let subscription = Subscription { topics: vec![TOPIC.into()], start, only: None };
         let reader = Reader::start(client_properties(&settings).unwrap(), subscription).unwrap();
         let (records, positions) = (BTreeMap::new(), BTreeMap::new());
         Self { reader, assignments: Vec::new(), revoked: 0, records, positions }

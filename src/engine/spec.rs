@@ -219,12 +219,7 @@ impl Spec {
         }
         dimension::check(&self.dimensions)?;
         self.check_source()?;
-        if let Some((key, given, problem)) = self.source.saturation.as_ref().and_then(Saturation::problem) {
-            return value(key, &given, problem);
-        }
-        if let Some(saturation) = self.source.saturation.as_ref().filter(|_| self.source.format.is_spans()) {
-            return value("source.saturation", &saturation.component, "spans say nothing of it; leave it out");
-        }
+        self.source.saturation.as_ref().map_or(Ok(()), |saturation| saturation.check(self.source.format))?;
         if self.name.trim().is_empty() {
             return value("name", &"\"\"", "give these signals a name");
         }

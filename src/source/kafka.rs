@@ -15,6 +15,7 @@ pub mod consume;
 mod groups;
 mod java;
 mod login;
+pub mod member;
 mod names;
 mod password;
 mod poll;

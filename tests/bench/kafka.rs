@@ -115,7 +115,7 @@ fn read(broker: &str, topic: &str, engine: Option<()>) -> f64 {
     let mut engine = engine.map(|()| Engine::new(&spec).unwrap());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let begun = Instant::now();
-    let subscription = Subscription { topics: vec![topic.into()], start: Start::Earliest };
+    let subscription = Subscription { topics: vec![topic.into()], start: Start::Earliest, only: None };
     let mut reader = Reader::start(properties(broker), subscription).unwrap();
     let mut panes = BTreeMap::new();
     let mut records = 0;

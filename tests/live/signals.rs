@@ -280,6 +280,88 @@ fn rows_in_a_topic_are_the_same_after_a_kill() {
     assert_same(&found, &stream.expected);
 }
 
+/// Rows of parts of a service's windows, added up. A part that was told more than once must have been told alike.
+fn added(paths: &[PathBuf]) -> (Counts, BTreeMap<String, usize>) {
+    let mut parts: BTreeMap<(i64, String, String), [u64; 5]> = BTreeMap::new();
+    for path in paths {
+        // A run that is killed, or still at it, leaves half a line at the end.
+        let text = std::fs::read_to_string(path).unwrap();
+        for line in text.split_inclusive('\n').filter(|line| line.ends_with('\n')) {
+            let row: Value = serde_json::from_str(line).unwrap();
+            let text = |name: &str| row[name].as_str().unwrap().to_owned();
+            let key = (row["start"].as_i64().unwrap(), text("svc"), text("part"));
+            if let Some(before) = parts.insert(key, counts(&row)) {
+                assert_eq!(before, counts(&row), "told twice, and not the same: {row}");
+            }
+        }
+    }
+    let (mut sums, mut told) = (Counts::new(), BTreeMap::new());
+    for ((start, service, part), [n, err, sum, min, max]) in parts {
+        let whole = sums.entry((start, service)).or_insert([0, 0, 0, u64::MAX, 0]);
+        *whole = [whole[0] + n, whole[1] + err, whole[2] + sum, whole[3].min(min), whole[4].max(max)];
+        *told.entry(part).or_default() += 1;
+    }
+    (sums, told)
+}
+
+#[test]
+fn runs_of_a_group_share_a_topic_and_their_parts_add_up_whoever_is_killed_or_frozen() {
+    let mut stream = Stream::new("signals-group", "3", LATENESS);
+    let base = base();
+    let arguments = ["--from", "earliest", "--group", "signals", "-X", "session.timeout.ms=6000"];
+    let start = |stream: &Stream, name: &str| {
+        let file = |end: &str| File::create(stream.path(&format!("{name}.{end}"))).unwrap();
+        let mut command = stream.command(&arguments);
+        Running(command.stdout(file("jsonl")).stderr(file("words")).spawn().unwrap())
+    };
+    let said = |stream: &Stream, name: &str| std::fs::read_to_string(stream.path(&format!("{name}.words"))).unwrap();
+    let rows = |stream: &Stream, name: &str| lines(&stream.path(&format!("{name}.jsonl")));
+    let signal = |running: &Running, name: &str| {
+        assert!(Command::new("kill").args([name, &running.0.id().to_string()]).status().unwrap().success());
+    };
+    let killed = start(&stream, "killed");
+    stream.stretch(base, 0..EVENTS / 4);
+    eventually("rows of the first", || (rows(&stream, "killed") > 0).then_some(()));
+    // The second and third join while the first is counting, and it gives partitions up to them.
+    let (frozen, ended) = (start(&stream, "frozen"), start(&stream, "ended"));
+    for name in ["frozen", "ended"] {
+        eventually("a partition each", || said(&stream, name).contains("reads ").then_some(()));
+    }
+    stream.stretch(base, EVENTS / 4..EVENTS / 2);
+    eventually("rows of all", || ["frozen", "ended"].iter().all(|name| rows(&stream, name) > 0).then_some(()));
+    killed.kill();
+    signal(&frozen, "-STOP");
+    stream.stretch(base, EVENTS / 2..EVENTS * 3 / 4);
+    eventually("one that has them all", || {
+        (said(&stream, "ended").matches("signals-group/").count() >= 3).then_some(())
+    });
+    signal(&frozen, "-CONT");
+    let last = start(&stream, "last");
+    eventually("a partition for it", || said(&stream, "last").contains("reads ").then_some(()));
+    assert_eq!(ended.terminate(), Some(143), "{}", said(&stream, "ended"));
+    stream.stretch(base, EVENTS * 3 / 4..EVENTS);
+    close(&mut stream, base);
+    let paths = ["killed", "frozen", "ended", "last"].map(|name| stream.path(&format!("{name}.jsonl")));
+    let expected = stream.expected.clone();
+    let closed = |paths: &[PathBuf]| {
+        let (sums, _) = added(paths);
+        expected.iter().all(|(key, counts)| sums.get(key) == Some(counts))
+    };
+    eventually("the sums of all windows", || closed(&paths).then_some(()));
+    for running in [frozen, last] {
+        assert_eq!(running.terminate(), Some(143));
+    }
+    let (found, told) = added(&paths);
+    let by_run: Vec<usize> = paths.iter().map(|path| lines(path)).collect();
+    println!("{} windows of services; rows by partition {told:?}, by run {by_run:?}", found.len());
+    assert_same(&found, &expected);
+    assert_eq!(told.len(), 3);
+    assert!(by_run.iter().all(|rows| *rows > 0), "each of them counted: {by_run:?}");
+    for name in ["killed", "frozen", "ended", "last"] {
+        assert!(!said(&stream, name).contains("too late"), "{}", said(&stream, name));
+    }
+}
+
 /// The last row of each key.
 fn table(topic: &str) -> Counts {
     let mut config = ClientConfig::new();

@@ -6,15 +6,20 @@
 //! engine's insides, survives a new version of it, and comes to the same numbers, because a final pane does not depend
 //! on the order of events. The state is written after the rows were: killed in between, a run tells the same rows again.
 //!
+//! A topic that is too much for one run is shared by several in a consumer group ([`group`]).
+//!
 //! It must not go on when its rows cannot be written: nothing would be lost, but nobody would know.
 
 mod exposition;
+mod group;
 mod rows;
+mod share;
 mod start;
 mod state;
 mod stop;
 mod tally;
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -24,23 +29,26 @@ use anyhow::Context;
 use chrono::Utc;
 use clap::{Args, ValueEnum};
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
 use self::exposition::Exposition;
+use self::group::Group;
 use self::rows::Rows;
+use self::share::{Plan, Share};
 use self::start::From;
-use self::state::State;
-use self::tally::Tally;
+use self::state::Told;
 use super::{Failure, Shared, exit, output};
 use crate::cli::cluster::Cluster;
 use crate::cli::scrape;
 use crate::engine::Spec;
 use crate::engine::spec::Accumulation;
 use crate::model::document::Fetch;
-use crate::runtime::signals::course::Course;
 use crate::runtime::signals::side_input::SideInput;
-use crate::source::kafka::consume::{News, Reader, Start, Subscription};
+use crate::source::kafka::ClientProperties;
+use crate::source::kafka::consume::{News, Reader, Start, Subscription, Wishes};
+use crate::source::kafka::member::{Change, Member};
 
 /// Time passes for the engine this often.
 const TICK: Duration = Duration::from_millis(250);
@@ -76,6 +84,9 @@ pub(super) struct Arguments {
     /// Remember here what was told, and go on from there
     #[arg(long, value_name = "FILE")]
     state: Option<PathBuf>,
+    /// Share the topic with other runs of this consumer group: rows are of one partition each, and add up
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["state", "listen"])]
+    group: Option<String>,
 }
 
 /// Form of the panes on standard output.
@@ -96,28 +107,30 @@ enum Panes {
     Every,
 }
 
+impl Arguments {
+    /// Whether the spec can be run as the arguments say.
+    fn check(&self, spec: &Spec) -> anyhow::Result<()> {
+        anyhow::ensure!(!spec.source.topics.is_empty(), "source.topics names no topic to read");
+        anyhow::ensure!(
+            self.panes == Panes::Final || self.output_topic.is_none() || spec.window.mode == Accumulation::Accumulating,
+            "with window.mode = \"discarding\" a late pane holds only what is new, but the last row of a key in a topic \
+             stands for the whole window: leave --panes every out, or set mode = \"accumulating\""
+        );
+        anyhow::ensure!(
+            self.group.is_none() || self.output == Format::Jsonl,
+            "-o prometheus speaks of whole services, but a run of a --group knows only its own partitions: leave one out"
+        );
+        Ok(())
+    }
+}
+
 /// Runs until the end, or until it is stopped.
 pub(super) fn run(arguments: &Arguments, shared: &Shared) -> Result<u8, Failure> {
     let text = std::fs::read_to_string(&arguments.spec)
         .with_context(|| format!("cannot read the signals spec {}", arguments.spec.display()))
         .map_err(Failure::usage)?;
     let spec = Spec::parse(&text).with_context(|| arguments.spec.display().to_string()).map_err(Failure::usage)?;
-    if spec.source.topics.is_empty() {
-        return Err(Failure::usage(anyhow::anyhow!(
-            "{}: source.topics names no topic to read",
-            arguments.spec.display()
-        )));
-    }
-    if arguments.panes == Panes::Every
-        && arguments.output_topic.is_some()
-        && spec.window.mode == Accumulation::Discarding
-    {
-        return Err(Failure::usage(anyhow::anyhow!(
-            "{}: with window.mode = \"discarding\" a late pane holds only what is new, but the last row of a key in a \
-             topic stands for the whole window: leave --panes every out, or set mode = \"accumulating\"",
-            arguments.spec.display()
-        )));
-    }
+    arguments.check(&spec).with_context(|| arguments.spec.display().to_string()).map_err(Failure::usage)?;
     let properties = arguments.cluster.properties(shared)?;
     let objects = arguments.cluster.objects(shared)?;
     let sha = state::sha(&text);
@@ -132,27 +145,27 @@ pub(super) fn run(arguments: &Arguments, shared: &Shared) -> Result<u8, Failure>
         })?;
     }
     let from = before.as_ref().map_or_else(|| arguments.from.start(Utc::now()), |state| Start::Resume(state.offsets()));
-    let topics = spec.source.topics.iter().map(|topic| topic.as_str().into()).collect();
-    let reader = Reader::start(properties, Subscription { topics, start: from.clone() })?;
-    let tally = Tally::new(&spec, before.as_ref(), arguments.panes == Panes::Every).map_err(Failure::usage)?;
+    let topics: Vec<Arc<str>> = spec.source.topics.iter().map(|topic| topic.as_str().into()).collect();
+    let plan = Plan { spec, sha, every: arguments.panes == Panes::Every };
+    let (counting, only) = Counting::new(arguments.group.as_deref(), (&plan, before), (&properties, &topics))?;
+    let reader = Reader::start(properties, Subscription { topics, start: from.clone(), only })?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let side_input = {
         let _inside = runtime.enter();
-        SideInput::start(&spec, objects.as_ref(), &CancellationToken::new())
+        SideInput::start(&plan.spec, objects.as_ref(), &CancellationToken::new())
     };
     let side_input = side_input
         .with_context(|| format!("{}: overrides.location", arguments.spec.display()))
         .map_err(Failure::usage)?;
-    let state = State::new(sha, before);
     let job = Job {
         arguments,
+        plan,
         reader,
-        tally,
+        counting,
         rows,
         exposition,
-        state,
-        course: Course::resumable(),
         side_input,
+        overrides: None,
         from,
         said: String::new(),
         said_of_overrides: String::new(),
@@ -160,16 +173,64 @@ pub(super) fn run(arguments: &Arguments, shared: &Shared) -> Result<u8, Failure>
     runtime.block_on(job.run())
 }
 
+/// What this run counts.
+enum Counting {
+    Whole(Box<Share>),
+    Group(Box<Group>),
+}
+
+impl Counting {
+    /// What a run counts, and in a group the partitions that it is to read.
+    fn new(
+        group: Option<&str>,
+        (plan, before): (&Plan, Option<Told>),
+        (properties, topics): (&ClientProperties, &[Arc<str>]),
+    ) -> Result<(Self, Option<watch::Receiver<Wishes>>), Failure> {
+        let Some(name) = group else {
+            let share = Share::new(plan, before).map_err(Failure::usage)?;
+            return Ok((Self::Whole(Box::new(share)), None));
+        };
+        let (group, wanted) = Group::new(name, Member::join(properties, name, topics)?);
+        Ok((Self::Group(Box::new(group)), Some(wanted)))
+    }
+
+    /// The group's next decision; never, where there is no group.
+    async fn change(&mut self) -> Option<Change> {
+        match self {
+            Self::Whole(_) => std::future::pending().await,
+            Self::Group(group) => group.next().await,
+        }
+    }
+
+    /// All that is counted as one, with the part's name where it is one.
+    fn shares(&mut self) -> Vec<(Option<Arc<str>>, &mut Share)> {
+        match self {
+            Self::Whole(share) => vec![(None, share)],
+            Self::Group(group) => group.parts().map(|(name, share)| (Some(name.clone()), share)).collect(),
+        }
+    }
+
+    /// Whether all was read that was there when reading began.
+    fn has_caught_up(&mut self) -> bool {
+        let may_be = match self {
+            Self::Whole(_) => true,
+            Self::Group(group) => group.has_joined,
+        };
+        may_be && self.shares().into_iter().all(|(_, share)| share.course.has_caught_up())
+    }
+}
+
 /// A run on its way.
 struct Job<'a> {
     arguments: &'a Arguments,
+    plan: Plan,
     reader: Reader,
-    tally: Tally,
+    counting: Counting,
     rows: Rows,
     exposition: Arc<Mutex<Exposition>>,
-    state: State,
-    course: Course,
     side_input: SideInput,
+    /// The overrides that hold, for a partition that is given later.
+    overrides: Option<Fetch>,
     from: Start,
     /// The last sentence about the brokers.
     said: String,
@@ -197,21 +258,25 @@ impl Job<'_> {
                     return Ok(exit::SIGNAL.saturating_add(number));
                 }
                 _ = ticks.tick() => {
-                    self.course.tick(&mut self.tally, now());
+                    self.counting.shares().into_iter().for_each(|(_, share)| share.tick(now()));
                     self.stand();
+                }
+                change = self.counting.change() => {
+                    let Some(change) = change else { return Err(anyhow::anyhow!("the membership has ended").into()) };
+                    self.follow(change)?;
                 }
                 fetch = self.side_input.next() => self.take_overrides(&fetch),
                 news = self.reader.next() => {
                     let Some(news) = news else { return Err(anyhow::anyhow!("the reader has ended").into()) };
-                    self.take(news, now());
+                    self.take(news, now())?;
                     for _ in 0..BURST {
                         let Some(news) = self.reader.ready() else { break };
-                        self.take(news, now());
+                        self.take(news, now())?;
                     }
                 }
             }
             self.tell()?;
-            if self.arguments.until_end && self.course.has_caught_up() {
+            if self.arguments.until_end && self.counting.has_caught_up() {
                 return self.end();
             }
         }
@@ -219,8 +284,10 @@ impl Job<'_> {
 
     /// All is read. Windows that are open are told, unless another run will go on with them.
     fn end(mut self) -> Result<u8, Failure> {
-        if self.arguments.state.is_none() {
-            self.tally.finish();
+        if let Counting::Whole(share) = &mut self.counting
+            && self.arguments.state.is_none()
+        {
+            share.tally.finish();
         }
         self.tell()?;
         self.remember()?;
@@ -231,20 +298,26 @@ impl Job<'_> {
 
     /// Takes overrides in, and says so when they are others or cannot be had.
     fn take_overrides(&mut self, fetch: &Fetch) {
-        let state = self.tally.take_overrides(fetch);
+        if matches!(fetch.outcome, Ok(Some(_))) {
+            self.overrides = Some(fetch.clone());
+        }
+        let mut shares = self.counting.shares().into_iter();
+        let Some((_, share)) = shares.next() else { return };
+        let state = share.tally.take_overrides(fetch);
         let place = self.side_input.location().unwrap_or_default();
         let sentence = match (&state.error, &state.version) {
             (Some(error), _) => format!("overrides of {place}: {error}; what was believed before holds"),
             (None, Some(version)) => format!("overrides of {place}: {} services, version {version}", state.services),
             (None, None) => return,
         };
+        shares.for_each(|(_, share)| share.take_overrides(fetch));
         if self.said_of_overrides != sentence {
             output::complain(&output::clean(&sentence));
             self.said_of_overrides = sentence;
         }
     }
 
-    fn take(&mut self, news: News, now: i64) {
+    fn take(&mut self, news: News, now: i64) -> Result<(), Failure> {
         match &news {
             News::Stalled { why, .. } => self.say(format!("{why}; waiting")),
             News::Refused { why } => self.say(format!("{why}; trying again")),
@@ -268,7 +341,39 @@ impl Job<'_> {
             }
             _ => {}
         }
-        self.course.take(news, &mut self.tally, now);
+        match &mut self.counting {
+            Counting::Whole(share) => share.take(news, now),
+            Counting::Group(group) => group.take(news, now)?,
+        }
+        Ok(())
+    }
+
+    /// Does as the group decides.
+    fn follow(&mut self, change: Change) -> Result<(), Failure> {
+        let Counting::Group(group) = &mut self.counting else { return Ok(()) };
+        match change {
+            Change::Given(given) => {
+                let names: Vec<String> =
+                    given.keys().map(|(topic, partition)| format!("{topic}/{partition}")).collect();
+                group.give(given, &self.plan, self.overrides.as_ref())?;
+                output::complain(&output::clean(&format!("reads {}", names.join(", "))));
+            }
+            Change::Taken(taken, answer) => {
+                let mut marks = BTreeMap::new();
+                for partition in taken {
+                    let Some((name, mut share)) = group.let_go(&partition) else { continue };
+                    self.rows.write(&share.told(), Some(&name), &self.exposition)?;
+                    share.advance();
+                    marks.extend(share.state.mark(&partition)?.map(|mark| (partition, mark)));
+                    output::complain(&output::clean(&format!("lets {name} go: {}", share.summary())));
+                }
+                self.rows.confirm()?;
+                // Whoever does not wait any more begins with an older mark.
+                drop(answer.send(marks));
+            }
+            Change::Trouble(why) => self.say(format!("the group: {why}; trying again")),
+        }
+        Ok(())
     }
 
     /// Says a sentence, unless it was the last one too: a broker that is away is tried again and again.
@@ -281,35 +386,52 @@ impl Job<'_> {
 
     /// Writes what the engine told, then remembers that.
     fn tell(&mut self) -> Result<(), Failure> {
-        let told = self.tally.told();
+        let told = self.counting.shares().into_iter().map(|(part, share)| (part, share.told()));
+        let told: Vec<_> = told.filter(|(_, rows)| !rows.is_empty()).collect();
         if told.is_empty() {
             return Ok(());
         }
         let mut exposition = self.exposition.lock().unwrap_or_else(PoisonError::into_inner);
-        told.iter().for_each(|row| exposition.count(row));
+        told.iter().flat_map(|(_, rows)| rows).for_each(|row| exposition.count(row));
         drop(exposition);
         self.stand();
-        self.rows.write(&told, &self.exposition)?;
+        for (part, rows) in &told {
+            self.rows.write(rows, part.as_deref(), &self.exposition)?;
+        }
         self.remember()
     }
 
     /// Tells scrapers how reading stands.
     fn stand(&self) {
-        self.exposition.lock().unwrap_or_else(PoisonError::into_inner).stand(&self.tally, &self.course);
+        if let Counting::Whole(share) = &self.counting {
+            self.exposition.lock().unwrap_or_else(PoisonError::into_inner).stand(&share.tally, &share.course);
+        }
     }
 
     fn remember(&mut self) -> Result<(), Failure> {
-        let Some(path) = &self.arguments.state else { return Ok(()) };
-        let first_open = self.tally.first_open();
-        if self.state.advance(first_open, self.tally.next_revision(), &mut self.course) {
-            self.rows.confirm()?;
-            self.state.write(path)?;
+        match (&mut self.counting, &self.arguments.state) {
+            (Counting::Whole(share), Some(path)) => {
+                if share.advance() {
+                    self.rows.confirm()?;
+                    share.state.write(path)?;
+                }
+            }
+            (Counting::Whole(_), None) => {}
+            (Counting::Group(group), _) => {
+                if group.has_news() {
+                    self.rows.confirm()?;
+                    group.remember()?;
+                }
+            }
         }
         Ok(())
     }
 
-    fn summarize(&self) {
-        output::complain(&self.tally.summary(&self.course));
+    fn summarize(&mut self) {
+        for (part, share) in self.counting.shares() {
+            let part = part.map(|part| format!("{part}: ")).unwrap_or_default();
+            output::complain(&output::clean(&format!("{part}{}", share.summary())));
+        }
     }
 }
 

@@ -403,7 +403,7 @@ fn what_events_say_of_saturation_counts_beside_what_is_known_otherwise() {
     let points = view.history.unwrap().points.clone();
     let shown = |it: &Saturation| format!("{} {}", it.component, it.percent);
     let all: Vec<_> =
-        points.iter().flatten().map(|point| point.saturation.as_ref().map_or("-".into(), shown)).collect();
+        points.iter().flatten().map(|point| point.saturation.as_ref().map_or_else(|| "-".into(), shown)).collect();
     assert_eq!(all, ["pool 91", "pool 20", "pool 0"]);
     monitor.set_saturations(Arc::new([("a".into(), told)].into()));
     let view = monitor.view(&Focus::default(), 40_000);

@@ -43,14 +43,19 @@ pub struct Saturation {
 }
 
 impl Saturation {
-    /// What is wrong with it: which key, its value, and why.
-    pub(super) fn problem(&self) -> Option<(&'static str, String, &'static str)> {
-        if !(self.full.is_finite() && self.full > 0.0) {
-            return Some(("source.saturation.full", self.full.to_string(), "it is a number above 0, such as 100.0"));
+    pub(super) fn check(&self, format: Format) -> Result<(), SpecError> {
+        let value = |key, value: String, problem| Err(SpecError::Value { key, value, problem });
+        if format.is_spans() {
+            return value("source.saturation", self.component.clone(), "spans say nothing of it; leave it out");
         }
-        let is_name = (1..=LONGEST_COMPONENT).contains(&self.component.trim().len());
-        let problem = "give it a name of at most 16 letters, such as \"pool\"";
-        (!is_name).then(|| ("source.saturation.component", format!("\"{}\"", self.component), problem))
+        if !(self.full.is_finite() && self.full > 0.0) {
+            return value("source.saturation.full", self.full.to_string(), "it is a number above 0, such as 100.0");
+        }
+        if !(1..=LONGEST_COMPONENT).contains(&self.component.trim().len()) {
+            let problem = "give it a name of at most 16 letters, such as \"pool\"";
+            return value("source.saturation.component", format!("\"{}\"", self.component), problem);
+        }
+        Ok(())
     }
 }
 

@@ -105,7 +105,7 @@ impl Course {
     }
 
     fn assign(&mut self, assignment: &Assignment, intake: &mut impl Intake, now: i64) {
-        let Assignment { place, topic, partition, position, end, quiet_since } = assignment;
+        let Assignment { place, topic, partition, position, end, quiet_since, .. } = assignment;
         intake.assign(*place, &format!("{topic}/{partition}"), now);
         if let Some(since) = quiet_since {
             intake.touch(*place, *since);

@@ -147,7 +147,8 @@ fn begin(task: &Task) -> Result<(Reader, Monitor, SideInput), String> {
     let back = i64::from(task.history_minutes).min(MOST_BACK_MINUTES);
     let start = Start::At(Utc::now() - TimeDelta::minutes(back));
     let topics = spec.source.topics.iter().map(|topic| topic.as_str().into()).collect();
-    let reader = Reader::start(properties, Subscription { topics, start }).map_err(|error| error.to_string())?;
+    let reader =
+        Reader::start(properties, Subscription { topics, start, only: None }).map_err(|error| error.to_string())?;
     let side_input = SideInput::start(&spec, task.objects.as_ref(), &task.cancel)
         .map_err(|error| format!("{path}: overrides.location: {error}"))?;
     if let Some(location) = side_input.location() {

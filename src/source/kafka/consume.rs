@@ -1,9 +1,12 @@
-//! Reads whole topics as an observer: every partition, no group, nothing committed.
+//! Reads topics as an observer: every partition, nothing committed.
 //!
 //! Why not librdkafka: its safe interface gives one message at a time, with an allocation and several atomic
 //! operations for each, and the engine behind it is faster than that. The console already speaks the protocol, with
 //! every login and certificate, so record batches are fetched as they lie in the log and taken apart in one pass
 //! ([`decode`]).
+//!
+//! Whoever shares a topic with others says which partitions are its own ([`Wishes`]); who has which is decided
+//! elsewhere ([`member`](super::member)).
 //!
 //! How: one thread of its own with a small async runtime. [`layout`] learns where partitions lie and where reading
 //! begins; one loop for each broker ([`broker`]) asks for the next records before it works on the last. Values go
@@ -25,7 +28,7 @@ use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::LocalSet;
 use tokio_util::sync::CancellationToken;
 
@@ -53,12 +56,38 @@ pub enum Start {
 }
 
 /// What to read.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Subscription {
     /// Topics.
     pub topics: Vec<Arc<str>>,
     /// Where reading begins.
     pub start: Start,
+    /// The partitions of these topics to which reading is confined, as they change; all without it.
+    pub only: Option<watch::Receiver<Wishes>>,
+}
+
+impl Subscription {
+    /// How a partition is wished for; `None` where it is not wanted.
+    fn wish(&self, topic: &Arc<str>, partition: i32) -> Option<Wish> {
+        let place = || (topic.clone(), partition);
+        match (&self.only, &self.start) {
+            (Some(wishes), _) => wishes.borrow().get(&place()).copied(),
+            (None, Start::Resume(offsets)) => Some(Wish { turn: 0, from: offsets.get(&place()).copied() }),
+            (None, _) => Some(Wish { turn: 0, from: None }),
+        }
+    }
+}
+
+/// Partitions that are to be read.
+pub type Wishes = BTreeMap<(Arc<str>, i32), Wish>;
+
+/// How a partition is to be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Wish {
+    /// Another number means to let it go and begin anew.
+    pub turn: u64,
+    /// The offset to begin with; as the subscription starts without one.
+    pub from: Option<i64>,
 }
 
 /// A partition under the number by which the reader's news name it.
@@ -74,6 +103,8 @@ pub struct Assignment {
     pub position: i64,
     /// The offset after its last record at this moment.
     pub end: i64,
+    /// The turn of the [`Wish`] for which it is read; 0 where nobody wishes.
+    pub turn: u64,
     /// Since when at least nothing was written to it, milliseconds since 1970, where that is known.
     pub quiet_since: Option<i64>,
 }

@@ -28,6 +28,8 @@ struct Line<'a> {
     pane: PaneLine<'a>,
     #[serde(skip_serializing_if = "str::is_empty")]
     swimlane: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    part: Option<&'a str>,
     health: u8,
     #[serde(rename = "final")]
     is_final: bool,
@@ -49,6 +51,8 @@ struct Value<'a> {
     is_final: bool,
     late_policy: &'static str,
     engine: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    part: Option<&'a str>,
     health: u8,
 }
 
@@ -82,14 +86,19 @@ impl Rows {
         Ok(Self { spec_sha: spec_sha.to_owned(), place })
     }
 
-    /// Writes rows.
-    pub(super) fn write(&mut self, rows: &[Row], exposition: &Arc<Mutex<Exposition>>) -> Result<(), Failure> {
+    /// Writes rows of everything that is read, or of a part of it.
+    pub(super) fn write(
+        &mut self,
+        rows: &[Row],
+        part: Option<&str>,
+        exposition: &Arc<Mutex<Exposition>>,
+    ) -> Result<(), Failure> {
         match &mut self.place {
             Place::Lines(output) => {
                 for row in rows {
                     let Whose { service, swimlane } = &row.pane.service;
                     let (pane, health) = (PaneLine::new(service, &row.pane), row.health.level());
-                    write_line(output, &Line { pane, swimlane, health, is_final: row.is_final })?;
+                    write_line(output, &Line { pane, swimlane, part, health, is_final: row.is_final })?;
                 }
                 output.flush()?;
             }
@@ -102,7 +111,7 @@ impl Rows {
             }
             Place::Topic(publisher) => {
                 for row in rows {
-                    publisher.send(&key(row), &serde_json::to_string(&value(&self.spec_sha, row))?)?;
+                    publisher.send(&key(row, part), &serde_json::to_string(&value(&self.spec_sha, row, part))?)?;
                 }
             }
         }
@@ -123,13 +132,15 @@ impl Rows {
     }
 }
 
-/// Service, swimlane and window start. A service's name may have any character but the last two fields cannot.
-fn key(row: &Row) -> String {
+/// Service, swimlane and window start, and the part where the row is one. A service's name may have any character but
+/// the other fields cannot.
+fn key(row: &Row, part: Option<&str>) -> String {
     let Whose { service, swimlane } = &row.pane.service;
-    format!("{service}|{swimlane}|{}", row.pane.start)
+    let start = row.pane.start;
+    part.map_or_else(|| format!("{service}|{swimlane}|{start}"), |part| format!("{service}|{swimlane}|{start}|{part}"))
 }
 
-fn value<'a>(spec_sha: &'a str, row: &Row) -> Value<'a> {
+fn value<'a>(spec_sha: &'a str, row: &Row, part: Option<&'a str>) -> Value<'a> {
     let totals = &row.pane.totals;
     Value {
         spec_sha,
@@ -144,6 +155,7 @@ fn value<'a>(spec_sha: &'a str, row: &Row) -> Value<'a> {
         is_final: row.is_final,
         late_policy: LATE_POLICY,
         engine: ENGINE,
+        part,
         health: row.health.level(),
     }
 }
@@ -168,15 +180,19 @@ mod tests {
         let pane = Pane { start: 10_000, service: whose, timing: Timing::OnTime, index: 0, totals };
         let row = Row { pane, revision: 3, is_final: true, health: Health::DOWN };
         let sha = super::super::state::sha("");
-        let written = serde_json::to_value(value(&sha, &row)).unwrap();
+        let written = serde_json::to_value(value(&sha, &row, Some("events/3"))).unwrap();
         let fields: BTreeSet<&str> = written.as_object().unwrap().keys().map(String::as_str).collect();
         let known: BTreeSet<&str> = schema["properties"].as_object().unwrap().keys().map(String::as_str).collect();
         assert_eq!(fields, known);
         // Who cannot judge leaves health out.
         let required = schema["required"].as_array().unwrap().iter().filter_map(|name| name.as_str());
-        assert_eq!(known.difference(&required.collect()).copied().collect::<Vec<_>>(), ["health"]);
+        assert_eq!(known.difference(&required.collect()).copied().collect::<Vec<_>>(), ["health", "part"]);
         assert_eq!(written["bins"], serde_json::json!([[0, 1], [345, 1], [690, 1]]));
         assert!(schema["properties"]["late_policy"]["enum"].as_array().unwrap().contains(&written["late_policy"]));
-        assert_eq!((sha.len(), key(&row).as_str(), &written["health"]), (64, "a|b|ec2|10000", &serde_json::json!(3)));
+        assert_eq!(
+            (sha.len(), key(&row, None).as_str(), &written["health"]),
+            (64, "a|b|ec2|10000", &serde_json::json!(3))
+        );
+        assert_eq!(key(&row, Some("events/3")), "a|b|ec2|10000|events/3");
     }
 }

@@ -39,7 +39,7 @@ impl Intake for Notes {
 
 fn assigned(place: u32, position: i64, end: i64) -> News {
     let partition = i32::try_from(place).unwrap();
-    News::Assigned(Assignment { place, topic: "t".into(), partition, position, end, quiet_since: None })
+    News::Assigned(Assignment { place, topic: "t".into(), partition, position, end, turn: 0, quiet_since: None })
 }
 
 /// Ten records from an offset on, whose greatest event time is `time`.

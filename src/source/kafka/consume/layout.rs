@@ -15,13 +15,14 @@ use chrono::Utc;
 use kafka_protocol::error::{ParseResponseErrorCode, ResponseError};
 use kafka_protocol::messages::ListOffsetsRequest;
 use kafka_protocol::messages::metadata_response::MetadataResponseTopic;
+use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::broker::{self, Route};
 use super::places::{CLUSTER, Origin, Place, Places, TOPIC};
 use super::sighting::Sighting;
-use super::{News, Start, Subscription};
+use super::{News, Subscription, Wishes};
 use crate::source::kafka::cluster::Cluster;
 use crate::source::kafka::properties::ClientProperties;
 use crate::source::kafka::topics::{EARLIEST, LATEST, NOBODY, Share, ends_request, metadata_request};
@@ -97,11 +98,23 @@ impl Layout {
                 }
             }
             () = self.places.doubt.notified() => sleep_until(begun + SHORTEST).await,
+            () = changed(&mut self.subscription.only) => {}
         }
+    }
+
+    /// Lets go of partitions that are not wished for any more.
+    async fn let_go(&self) {
+        let gone = self.places.with(|places| {
+            let wish = |place: &Place| self.subscription.wish(&place.topic, place.partition);
+            let is_wished = |place: &Place| wish(place).is_some_and(|wish| wish.turn == place.turn);
+            places.iter().filter(|(_, place)| !is_wished(place)).map(|(number, _)| *number).collect()
+        });
+        self.revoke(gone).await;
     }
 
     async fn look(&mut self) -> Result<(), Trouble> {
         let answer = self.cluster.metadata(&metadata_request(self.subscription.topics.iter())).await?;
+        self.let_go().await;
         let mut problems: Vec<String> = Vec::new();
         for topic in &answer.topics {
             let Some(name) = topic.name.as_ref().map(|name| Arc::<str>::from(name.as_str())) else { continue };
@@ -156,15 +169,12 @@ impl Layout {
             }
             known
         });
-        for (partition, leader) in leaders.iter().filter(|(partition, _)| !known.contains(partition)) {
-            let start = &self.subscription.start;
-            let offset = match start {
-                Start::Resume(offsets) => offsets.get(&(name.clone(), *partition)).copied(),
-                _ => None,
-            };
-            let mut place =
-                Place::new(name.clone(), *partition, sighting.origin(*partition, start, offset, self.begun_at));
-            place.leader = *leader;
+        let fresh: Vec<_> = leaders.iter().filter(|(partition, _)| !known.contains(partition)).collect();
+        for (partition, leader) in fresh {
+            let Some(wish) = self.subscription.wish(name, *partition) else { continue };
+            let origin = sighting.origin(*partition, wish, &self.subscription.start, self.begun_at);
+            let mut place = Place::new(name.clone(), *partition, origin);
+            (place.leader, place.turn) = (*leader, wish.turn);
             self.places.add(place);
         }
         sighting.laid_out();
@@ -192,7 +202,7 @@ impl Layout {
         if of_it.iter().all(|(_, place)| place.holder.is_none()) {
             for (_, place) in &of_it {
                 if let Some(offset) = place.reached() {
-                    sighting.keep(place.partition, offset);
+                    sighting.keep(place.partition, place.turn, offset);
                 }
             }
             self.revoke(of_it.into_iter().map(|(number, _)| number).collect()).await;
@@ -325,6 +335,16 @@ impl Layout {
             }
         }
     }
+}
+
+/// Waits for other wishes; for ever where nobody has any, or nobody has new ones any more.
+async fn changed(wishes: &mut Option<watch::Receiver<Wishes>>) {
+    if let Some(wishes) = wishes
+        && wishes.changed().await.is_ok()
+    {
+        return;
+    }
+    std::future::pending::<()>().await;
 }
 
 /// Where to begin, and since when the partition is quiet if that is known.

@@ -53,6 +53,8 @@ pub(super) enum Origin {
 pub(super) struct Place {
     pub topic: Arc<str>,
     pub partition: i32,
+    /// The turn of the wish for which it is read; 0 where nobody wishes.
+    pub turn: u64,
     pub leader: i32,
     /// Where to begin, while there is no position.
     pub origin: Origin,
@@ -80,6 +82,7 @@ impl Place {
         Self {
             topic,
             partition,
+            turn: 0,
             leader: NOBODY,
             origin,
             forbidden: false,
@@ -168,8 +171,9 @@ impl Places {
                 let gone = place.lost_from.take().map_or(0, |from| position.saturating_sub(from));
                 return Some(News::Lost { place: number, records: u64::try_from(gone).unwrap_or(0) });
             }
-            let (topic, partition, end) = (place.topic.clone(), place.partition, place.end.max(position));
-            Some(News::Assigned(Assignment { place: number, topic, partition, position, end, quiet_since }))
+            let (topic, partition, turn) = (place.topic.clone(), place.partition, place.turn);
+            let end = place.end.max(position);
+            Some(News::Assigned(Assignment { place: number, topic, partition, position, end, turn, quiet_since }))
         });
         if let Some(news) = news {
             self.tell(news).await;

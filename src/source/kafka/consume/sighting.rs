@@ -12,8 +12,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::Start;
 use super::places::Origin;
+use super::{Start, Wish};
 
 /// How often in a row it must be said that a topic is not there.
 const CONFIRMED: u32 = 3;
@@ -31,8 +31,8 @@ pub(super) struct Sighting {
     missing: Option<(Instant, u32)>,
     /// Whether it was certainly not there at some time, so that all of it is new.
     was_absent: bool,
-    /// Where to go on if the same topic comes back: offset by partition.
-    kept: BTreeMap<i32, i64>,
+    /// Where to go on if the same topic comes back: turn of the wish and offset by partition.
+    kept: BTreeMap<i32, (u64, i64)>,
 }
 
 impl Sighting {
@@ -72,24 +72,27 @@ impl Sighting {
     }
 
     /// Keeps the offset from which a partition that is let go would be read on.
-    pub(super) fn keep(&mut self, partition: i32, offset: i64) {
-        self.kept.insert(partition, offset);
+    pub(super) fn keep(&mut self, partition: i32, turn: u64, offset: i64) {
+        self.kept.insert(partition, (turn, offset));
     }
 
-    /// Where to begin with a partition that was not there before, `offset` being the one that an earlier reader left.
-    pub(super) fn origin(&self, partition: i32, start: &Start, offset: Option<i64>, begun_at_ms: i64) -> Origin {
-        if let Some(kept) = self.kept.get(&partition) {
-            return Origin::Offset(*kept);
+    /// Where to begin with a partition that was not read before.
+    pub(super) fn origin(&self, partition: i32, wish: Wish, start: &Start, begun_at_ms: i64) -> Origin {
+        if let Some((_, offset)) = self.kept.get(&partition).filter(|(turn, _)| *turn == wish.turn) {
+            return Origin::Offset(*offset);
         }
-        match start {
-            _ if self.known => Origin::Earliest,
-            Start::Resume(_) => offset.map_or(Origin::Earliest, Origin::Offset),
+        // A turn of its own says that somebody else may have read it meanwhile, whatever is known of the topic.
+        let is_new = self.known && wish.turn == 0;
+        match (start, wish.from) {
+            _ if is_new => Origin::Earliest,
+            (_, Some(offset)) => Origin::Offset(offset),
+            (Start::Resume(_), None) => Origin::Earliest,
             _ if self.was_absent => Origin::Earliest,
             // Whether it was there when reading began is not known.
-            Start::Now if self.missing.is_some() => Origin::Time(begun_at_ms),
-            Start::Now => Origin::Latest,
-            Start::Earliest => Origin::Earliest,
-            Start::At(time) => Origin::Time(time.timestamp_millis()),
+            (Start::Now, None) if self.missing.is_some() => Origin::Time(begun_at_ms),
+            (Start::Now, None) => Origin::Latest,
+            (Start::Earliest, None) => Origin::Earliest,
+            (Start::At(time), None) => Origin::Time(time.timestamp_millis()),
         }
     }
 }
@@ -104,6 +107,10 @@ mod tests {
         is_another
     }
 
+    fn wish(turn: u64, from: Option<i64>) -> Wish {
+        Wish { turn, from }
+    }
+
     /// A topic that was read up to offset 50 and then let go.
     fn gone(first: Option<String>) -> Sighting {
         let mut topic = Sighting::default();
@@ -112,7 +119,7 @@ mod tests {
         assert!(!topic.missed(begun));
         assert!(!topic.missed(begun + CONFIRMED_OVER));
         assert!(topic.missed(begun + CONFIRMED_OVER * 2));
-        topic.keep(0, 50);
+        topic.keep(0, 0, 50);
         topic
     }
 
@@ -128,11 +135,11 @@ mod tests {
 
     #[test]
     fn the_same_topic_is_read_on_and_another_one_anew() {
-        let origin = |topic: &Sighting| topic.origin(0, &Start::Now, None, 0);
+        let origin = |topic: &Sighting| topic.origin(0, wish(0, None), &Start::Now, 0);
         let mut topic = gone(Some("a".to_owned()));
         assert!(!topic.seen(Some("a".to_owned())));
         assert_eq!(origin(&topic), Origin::Offset(50));
-        assert_eq!(topic.origin(1, &Start::Now, None, 0), Origin::Earliest, "a partition that is new");
+        assert_eq!(topic.origin(1, wish(0, None), &Start::Now, 0), Origin::Earliest, "a partition that is new");
         let mut topic = gone(Some("a".to_owned()));
         assert!(topic.seen(Some("b".to_owned())));
         assert_eq!(origin(&topic), Origin::Earliest);
@@ -151,8 +158,21 @@ mod tests {
     }
 
     #[test]
+    fn what_somebody_else_read_meanwhile_begins_where_they_stopped() {
+        let mut topic = gone(Some("a".to_owned()));
+        topic.seen(Some("a".to_owned()));
+        assert_eq!(topic.origin(0, wish(4, Some(70)), &Start::Now, 0), Origin::Offset(70), "not where it was let go");
+        assert_eq!(topic.origin(0, wish(4, None), &Start::Earliest, 0), Origin::Earliest);
+        topic.keep(0, 4, 80);
+        assert_eq!(topic.origin(0, wish(4, Some(70)), &Start::Now, 0), Origin::Offset(80), "the same turn goes on");
+        let mut topic = Sighting::default();
+        there(&mut topic, Some("a".to_owned()));
+        assert_eq!(topic.origin(0, wish(1, None), &Start::Now, 0), Origin::Latest, "nobody has left a mark");
+    }
+
+    #[test]
     fn what_was_in_doubt_when_reading_began_is_not_read_whole() {
-        let origin = |topic: &Sighting, start: &Start, offset| topic.origin(0, start, offset, 77);
+        let origin = |topic: &Sighting, start: &Start, from| topic.origin(0, wish(0, from), start, 77);
         let mut topic = Sighting::default();
         assert_eq!(origin(&topic, &Start::Now, None), Origin::Latest);
         let begun = Instant::now();
