@@ -139,6 +139,16 @@ pub enum Action {
     Acknowledge,
     /// No bell and no message of the selected alert for a while.
     Snooze,
+    /// Routes: which copy of a pipeline gets the records.
+    Router,
+    /// The other lane of a route, if it is well.
+    Flip,
+    /// The other lane of a route, whatever the checks say.
+    ForceFlip,
+    /// The flip on its way taken back.
+    AbortFlip,
+    /// A route's lane held where it is, or released.
+    HoldRoute,
     /// To the next thing that is wrong in a text.
     NextProblem,
     /// Back to the text as its file has it.

@@ -29,6 +29,7 @@ pub mod pipelines;
 pub mod pod;
 pub mod pods;
 pub mod question;
+pub mod route;
 pub mod screen;
 pub mod signals;
 pub mod standing;
@@ -60,6 +61,7 @@ use crate::model::interest::Interest;
 use crate::model::inventory::Inventory;
 use crate::model::key::PipelineKey;
 use crate::model::owner::{self, Saturations};
+use crate::model::route::Wish;
 use crate::model::signal::AlertOrder;
 use crate::plan::guard::Consent;
 use crate::plan::intent::Intent;
@@ -103,6 +105,9 @@ pub enum Effect {
     Alarm(String),
     /// Tell the golden signals of an environment what somebody does about an alert.
     Answer(Arc<str>, AlertOrder),
+    /// Ask a route's controller for something; the answer comes back as
+    /// [`Event::Granted`](crate::event::Event::Granted).
+    Wish(Wish),
     /// Tell the golden signals of all environments how near services are to their limits.
     Saturate(Vec<(Arc<str>, Saturations)>),
 }

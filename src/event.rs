@@ -12,7 +12,8 @@ use crate::logs::news::News;
 use crate::model::Time;
 use crate::model::change::Change;
 use crate::model::environment::Backend;
-use crate::model::key::{ObjectKey, PipelineKey};
+use crate::model::key::{KafkaKey, ObjectKey, PipelineKey};
+use crate::model::route::Granted;
 use crate::plan::dossier::Dossier;
 use crate::plan::proposal::{Proposal, Step};
 
@@ -96,6 +97,8 @@ pub enum Event {
     Surveyed(PipelineKey, Result<Arc<Dossier>, Arc<str>>),
     /// The log that is looked at went on.
     Logs(Box<News>),
+    /// What came of asking a route's controller for something.
+    Granted(KafkaKey, Granted),
     /// Something worth a line at the foot of the screen.
     Noticed(Notice),
     /// The process came back to the foreground.

@@ -24,6 +24,7 @@ pub mod options;
 pub mod owner;
 pub mod pipeline_signals;
 pub mod pod;
+pub mod route;
 pub mod signal;
 pub mod span;
 pub mod verdict;

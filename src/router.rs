@@ -1,7 +1,8 @@
 //! The router: every record of a topic goes to one of two copies of a pipeline, and which one can be changed under
 //! full traffic without losing, doubling or reordering a record.
 //!
-//! The protocol is pure and checked by a model checker: [`course`] is a worker's part, [`helm`] the controller's, [`record`]
+//! The protocol is pure and checked by a model checker: [`course`] is a worker's part, [`helm`] the controller's,
+//! [`record`](crate::model::route::record)
 //! what they write down for each other, [`audit`] the proof after a flip. Around it is a thin shell of threads that block
 //! in librdkafka.
 //!
@@ -14,9 +15,9 @@ pub mod controller;
 pub mod course;
 mod follow;
 pub mod helm;
-pub mod record;
 pub mod spec;
 pub mod topics;
+pub mod watch;
 pub mod worker;
 
 pub use self::client::RouterError;

@@ -6,5 +6,6 @@ pub mod console;
 pub mod deploy;
 pub mod files;
 mod logs;
+pub mod routes;
 pub mod signals;
 mod visitor;

@@ -111,6 +111,8 @@ pub struct EnvironmentSettings {
     pub objects: Option<ObjectSettings>,
     /// Golden signals.
     pub signals: Option<SignalsSettings>,
+    /// Files of route specs; their topics are on the environment's Kafka cluster.
+    pub routes: Vec<PathBuf>,
     /// Logs of pods.
     pub logs: PodLogSettings,
     /// What pipelines get that are deployed here.

@@ -24,6 +24,7 @@ pub mod pipeline;
 pub mod pipelines;
 pub mod pod;
 pub mod pods;
+pub mod route;
 pub mod signals;
 pub mod standing;
 pub mod table;
@@ -89,6 +90,7 @@ fn screen(canvas: &mut Canvas<'_>, area: Rect, state: &State) {
         Screen::Question(screen) => change::question(canvas, area, state, screen),
         Screen::Change(screen) => change::draw(canvas, area, state, screen),
         Screen::Changes(screen) => changes::draw(canvas, area, state, screen),
+        Screen::Route(screen) => route::draw(canvas, area, state, screen),
         Screen::Editor(screen) => editor::draw(canvas, area, state, screen),
     }
 }

@@ -35,6 +35,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
             "app",
             "ui",
             "source",
+            "router",
             "settings",
             "term",
             "telemetry",

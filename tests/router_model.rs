@@ -16,8 +16,8 @@
     reason = "a test fails by panicking"
 )]
 
+use flowdeck::model::route::record::{Cause, Control, VERSION};
 use flowdeck::router::course::{self, Course};
-use flowdeck::router::record::{Cause, Control, VERSION};
 use stateright::{Checker, HasDiscoveries, Model, Property};
 
 const WORKERS: usize = 2;

@@ -14,6 +14,8 @@ mod logs;
 mod pipelines;
 #[path = "ui_console/random.rs"]
 mod random;
+#[path = "ui_console/routes.rs"]
+mod routes;
 #[path = "ui_console/screens.rs"]
 mod screens;
 #[path = "ui_console/signals.rs"]

@@ -47,6 +47,10 @@ pub enum Place {
     Changes,
     /// Something has to be typed before a change goes on.
     Confirm,
+    /// A route.
+    Route,
+    /// A route is about to be asked for something.
+    RouteDialog,
     /// A text that is being written.
     Editor,
     /// Layer: the keys.
@@ -82,6 +86,8 @@ impl Place {
         Self::Change,
         Self::Changes,
         Self::Confirm,
+        Self::Route,
+        Self::RouteDialog,
         Self::Editor,
         Self::Help,
         Self::Filter,
@@ -114,6 +120,7 @@ impl Place {
             Self::Change => "change",
             Self::Changes => "changes",
             Self::Confirm => "a word before it is done",
+            Self::Route | Self::RouteDialog => "route",
             Self::Editor => "editor",
             Self::Help => "help",
             Self::Filter => "filter",
@@ -130,8 +137,14 @@ impl Places {
     /// Everywhere.
     pub const ALL: Self = Self::of(Place::ALL);
     /// Screens where letters are commands: neither the layers over them nor where something is written.
-    pub const SCREENS: Self =
-        Self::ALL.without(&[Place::Confirm, Place::Editor, Place::Help, Place::Filter, Place::Palette]);
+    pub const SCREENS: Self = Self::ALL.without(&[
+        Place::RouteDialog,
+        Place::Confirm,
+        Place::Editor,
+        Place::Help,
+        Place::Filter,
+        Place::Palette,
+    ]);
     /// Screens with rows to choose from.
     pub const LISTS: Self = Self::SCREENS.without(&[Place::Document, Place::Logs, Place::Change]);
 

@@ -10,6 +10,8 @@ const OPENING: Places = Places::of(&[Place::Pipelines, Place::Topics, Place::Gro
 const CHARTED: Places = Places::of(&[Place::Signals, Place::Service]);
 const SERVICES: Places = CHARTED.with(&[Place::Alerts]);
 const PARTS: Places = Places::of(&[Place::Pipeline, Place::Job, Place::Pod]);
+const ROUTE: &[Place] = &[Place::Route];
+const ASKING: &[Place] = &[Place::RouteDialog];
 const EDITOR: &[Place] = &[Place::Editor];
 const INPUTS: Places = Places::of(&[Place::Filter, Place::Palette, Place::Confirm]);
 const WRITTEN: &[Place] = &[Place::Editor, Place::Confirm];
@@ -91,6 +93,27 @@ pub const ACTIONS: &[Definition] = &[
     Definition::new(Here, A::Snooze, "snooze", &["z"], "no bell and no message for an hour, or again")
         .hint("snooze")
         .at(&[Place::Alerts]),
+    Definition::new(Here, A::Flip, "flip", &["f"], "the other lane becomes active, if it is well; asks first")
+        .hint("flip")
+        .at(ROUTE),
+    Definition::new(Here, A::HoldRoute, "hold", &["h"], "no flip that nobody asks for, or allow them again")
+        .hint("hold")
+        .at(ROUTE),
+    Definition::new(Here, A::AbortFlip, "abort", &["X"], "take the flip on its way back").hint("abort").at(ROUTE),
+    Definition::new(Here, A::ForceFlip, "force", &["F"], "the other lane becomes active, whatever the checks say")
+        .hint("force")
+        .at(ROUTE),
+    Definition::new(Here, A::NextPart, "next-route", &["tab"], "the next route").hint("route").at(ROUTE).key_only(),
+    Definition::new(Here, A::PreviousPart, "previous-route", &["backtab"], "the previous route").at(ROUTE).key_only(),
+    Definition::new(Here, A::Accept, "confirm", &["enter"], "do it").hint("do it").at(ASKING).key_only(),
+    Definition::new(Here, A::Complete, "next-field", &["tab"], "the other line")
+        .hint("other line")
+        .at(ASKING)
+        .key_only(),
+    Definition::new(Here, A::Back, "leave-it", &["esc"], "leave everything as it is")
+        .hint("cancel")
+        .at(ASKING)
+        .key_only(),
     Definition::new(Here, A::Rejects, "rejects", &["R"], "what was not counted and why, with the last samples")
         .also(&["poison"])
         .within(CHARTED),
@@ -247,6 +270,10 @@ pub const ACTIONS: &[Definition] = &[
     Definition::new(Here, A::Yaml, "yaml", &["Y"], "the selected pod as YAML, without managed fields")
         .hint("yaml")
         .at(&[Place::Pipeline, Place::Pod]),
+    Definition::new(Here, A::Router, "route", &["R"], "the route that leads here: its lanes, flips, receipts")
+        .hint("route")
+        .also(&["router", "routes"])
+        .at(&[Place::Pipeline]),
     Definition::new(Here, A::WarningsOnly, "warnings", &["w"], "warnings only, or all")
         .hint("warnings")
         .at(&[Place::Events, Place::Pod]),
@@ -296,6 +323,12 @@ pub const ACTIONS: &[Definition] = &[
         .also(&["alert"])
         .within(CHARTED),
     Definition::new(Go, A::Alerts, "go-alerts", &["a"], "alerts of all environments").within(BEYOND_CHARTS),
+    Definition::new(Go, A::Router, "router", &["R"], "routes: which copy of a pipeline gets the records")
+        .also(&["route", "routes"])
+        .within(BEYOND_CHARTS.without(&[Place::Pipeline])),
+    Definition::new(Go, A::Router, "go-router", &["ctrl-r"], "routes: which copy of a pipeline gets the records")
+        .also(&["router", "route", "routes"])
+        .at(&[Place::Logs, Place::Exceptions, Place::Signals, Place::Service, Place::Alerts]),
     Definition::new(Go, A::Topics, "topics", &["T"], "topics of all environments").also(&["topic"]),
     Definition::new(Go, A::Groups, "groups", &["K"], "consumer groups of all environments")
         .also(&["group", "consumers"]),

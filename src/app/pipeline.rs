@@ -8,6 +8,7 @@ use super::flow::{self, FlowLine, Piece};
 use super::layout::Layout;
 use super::logs::{LogScreen, NEVER_RESTARTED};
 use super::pods::{self, PodRow};
+use super::route;
 use super::screen::{Cause, Outcome, Part, Screen, World};
 use super::table::{Row, Table};
 use super::verbs::{self, VerbsScreen};
@@ -247,6 +248,7 @@ impl Part for PipelineScreen {
                 self.shown_link = None;
                 Outcome::Done
             }
+            Action::Router => route::open_for(world, &self.key),
             Action::Copy => self.copied(),
             other => {
                 let moved = self.pods.act(other);
@@ -258,8 +260,9 @@ impl Part for PipelineScreen {
         }
     }
 
-    fn offers(&self, action: Action, _world: &World<'_>) -> bool {
+    fn offers(&self, action: Action, world: &World<'_>) -> bool {
         match action {
+            Action::Router => route::of_pipeline(world, &self.key).is_some(),
             Action::NextPart | Action::PreviousPart => self.processors.len() > 1,
             Action::ShowLink(number) => usize::from(number) <= self.links.len(),
             Action::ShowAgain => !self.links.is_empty(),

@@ -23,6 +23,7 @@ use super::pipeline::PipelineScreen;
 use super::pipelines::Pipelines;
 use super::pod::PodScreen;
 use super::question::QuestionScreen;
+use super::route::RouteScreen;
 use super::signals::SignalsScreen;
 use super::signals::alerts::AlertsScreen;
 use super::signals::pipelines::FlowsScreen;
@@ -71,6 +72,8 @@ pub struct Touched {
     pub usage: bool,
     /// Golden signals.
     pub signals: bool,
+    /// Routes.
+    pub routes: bool,
 }
 
 impl Touched {
@@ -86,6 +89,7 @@ impl Touched {
             Change::ClusterEvent(_) | Change::ClusterEventGone(_) | Change::Retain(..) => self.events = true,
             Change::Usage(..) | Change::IamRole(..) => self.usage = true,
             Change::Signals(..) => self.signals = true,
+            Change::Route(_) => self.routes = true,
             Change::Pod(_) | Change::PodGone(_) | Change::Declared(_) | Change::Undeclared(..) | Change::Job(..) => {}
         }
     }
@@ -235,6 +239,8 @@ pub enum Screen {
     Change(Box<ChangeScreen>),
     /// Changes that were begun here.
     Changes(Changes),
+    /// A route.
+    Route(Box<RouteScreen>),
     /// A text that is being written.
     Editor(Box<EditorScreen>),
 }
@@ -267,6 +273,7 @@ impl Screen {
             Action::Events => Some(Self::Events(Events::default())),
             Action::Environments => Some(Self::Environments(Environments::default())),
             Action::Signals => Some(Self::Signals(Box::default())),
+            Action::Router => Some(Self::Route(Box::default())),
             Action::Alerts => Some(Self::Alerts(AlertsScreen::default())),
             Action::Changes => Some(Self::Changes(Changes::default())),
             _ => None,
@@ -309,6 +316,7 @@ impl Screen {
             Self::Question(part) => &**part,
             Self::Change(part) => &**part,
             Self::Changes(part) => part,
+            Self::Route(part) => &**part,
             Self::Editor(part) => &**part,
         }
     }
@@ -338,6 +346,7 @@ impl Screen {
             Self::Question(part) => &mut **part,
             Self::Change(part) => &mut **part,
             Self::Changes(part) => part,
+            Self::Route(part) => &mut **part,
             Self::Editor(part) => &mut **part,
         }
     }

@@ -48,6 +48,12 @@ pub fn update(state: &mut State, event: Event) -> Vec<Effect> {
         Event::ChangeWentOn(number, news) => change_went_on(state, number, news),
         Event::Surveyed(key, dossier) => surveyed(state, &key, &dossier),
         Event::Logs(news) => logs_went_on(state, &news),
+        Event::Granted(key, granted) => {
+            let now = state.now;
+            if let Screen::Route(screen) = state.front_mut() {
+                state.dirty |= screen.granted(&key, &granted, now);
+            }
+        }
         Event::Noticed(notice) => state.say(notice),
         Event::Resumed => state.dirty = true,
         Event::Terminated => return vec![Effect::Quit],

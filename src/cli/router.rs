@@ -87,9 +87,9 @@ pub fn run(router: &Router, shared: &Shared) -> Result<u8, Failure> {
         Command::Status(status) => operate::status(status, shared),
         Command::Flip(flip) => operate::flip(flip, shared),
         Command::Force(flip) => operate::force(flip, shared),
-        Command::Abort(ask) => operate::ask(ask, &crate::router::record::Verb::Abort, shared),
-        Command::Hold(ask) => operate::ask(ask, &crate::router::record::Verb::Hold, shared),
-        Command::Release(ask) => operate::ask(ask, &crate::router::record::Verb::Release, shared),
+        Command::Abort(ask) => operate::ask(ask, &crate::model::route::record::Verb::Abort, shared),
+        Command::Hold(ask) => operate::ask(ask, &crate::model::route::record::Verb::Hold, shared),
+        Command::Release(ask) => operate::ask(ask, &crate::model::route::record::Verb::Release, shared),
         Command::Receipts(receipts) => operate::receipts(receipts, shared),
     }
 }

@@ -11,6 +11,7 @@ use super::job::Job;
 use super::kafka::{Group, Topic};
 use super::key::{KafkaKey, ObjectKey, PodKey, ProcessorKey};
 use super::pod::{Pod, Usage};
+use super::route::Route;
 use super::signal::Signals;
 
 /// What a watch lists.
@@ -132,4 +133,6 @@ pub enum Change {
     GroupNames(Arc<str>, Vec<(Arc<str>, Arc<str>)>),
     /// The golden signals of an environment; replaces what was known.
     Signals(Arc<str>, Arc<Signals>),
+    /// A route; replaces what was known of it.
+    Route(Arc<Route>),
 }

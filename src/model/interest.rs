@@ -67,6 +67,8 @@ pub struct Interest {
     pub accounts: BTreeSet<ObjectKey>,
     /// Environments whose golden signals are looked at, and what of them beyond the table.
     pub signals: BTreeMap<Arc<str>, Focus>,
+    /// Routes that are looked at.
+    pub routes: BTreeSet<KafkaKey>,
     /// The log that is followed.
     pub log: Option<LogInterest>,
     /// How often somebody asked for a try at once; a source that waits tries when this has grown since it last began.

@@ -17,6 +17,7 @@ use super::job::Job;
 use super::kafka::{Group, Topic};
 use super::key::{KafkaKey, ObjectKey, PipelineKey, PodKey, ProcessorKey};
 use super::pod::{Pod, Role, Usage};
+use super::route::Route;
 use super::signal::Signals;
 
 /// One processor and what is known of it.
@@ -95,6 +96,7 @@ pub struct Inventory {
     topic_names: BTreeMap<Arc<str>, Vec<Arc<str>>>,
     group_names: BTreeMap<Arc<str>, Vec<(Arc<str>, Arc<str>)>>,
     signals: BTreeMap<Arc<str>, Arc<Signals>>,
+    routes: BTreeMap<KafkaKey, Arc<Route>>,
     dirty: HashSet<PipelineKey>,
 }
 
@@ -147,6 +149,9 @@ impl Inventory {
             }
             Change::Signals(environment, signals) => {
                 self.signals.insert(environment, signals);
+            }
+            Change::Route(route) => {
+                self.routes.insert(route.key.clone(), route);
             }
         }
     }
@@ -303,6 +308,11 @@ impl Inventory {
     #[must_use]
     pub const fn signals(&self) -> &BTreeMap<Arc<str>, Arc<Signals>> {
         &self.signals
+    }
+
+    /// Routes, by environment and name.
+    pub fn routes(&self) -> impl Iterator<Item = &Arc<Route>> {
+        self.routes.values()
     }
 
     fn put_pod(&mut self, pod: Pod) {

@@ -11,8 +11,9 @@ use rdkafka::producer::{BaseRecord, Producer, ThreadedProducer};
 use rdkafka::{Offset, TopicPartitionList};
 
 use super::client::{self, RouterError, config, is_passing};
-use super::record::{Answer, Receipt, Request, Signed, Status};
 use super::spec::Spec;
+use crate::model::Time;
+use crate::model::route::record::{Answer, Receipt, Request, Signed, Status, VERSION, Verb};
 use crate::source::kafka::ClientProperties;
 
 /// Between two looks at the status.
@@ -21,15 +22,42 @@ const BEAT: Duration = Duration::from_millis(200);
 const LIMIT: Duration = Duration::from_secs(15);
 /// Statuses that are looked at from the end: each transaction also takes an offset for its own end.
 const STATUSES: i64 = 8;
-/// A status that is older is that of a controller that is gone.
-pub const FRESH: Duration = Duration::from_secs(5);
+
+/// A request, by who and why, at a time.
+#[must_use]
+pub fn request(spec: &Spec, verb: Verb, (who, why): (&str, &str), now: Time) -> Request {
+    Request {
+        version: VERSION,
+        route: spec.name.clone(),
+        id: format!("{}-{}", now.timestamp_micros(), std::process::id()),
+        verb,
+        who: who.to_owned(),
+        why: why.to_owned(),
+        at_ms: now.timestamp_millis(),
+    }
+}
+
+/// Hands a request to whoever leads, and waits for the answer.
+///
+/// # Errors
+///
+/// When the brokers do not take it, or no answer comes within `patience`.
+pub fn ask(
+    properties: &ClientProperties,
+    spec: &Spec,
+    request: &Request,
+    patience: Duration,
+) -> Result<Answer, RouterError> {
+    send(properties, spec, request)?;
+    answer(properties, spec, &request.id, patience)
+}
 
 /// Hands a request to whoever leads.
 ///
 /// # Errors
 ///
 /// When the brokers do not take it.
-pub fn send(properties: &ClientProperties, spec: &Spec, request: &Request) -> Result<(), RouterError> {
+fn send(properties: &ClientProperties, spec: &Spec, request: &Request) -> Result<(), RouterError> {
     let ours = [("enable.idempotence", "true"), ("linger.ms", "0"), ("message.timeout.ms", "15000")];
     let producer: ThreadedProducer<DefaultProducerContext> =
         config(properties, &ours).create().map_err(RouterError::kafka("make a producer"))?;
@@ -47,7 +75,7 @@ pub fn send(properties: &ClientProperties, spec: &Spec, request: &Request) -> Re
 /// # Errors
 ///
 /// When none comes within `patience`.
-pub fn answer(properties: &ClientProperties, spec: &Spec, id: &str, patience: Duration) -> Result<Answer, RouterError> {
+fn answer(properties: &ClientProperties, spec: &Spec, id: &str, patience: Duration) -> Result<Answer, RouterError> {
     let deadline = Instant::now() + patience;
     loop {
         let found = status(properties, spec)?.and_then(|status| status.answers.into_iter().find(|it| it.id == id));

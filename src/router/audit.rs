@@ -8,7 +8,7 @@
 
 use std::collections::HashMap;
 
-use super::record::Audit;
+use crate::model::route::record::Audit;
 
 /// Hash of a record: key, value, headers and timestamp.
 pub type Print = u64;

@@ -43,6 +43,21 @@ pub enum RouterError {
 }
 
 impl RouterError {
+    /// Whether the brokers know who asks, and do not let them.
+    #[must_use]
+    pub fn is_forbidden(&self) -> bool {
+        let Self::Kafka { error, .. } = self else { return false };
+        matches!(
+            error.rdkafka_error_code(),
+            Some(
+                RDKafkaErrorCode::TopicAuthorizationFailed
+                    | RDKafkaErrorCode::GroupAuthorizationFailed
+                    | RDKafkaErrorCode::ClusterAuthorizationFailed
+                    | RDKafkaErrorCode::SaslAuthenticationFailed
+            )
+        )
+    }
+
     pub(super) fn kafka(what: impl Into<String>) -> impl FnOnce(KafkaError) -> Self {
         let what = what.into();
         |error| Self::Kafka { what, error }

@@ -11,7 +11,7 @@
 //!
 //! It must not do any I/O: `tests/router_model.rs` puts it through every order of events.
 
-use super::record::{Control, Mark, VERSION};
+use crate::model::route::record::{Control, Mark, VERSION};
 
 /// What a worker may do with a set of partitions.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -66,7 +66,7 @@ pub fn next_epoch(known: Option<u64>, marks: impl IntoIterator<Item = Option<u64
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::router::record::Cause;
+    use crate::model::route::record::Cause;
 
     fn control(epoch: u64, lane: &str) -> Control {
         let text = String::new;

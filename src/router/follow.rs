@@ -11,7 +11,7 @@ use rdkafka::message::Message;
 
 use super::client::{self, RouterError};
 use super::course;
-use super::record::{Control, Signed};
+use crate::model::route::record::{Control, Signed};
 use crate::source::kafka::ClientProperties;
 
 /// Before a client that failed is made anew.

@@ -14,8 +14,10 @@ use std::sync::Arc;
 
 use self::streak::Streak;
 use super::course::{acknowledged, next_epoch};
-use super::record::{Audit, Cause, Control, Cut, FlipStatus, Health, Hold, Mark, Receipt, Request, VERSION, Verb};
 use super::spec::Spec;
+use crate::model::route::record::{
+    Audit, Cause, Control, Cut, FlipStatus, Health, Hold, Mark, Receipt, Request, VERSION, Verb,
+};
 
 /// Milliseconds of an hour.
 const HOUR: i64 = 3_600_000;
@@ -45,6 +47,13 @@ struct Flight {
     /// When the trouble began, or the request came, by the clock that runs forward.
     began_uptime: i64,
     acknowledged_after: Option<i64>,
+}
+
+impl Flight {
+    /// From the first sign of trouble, or from the request, to the control record.
+    fn decided_after(&self) -> i64 {
+        self.control.decided_ms.saturating_sub(self.control.since_ms).max(0)
+    }
 }
 
 /// What a request led to.
@@ -192,6 +201,11 @@ impl Helm {
             partitions: epochs.len(),
             running_ms: now.uptime_ms - flight.began_uptime,
             sla_ms: self.spec.sla.flip.millis(),
+            decided_after_ms: flight.decided_after(),
+            acknowledged_after_ms: flight.acknowledged_after,
+            cause: Some(flight.control.cause),
+            who: flight.control.who.clone(),
+            why: flight.control.why.clone(),
         })
     }
 
@@ -213,6 +227,7 @@ impl Helm {
 
     /// The receipt of a flip that another one overtakes.
     fn settle(&self, flight: Flight, marks: &[Option<Mark>], (audit, overtaken_by): (Audit, Option<u64>)) -> Receipt {
+        let decided_after_ms = flight.decided_after();
         let Flight { control, from, acknowledged_after, .. } = flight;
         let number = |position: usize| i32::try_from(position).unwrap_or(i32::MAX);
         let cuts: Vec<Cut> = marks
@@ -233,7 +248,7 @@ impl Helm {
             who: control.who,
             why: control.why,
             since_ms: control.since_ms,
-            decided_after_ms: control.decided_ms.saturating_sub(control.since_ms).max(0),
+            decided_after_ms,
             acknowledged_after_ms: acknowledged_after,
             sla_ms,
             within_sla: acknowledged_after.is_some_and(|after| after <= sla_ms),
@@ -248,7 +263,7 @@ impl Helm {
     pub fn overtaken(&mut self, control: &Control, marks: &[Option<Mark>]) -> Option<Receipt> {
         let is_overtaken = self.flight.as_ref().is_some_and(|flight| flight.control.epoch < control.epoch);
         let flight = if is_overtaken { self.flight.take()? } else { return None };
-        let unmeasured = Some("another control record came before it was done".to_owned());
+        let unmeasured = Some("another control record came before it was audited".to_owned());
         Some(self.settle(flight, marks, (Audit { unmeasured, ..Audit::default() }, Some(control.epoch))))
     }
 

@@ -13,6 +13,8 @@ use crate::source::kafka::ClientProperties;
 
 /// Longest wait for an answer.
 const PATIENCE: Duration = Duration::from_secs(15);
+/// Statuses of so long are kept at most, about: an hour.
+const STATUS_SEGMENT_MS: &str = "3600000";
 
 /// Asks for the number of partitions of a topic; `None` when there is no such topic.
 fn partitions(consumer: &BaseConsumer, topic: &str) -> Result<Option<usize>, RouterError> {
@@ -83,6 +85,10 @@ pub async fn make(properties: &ClientProperties, spec: &Spec, replication: i32) 
         let mut topic = NewTopic::new(name, 1, TopicReplication::Fixed(replication)).set("cleanup.policy", policy);
         if *name == control.receipts() {
             topic = topic.set("retention.ms", "-1");
+        }
+        if *name == control.status() {
+            // A status each second, of which the last one counts: only closed segments are compacted.
+            topic = topic.set("segment.ms", STATUS_SEGMENT_MS).set("min.cleanable.dirty.ratio", "0.1");
         }
         let options = AdminOptions::new().operation_timeout(Some(PATIENCE)).request_timeout(Some(PATIENCE));
         let results = client.create_topics([&topic], &options).await;

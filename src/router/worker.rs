@@ -32,6 +32,8 @@ const GOOD: Duration = Duration::from_secs(30);
 
 /// Who loses the slot twice within this time has a rival, and gives in.
 const RIVAL: Duration = Duration::from_mins(1);
+/// A process that did nothing for longer than its membership lasts was stopped: who has the slot then is its successor.
+const STOOD_STILL: Duration = Duration::from_secs(6);
 
 /// What a worker works with.
 #[derive(Clone, Debug)]
@@ -70,7 +72,12 @@ pub fn run(job: &Job, gauge: &Arc<Gauge>, stop: &Arc<AtomicBool>) -> Result<(), 
         let (job, latest, gauge, stop) = (job.clone(), latest.clone(), gauge.clone(), stop.clone());
         spawn("worker", move || sessions(&job, &latest, &gauge, &stop))?
     };
+    let mut looked = Instant::now();
     while !worker.is_finished() {
+        if looked.elapsed() > STOOD_STILL {
+            gauge.stood_still();
+        }
+        looked = Instant::now();
         if gauge.silence() > STUCK {
             stop.store(true, Ordering::Relaxed);
             let words =
@@ -100,17 +107,21 @@ fn spawn<T: Send + 'static>(
 
 /// One session after the other.
 fn sessions(job: &Job, latest: &Latest, gauge: &Gauge, stop: &AtomicBool) -> Result<(), RouterError> {
-    let (mut pause, mut rival) = (PAUSES.0, None);
+    let (mut pause, mut rival) = (PAUSES.0, None::<Instant>);
     while !stop.load(Ordering::Relaxed) {
         let began = Instant::now();
         let ended = match Session::open(job, latest, gauge) {
             Ok(session) => session.run(stop),
             Err(ended) => ended,
         };
+        if matches!(ended, Ended::Replaced) {
+            // The thread that would notice a standstill has had its turn by then.
+            std::thread::sleep(BEAT * 2);
+        }
         match ended {
             Ended::Stopped => return Ok(()),
             // Brokers that were restarted may say so too, of answers that were lost; a rival says it again.
-            Ended::Replaced if rival.is_none_or(|at: Instant| at.elapsed() > RIVAL) => {
+            Ended::Replaced if !gauge.stood_still_within(RIVAL) && rival.is_none_or(|at| at.elapsed() > RIVAL) => {
                 rival = Some(Instant::now());
                 gauge.began_anew("the slot may have been taken by another worker; taking it back");
             }

@@ -11,13 +11,14 @@ use std::time::Duration;
 use tokio::sync::{broadcast, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
-use super::signals;
+use super::{routes, signals};
 use crate::event::{DocumentKey, Event, Notice};
 use crate::model::change::Change;
 use crate::model::environment::{Backend, Environment, Link};
 use crate::model::interest::Interest;
 use crate::model::key::ObjectKey;
 use crate::model::owner::Saturations;
+use crate::model::route::Wish;
 use crate::model::signal::AlertOrder;
 use crate::settings::{EnvironmentSettings, Settings};
 use crate::source;
@@ -37,6 +38,7 @@ pub struct Backends {
     interest: watch::Sender<Arc<Interest>>,
     fetches: HashMap<Arc<str>, mpsc::Sender<DocumentKey>>,
     orders: broadcast::Sender<(Arc<str>, AlertOrder)>,
+    wishes: broadcast::Sender<Wish>,
     saturations: watch::Sender<signals::Told>,
     clusters: Clusters,
     events: mpsc::Sender<Event>,
@@ -74,6 +76,7 @@ impl Backends {
         let interest = watch::Sender::new(Arc::new(Interest::default()));
         let cancel = CancellationToken::new();
         let (orders, _) = broadcast::channel(ORDERS);
+        let (wishes, _) = broadcast::channel(ORDERS);
         let saturations = watch::Sender::new(signals::Told::default());
         let mut fetches = HashMap::new();
         let mut clusters = HashMap::new();
@@ -85,6 +88,7 @@ impl Backends {
                 counting,
                 interest: interest.subscribe(),
                 orders: orders.clone(),
+                wishes: wishes.clone(),
                 saturations: saturations.subscribe(),
                 events: events.clone(),
                 cancel: cancel.clone(),
@@ -97,7 +101,7 @@ impl Backends {
         let clusters = Clusters(clusters);
         tokio::spawn(super::logs::run(clusters.clone(), interest.subscribe(), events.clone(), cancel.clone()));
         let environments = settings.environments.clone().into();
-        (Self { interest, fetches, orders, saturations, clusters, events, environments, cancel }, received)
+        (Self { interest, fetches, orders, wishes, saturations, clusters, events, environments, cancel }, received)
     }
 
     /// Says what is looked at now. Sources are woken only when it differs from before.
@@ -122,6 +126,13 @@ impl Backends {
     #[must_use]
     pub fn environments(&self) -> Arc<[EnvironmentSettings]> {
         self.environments.clone()
+    }
+
+    /// Asks a route's controller for something; the answer comes as an event.
+    pub fn wish(&self, wish: Wish) {
+        if self.wishes.send(wish).is_err() {
+            tracing::warn!("no environment has routes");
+        }
     }
 
     /// Where all that happens is told.
@@ -175,6 +186,7 @@ struct EnvironmentTask {
     counting: Counting,
     interest: watch::Receiver<Arc<Interest>>,
     orders: broadcast::Sender<(Arc<str>, AlertOrder)>,
+    wishes: broadcast::Sender<Wish>,
     saturations: watch::Receiver<signals::Told>,
     events: mpsc::Sender<Event>,
     cancel: CancellationToken,
@@ -184,6 +196,7 @@ struct EnvironmentTask {
 impl EnvironmentTask {
     async fn run(self, mut fetches: mpsc::Receiver<DocumentKey>) {
         self.spawn_signals();
+        self.spawn_routes();
         let Some(cluster) = self.connect().await else { return };
         self.report(vec![Change::Environment(Box::new(cluster.environment.clone()))]).await;
         self.spawn_sources(&cluster);
@@ -269,6 +282,21 @@ impl EnvironmentTask {
                 signals::watch::run(task).await;
             }
         });
+    }
+
+    /// Nor do routes.
+    fn spawn_routes(&self) {
+        for spec in &self.settings.routes {
+            tokio::spawn(routes::run(routes::Task {
+                environment: unconnected(&self.settings).name,
+                spec: spec.clone(),
+                kafka: self.settings.kafka.clone(),
+                interest: self.interest.clone(),
+                wishes: self.wishes.subscribe(),
+                events: self.events.clone(),
+                cancel: self.cancel.clone(),
+            }));
+        }
     }
 
     async fn report(&self, changes: Vec<Change>) {

@@ -410,6 +410,7 @@ impl<C: Canvas> Desk<'_, C> {
             Effect::Cancel(number) => self.changes.cancel(number),
             Effect::Survey(key) => self.changes.survey(key),
             Effect::Answer(environment, order) => self.backends.answer(&environment, order),
+            Effect::Wish(wish) => self.backends.wish(wish),
             Effect::Saturate(told) => self.backends.saturate(told),
         }
         Ok(None)

@@ -188,6 +188,7 @@ mod tests {
         let environment = &settings.environments[0];
         assert!(environment.kafka.is_some() && environment.objects.is_some() && !environment.links.is_empty());
         assert!(environment.signals.is_some());
+        assert_eq!(environment.routes.len(), 1);
         assert_eq!(environment.logs.layout_of(None).name(), "json");
     }
 

@@ -77,6 +77,8 @@ pub enum Sign {
     Sideways,
     /// A line of a text that something is wrong with.
     Problem,
+    /// It is well.
+    Healthy,
 }
 
 /// How everything looks.
@@ -188,6 +190,7 @@ impl Theme {
             Sign::Enter => ("↵", "ret"),
             Sign::Sideways => ("←→", "left/right"),
             Sign::Problem => ("✖", "x"),
+            Sign::Healthy => ("●", "*"),
         };
         self.pick(unicode, ascii)
     }

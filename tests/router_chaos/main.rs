@@ -139,6 +139,7 @@ fn receipt(route: &Route, epoch: u64) -> Value {
 }
 
 fn wait_until_routed(route: &Route, sent: &[i64]) {
+    let sent = verify::source_ends(route, sent.len());
     let deadline = Instant::now() + PATIENCE;
     loop {
         let status: Value =

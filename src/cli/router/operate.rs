@@ -6,8 +6,9 @@ use clap::Args;
 
 use super::{Form, Place, failure, rows};
 use crate::cli::{Failure, Shared, exit, gather, output};
+use crate::model::route::FRESH_MS;
+use crate::model::route::record::Verb;
 use crate::router::ask;
-use crate::router::record::{Request, VERSION, Verb};
 
 /// Arguments of `flowdeck router status`.
 #[derive(Clone, Debug, Args)]
@@ -69,20 +70,9 @@ pub(super) fn force(flip: &Flip, shared: &Shared) -> Result<u8, Failure> {
 /// Asks, and waits for the answer.
 pub(super) fn ask(arguments: &Ask, verb: &Verb, shared: &Shared) -> Result<u8, Failure> {
     let (spec, properties) = arguments.place.open(shared)?;
-    let now = gather::now();
-    let id = format!("{}-{}", now.timestamp_micros(), std::process::id());
-    let request = Request {
-        version: VERSION,
-        route: spec.name.clone(),
-        id: id.clone(),
-        verb: verb.clone(),
-        who: arguments.who.clone(),
-        why: arguments.why.clone(),
-        at_ms: now.timestamp_millis(),
-    };
-    ask::send(&properties, &spec, &request).map_err(|error| failure(&error))?;
+    let request = ask::request(&spec, verb.clone(), (&arguments.who, &arguments.why), gather::now());
     let patience = Duration::from_secs(arguments.timeout);
-    let answer = ask::answer(&properties, &spec, &id, patience).map_err(|error| failure(&error))?;
+    let answer = ask::ask(&properties, &spec, &request, patience).map_err(|error| failure(&error))?;
     match arguments.output {
         Form::Json => output::print(&(serde_json::to_string_pretty(&answer)? + "\n"))?,
         Form::Table if answer.accepted => output::print(&(output::clean(&answer.words) + "\n"))?,
@@ -103,7 +93,7 @@ pub(super) fn status(arguments: &Status, shared: &Shared) -> Result<u8, Failure>
         Form::Json => output::print(&(serde_json::to_string_pretty(&status)? + "\n"))?,
         Form::Table => output::print(&rows::status(&status, age))?,
     }
-    if u128::try_from(age).unwrap_or(0) > ask::FRESH.as_millis() {
+    if age > FRESH_MS {
         output::complain(&format!("this is {} s old: no controller leads now; records go on as it says", age / 1_000));
         return Ok(exit::PARTIAL);
     }

@@ -2,7 +2,7 @@
 
 use crate::cli::output::{Column, Table, clean};
 use crate::model::Time;
-use crate::router::record::{Receipt, Status};
+use crate::model::route::record::{Receipt, Status};
 
 const RECEIPTS: &[Column<Receipt>] = &[
     Column { title: "EPOCH", right: true, wide: false, cell: |it, _| it.epoch.to_string() },

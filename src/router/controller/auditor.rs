@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::hash::{Hash, Hasher};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{BaseConsumer, Consumer};
@@ -9,9 +10,9 @@ use rdkafka::error::KafkaError;
 use rdkafka::message::{Headers, Message};
 use rdkafka::{Offset, TopicPartitionList};
 
+use crate::model::route::record::{Audit, Control, Mark};
 use crate::router::audit::{Print, Stretch, compare};
 use crate::router::client::{RouterError, config, is_passing};
-use crate::router::record::{Audit, Control, Mark};
 use crate::router::spec::Spec;
 use crate::source::kafka::ClientProperties;
 
@@ -23,15 +24,15 @@ const PATIENCE: Duration = Duration::from_secs(8);
 const PARTITIONS: usize = 64;
 
 /// What a flip is audited by.
-pub(super) struct Case<'a> {
-    pub(super) spec: &'a Spec,
-    pub(super) properties: &'a ClientProperties,
-    pub(super) control: &'a Control,
+pub(super) struct Case {
+    pub(super) spec: Arc<Spec>,
+    pub(super) properties: ClientProperties,
+    pub(super) control: Control,
     /// Marks and committed offsets, by partition.
-    pub(super) marks: &'a [Option<Mark>],
-    pub(super) routed: &'a [Option<i64>],
+    pub(super) marks: Vec<Option<Mark>>,
+    pub(super) routed: Vec<Option<i64>>,
     /// Cuts of the flip before, which bound what the old lane got; empty when nothing is known of one.
-    pub(super) cuts_before: &'a BTreeMap<i32, i64>,
+    pub(super) cuts_before: BTreeMap<i32, i64>,
 }
 
 /// Where to read in one partition.
@@ -48,12 +49,12 @@ struct Place {
 type Found = BTreeMap<i32, Vec<(i64, Print)>>;
 
 /// Measures; what could not be read is said so.
-pub(super) fn audit(case: &Case<'_>) -> Audit {
+pub(super) fn audit(case: &Case) -> Audit {
     measure(case).unwrap_or_else(|words| Audit { unmeasured: Some(words), ..Audit::default() })
 }
 
-fn measure(case: &Case<'_>) -> Result<Audit, String> {
-    let control = case.control;
+fn measure(case: &Case) -> Result<Audit, String> {
+    let control = &case.control;
     let previous = control.previous.as_deref().and_then(|name| case.spec.lane(name));
     let lanes = previous.zip(case.spec.lane(&control.lane));
     let (old, new) = lanes.ok_or_else(|| "the spec does not name its lanes".to_owned())?;
@@ -62,7 +63,7 @@ fn measure(case: &Case<'_>) -> Result<Audit, String> {
     }
     let deadline = Instant::now() + PATIENCE;
     let words = |error: RouterError| error.to_string();
-    let reader = Reader::new(case.properties, deadline).map_err(words)?;
+    let reader = Reader::new(&case.properties, deadline).map_err(words)?;
     let places = places(case, &reader).map_err(words)?;
     let around = |place: &Place| (place.partition, place.before - SPAN, place.after + SPAN);
     let source = reader.read(&case.spec.source.topic, places.iter().map(around)).map_err(words)?;
@@ -85,9 +86,9 @@ fn measure(case: &Case<'_>) -> Result<Audit, String> {
     Ok(audit)
 }
 
-fn places(case: &Case<'_>, reader: &Reader) -> Result<Vec<Place>, RouterError> {
+fn places(case: &Case, reader: &Reader) -> Result<Vec<Place>, RouterError> {
     let mut places = Vec::new();
-    for (partition, (mark, routed)) in (0..).zip(case.marks.iter().zip(case.routed)).take(PARTITIONS) {
+    for (partition, (mark, routed)) in (0..).zip(case.marks.iter().zip(&case.routed)).take(PARTITIONS) {
         let (Some(mark), Some(routed)) = (mark, routed) else { continue };
         let (low, _) = reader.ends(&case.spec.source.topic, partition)?;
         let cut = mark.cut;

@@ -9,22 +9,33 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::KafkaError;
+use rdkafka::message::Message;
 use rdkafka::{Offset, TopicPartitionList};
 
-use crate::router::client::{RouterError, config};
-use crate::router::record::{Check, Health};
+use crate::model::route::record::{Check, Health};
+use crate::router::client::{RouterError, config, is_passing};
 use crate::router::spec::{Lane, Spec};
 use crate::source::kafka::ClientProperties;
 use crate::source::probe;
 
 /// Between two looks at whether to stop.
 const BEAT: Duration = Duration::from_millis(100);
+/// Partitions of an output whose end is read.
+const SAMPLED: usize = 64;
+/// Records that are read there.
+const TAIL: i64 = 3;
+/// Group of the client that reads them; it commits nothing.
+const SAMPLER: &str = "flowdeck-router-ends";
 
 /// How a lane was at the last look.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Reading {
     pub(super) health: Health,
     pub(super) checks: Vec<Check>,
+    pub(super) lag: Option<u64>,
+    pub(super) quiet_ms: Option<i64>,
+    pub(super) watermark_ms: Option<i64>,
 }
 
 /// What was seen last.
@@ -117,14 +128,21 @@ struct Eyes<'a> {
 
 impl Eyes<'_> {
     fn look(&mut self, spec: &Spec, lane: &Lane, active: Option<&(String, Instant)>) -> Reading {
-        let mut checks = Vec::new();
-        if let (Some(output), Some((name, since))) = (&lane.output, active)
-            && *name == lane.name
-        {
-            checks.push(self.freshness(spec, output, *since));
+        let (mut checks, mut lag, mut quiet_ms, mut watermark_ms) = (Vec::new(), None, None, None);
+        if let Some(output) = &lane.output {
+            if let Some((name, since)) = active
+                && *name == lane.name
+            {
+                checks.push(self.freshness(spec, output, *since));
+            }
+            let quiet = self.growth(output).map(|growth| growth.changed.elapsed().as_millis());
+            quiet_ms = quiet.ok().and_then(|quiet| i64::try_from(quiet).ok());
+            watermark_ms = self.watermark(output).unwrap_or_default();
         }
         if let Some(group) = &lane.group {
-            checks.push(self.lag(spec, lane, group));
+            let counted = self.count_lag(&lane.topic, group);
+            lag = counted.as_ref().ok().copied();
+            checks.push(judge_lag(spec, counted));
         }
         if let Some(url) = &lane.http {
             checks.push(self.http(url));
@@ -138,7 +156,37 @@ impl Eyes<'_> {
             () if any(Health::Unknown) => Health::Unknown,
             () => Health::Well,
         };
-        Reading { health, checks }
+        Reading { health, checks, lag, quiet_ms, watermark_ms }
+    }
+
+    /// The oldest of the newest timestamps in a topic's partitions; `None` while it is empty.
+    fn watermark(&mut self, topic: &str) -> Result<Option<i64>, RouterError> {
+        let ends: Vec<(i32, i64)> = self.ends(topic)?.into_iter().filter(|(_, end)| *end > 0).take(SAMPLED).collect();
+        let what = || RouterError::kafka(format!("read the topic {topic}"));
+        let mut places = TopicPartitionList::new();
+        for (partition, _) in &ends {
+            // The end of a transaction takes an offset too.
+            places.add_partition_offset(topic, *partition, Offset::OffsetTail(TAIL)).map_err(what())?;
+        }
+        let deadline = Instant::now() + self.limit;
+        let consumer = self.consumer(SAMPLER)?;
+        consumer.assign(&places).map_err(what())?;
+        let (mut newest, mut open) = (HashMap::new(), ends.len());
+        while open > 0 && Instant::now() < deadline {
+            match consumer.poll(BEAT) {
+                Some(Ok(message)) => {
+                    let time = message.timestamp().to_millis().unwrap_or(i64::MIN);
+                    let known = newest.entry(message.partition()).or_insert(time);
+                    *known = time.max(*known);
+                }
+                Some(Err(KafkaError::PartitionEOF(_))) => open -= 1,
+                Some(Err(error)) if is_passing(&error) => {}
+                Some(Err(error)) => return Err(what()(error)),
+                None => {}
+            }
+        }
+        consumer.unassign().map_err(what())?;
+        Ok(newest.into_values().filter(|time| *time > 0).min())
     }
 
     fn freshness(&mut self, spec: &Spec, output: &str, since: Instant) -> Check {
@@ -154,16 +202,6 @@ impl Eyes<'_> {
                     () => (Health::Unwell, format!("its output has not grown for {} s", quiet.as_secs())),
                 };
                 check("freshness", health, words)
-            }
-        }
-    }
-
-    fn lag(&mut self, spec: &Spec, lane: &Lane, group: &str) -> Check {
-        match self.count_lag(&lane.topic, group) {
-            Err(error) => check("lag", Health::Unknown, error.to_string()),
-            Ok(lag) => {
-                let health = if lag > spec.checks.lag { Health::Unwell } else { Health::Well };
-                check("lag", health, format!("{lag} records behind"))
             }
         }
     }
@@ -242,6 +280,8 @@ impl Eyes<'_> {
                 // Never waits for open transactions: a look, not a takeover.
                 ("isolation.level", "read_uncommitted"),
                 ("allow.auto.create.topics", "false"),
+                ("enable.partition.eof", "true"),
+                ("fetch.wait.max.ms", "50"),
             ];
             let consumer = config(self.properties, &ours).create();
             let consumer = consumer.map_err(RouterError::kafka("make a Kafka client"))?;
@@ -254,6 +294,16 @@ impl Eyes<'_> {
 
 fn check(name: &str, health: Health, words: String) -> Check {
     Check { name: name.to_owned(), health, words }
+}
+
+fn judge_lag(spec: &Spec, counted: Result<u64, RouterError>) -> Check {
+    match counted {
+        Err(error) => check("lag", Health::Unknown, error.to_string()),
+        Ok(lag) => {
+            let health = if lag > spec.checks.lag { Health::Unwell } else { Health::Well };
+            check("lag", health, format!("{lag} records behind"))
+        }
+    }
 }
 
 /// From Flink's overview of jobs: at least one runs, and none is in trouble.

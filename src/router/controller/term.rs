@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use chrono::Utc;
@@ -14,11 +15,11 @@ use serde::Serialize;
 use super::Job;
 use super::auditor::{self, Case};
 use super::checks::Board;
+use crate::model::route::record::{
+    Answer, Audit, Control, LaneStatus, Mark, PartitionStatus, Receipt, RecordError, Request, Signed, Status, VERSION,
+};
 use crate::router::client::{self, RouterError, Turn, Watcher, config, is_passing};
 use crate::router::helm::{Helm, Moment};
-use crate::router::record::{
-    Answer, Control, LaneStatus, Mark, PartitionStatus, Receipt, RecordError, Request, Signed, Status, VERSION,
-};
 use crate::source::kafka::ClientProperties;
 
 /// Longest wait for one answer.
@@ -69,6 +70,8 @@ pub(super) struct Term<'a> {
     troubles: Vec<String>,
     cuts_before: BTreeMap<i32, i64>,
     acknowledged: Option<Instant>,
+    /// The audit of the flip that was acknowledged.
+    audit: Option<JoinHandle<Audit>>,
     started: Instant,
 }
 
@@ -138,6 +141,7 @@ impl<'a> Term<'a> {
             troubles: Vec::new(),
             cuts_before: BTreeMap::new(),
             acknowledged: None,
+            audit: None,
             started,
         })
     }
@@ -298,7 +302,7 @@ impl<'a> Term<'a> {
         outs.push((self.job.spec.control.topic.clone(), "control", text(&control)?));
         self.write(&outs)?;
         tracing::info!(epoch = control.epoch, lane = control.lane, cause = control.cause.word(), "control record");
-        self.acknowledged = None;
+        (self.acknowledged, self.audit) = (None, None);
         self.helm.follow(control, moment(self.started));
         Ok(())
     }
@@ -312,16 +316,41 @@ impl<'a> Term<'a> {
         if since.elapsed() < SETTLE {
             return Ok(());
         }
-        self.look_at_marks()?;
-        let Some(control) = self.helm.control().cloned() else { return Ok(()) };
-        let (marks, routed) = (&self.partitions.marks, &self.partitions.routed);
-        let Job { spec, properties, .. } = self.job;
-        let cuts_before = &self.cuts_before;
-        let audit = auditor::audit(&Case { spec, properties, control: &control, marks, routed, cuts_before });
-        let Some(receipt) = self.helm.receipt(marks, audit) else { return Ok(()) };
+        let audit = match self.audit.take() {
+            None => {
+                self.look_at_marks()?;
+                self.audit = Some(self.begin_audit()?);
+                return Ok(());
+            }
+            Some(audit) if !audit.is_finished() => {
+                self.audit = Some(audit);
+                return Ok(());
+            }
+            Some(audit) => audit.join().unwrap_or_else(|_| Audit {
+                unmeasured: Some("the thread of the audit broke off".to_owned()),
+                ..Audit::default()
+            }),
+        };
+        let Some(receipt) = self.helm.receipt(&self.partitions.marks, audit) else { return Ok(()) };
         self.cuts_before = receipt.cuts.iter().map(|cut| (cut.partition, cut.offset)).collect();
         self.acknowledged = None;
         self.write(&[(self.job.spec.control.receipts(), "receipt", text(&receipt)?)])
+    }
+
+    /// Reads around the cut on a thread of its own: meanwhile the leader goes on answering.
+    fn begin_audit(&self) -> Result<JoinHandle<Audit>, RouterError> {
+        let control = self.helm.control().cloned();
+        let control = control.ok_or_else(|| RouterError::Refused("no control record to audit".to_owned()))?;
+        let case = Case {
+            spec: self.job.spec.clone(),
+            properties: self.job.properties.clone(),
+            control,
+            marks: self.partitions.marks.clone(),
+            routed: self.partitions.routed.clone(),
+            cuts_before: self.cuts_before.clone(),
+        };
+        let spawned = std::thread::Builder::new().name("audit".to_owned()).spawn(move || auditor::audit(&case));
+        spawned.map_err(|error| RouterError::Refused(format!("cannot start a thread: {error}")))
     }
 
     /// Writes all of it or nothing, with the offset of the requests seen: nothing, when another leads.
@@ -414,6 +443,9 @@ impl<'a> Term<'a> {
             health,
             for_ms,
             checks: reading.checks,
+            lag: reading.lag,
+            quiet_ms: reading.quiet_ms,
+            watermark_ms: reading.watermark_ms,
         });
         let partitions = (0..).zip(&epochs).zip(self.partitions.routed.iter().zip(&self.partitions.ends));
         let partitions = partitions.map(|((partition, epoch), (routed, end))| PartitionStatus {

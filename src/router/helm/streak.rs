@@ -1,6 +1,6 @@
 //! For how long a lane has been well or unwell: what keeps a lane that flickers from flapping the route.
 
-use crate::router::record::Health;
+use crate::model::route::record::Health;
 
 /// Health, and since when.
 #[derive(Clone, Copy, Debug, Default)]

@@ -12,6 +12,8 @@ pub struct Gauge {
     slot: String,
     started: Instant,
     alive_ms: AtomicU64,
+    /// When the whole process stood still last; 0 when it never did.
+    still_ms: AtomicU64,
     pub(super) bytes: AtomicU64,
     pub(super) transactions: AtomicU64,
     pub(super) rebalances: AtomicU64,
@@ -39,6 +41,7 @@ impl Gauge {
             slot: slot.to_owned(),
             started: Instant::now(),
             alive_ms: zero(),
+            still_ms: zero(),
             bytes: zero(),
             transactions: zero(),
             rebalances: zero(),
@@ -93,8 +96,20 @@ impl Gauge {
     }
 
     pub(super) fn beat(&self) {
-        let alive = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.alive_ms.store(alive, Ordering::Relaxed);
+        self.alive_ms.store(self.uptime_ms(), Ordering::Relaxed);
+    }
+
+    pub(super) fn stood_still(&self) {
+        self.still_ms.store(self.uptime_ms().max(1), Ordering::Relaxed);
+    }
+
+    pub(super) fn stood_still_within(&self, span: Duration) -> bool {
+        let still = self.still_ms.load(Ordering::Relaxed);
+        still > 0 && u128::from(self.uptime_ms().saturating_sub(still)) <= span.as_millis()
+    }
+
+    fn uptime_ms(&self) -> u64 {
+        u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 
     pub(super) fn silence(&self) -> Duration {

@@ -25,10 +25,10 @@ use rdkafka::{Offset, TopicPartitionList};
 
 use self::trouble::step;
 use super::{Gauge, Job};
+use crate::model::route::record::{Control, Mark};
 use crate::router::client::{Turn, Watcher, config, replaced};
 use crate::router::course::{self, Course};
 use crate::router::follow::Latest;
-use crate::router::record::{Control, Mark};
 use crate::router::spec::Spec;
 
 /// Longest wait for one answer of the transaction's coordinator.

@@ -13,9 +13,9 @@ use rdkafka::{Offset, TopicPartitionList};
 
 use super::trouble::step;
 use super::{Ended, IDLE, LIMIT, Open, Session};
+use crate::model::route::record::Control;
 use crate::router::client::{is_passing, replaced};
 use crate::router::course;
-use crate::router::record::Control;
 
 /// Records that are copied before time, group and control topic are looked at again.
 const BURST: usize = 500;

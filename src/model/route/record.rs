@@ -352,6 +352,15 @@ pub struct LaneStatus {
     pub for_ms: i64,
     /// One by one.
     pub checks: Vec<Check>,
+    /// Records that its group has yet to read; `None` when that is not known.
+    #[serde(default)]
+    pub lag: Option<u64>,
+    /// For how long its output has not grown; `None` when that is not known.
+    #[serde(default)]
+    pub quiet_ms: Option<i64>,
+    /// The oldest of the newest records' timestamps in the partitions of its output, milliseconds since 1970.
+    #[serde(default)]
+    pub watermark_ms: Option<i64>,
 }
 
 /// How a partition stands.
@@ -384,6 +393,21 @@ pub struct FlipStatus {
     pub running_ms: i64,
     /// What was promised for that.
     pub sla_ms: i64,
+    /// From there to the control record.
+    #[serde(default)]
+    pub decided_after_ms: i64,
+    /// From there until every partition had acknowledged; `None` while some have not.
+    #[serde(default)]
+    pub acknowledged_after_ms: Option<i64>,
+    /// Why it was written.
+    #[serde(default)]
+    pub cause: Option<Cause>,
+    /// Who wanted it, and why.
+    #[serde(default)]
+    pub who: String,
+    /// Why they wanted it.
+    #[serde(default)]
+    pub why: String,
 }
 
 /// How the route stands, by its leading controller.
