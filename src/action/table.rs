@@ -270,7 +270,7 @@ pub const ACTIONS: &[Definition] = &[
     Definition::new(Here, A::Yaml, "yaml", &["Y"], "the selected pod as YAML, without managed fields")
         .hint("yaml")
         .at(&[Place::Pipeline, Place::Pod]),
-    Definition::new(Here, A::Router, "route", &["R"], "the route that leads here: its lanes, flips, receipts")
+    Definition::new(Here, A::Router, "route", &["O"], "the route that leads here: its lanes, flips, receipts")
         .hint("route")
         .also(&["router", "routes"])
         .at(&[Place::Pipeline]),
@@ -323,10 +323,10 @@ pub const ACTIONS: &[Definition] = &[
         .also(&["alert"])
         .within(CHARTED),
     Definition::new(Go, A::Alerts, "go-alerts", &["a"], "alerts of all environments").within(BEYOND_CHARTS),
-    Definition::new(Go, A::Router, "router", &["R"], "routes: which copy of a pipeline gets the records")
+    Definition::new(Go, A::Router, "router", &["O"], "routes: which copy of a pipeline gets the records")
         .also(&["route", "routes"])
         .within(BEYOND_CHARTS.without(&[Place::Pipeline])),
-    Definition::new(Go, A::Router, "go-router", &["ctrl-r"], "routes: which copy of a pipeline gets the records")
+    Definition::new(Go, A::Router, "go-router", &["ctrl-o"], "routes: which copy of a pipeline gets the records")
         .also(&["router", "route", "routes"])
         .at(&[Place::Logs, Place::Exceptions, Place::Signals, Place::Service, Place::Alerts]),
     Definition::new(Go, A::Topics, "topics", &["T"], "topics of all environments").also(&["topic"]),

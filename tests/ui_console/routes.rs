@@ -106,7 +106,7 @@ fn route(status: Option<Status>) -> Route {
 fn shown(columns: u16, rows: u16, route: Route) -> Bench {
     let mut changes = world::healthy();
     changes.push(Change::Route(Arc::new(route)));
-    Bench::new(columns, rows).apply(changes).press("R")
+    Bench::new(columns, rows).apply(changes).press("O")
 }
 
 fn unwell() -> Status {
@@ -151,7 +151,7 @@ fn a_flip_is_shown_step_by_step() {
 
 #[test]
 fn what_is_missing_old_or_refused_is_said() {
-    let bench = Bench::new(80, 24).apply(world::healthy()).press("R");
+    let bench = Bench::new(80, 24).apply(world::healthy()).press("O");
     assert_snapshot!("route_none", bench.screen());
     let connecting = Route { link: Link::Connecting, receipts: Arc::default(), ..route(None) };
     assert_snapshot!("route_connecting", shown(80, 24, connecting).screen());
@@ -234,7 +234,7 @@ fn the_pipeline_of_a_lane_leads_to_its_route() {
     let mut changes = world::healthy();
     let other = Route { key: KafkaKey::new("prd", "aaa"), plan: None, ..route(None) };
     changes.extend([other, route(Some(status()))].map(|route| Change::Route(Arc::new(route))));
-    let bench = Bench::new(80, 24).apply(changes).press(":").typed("prd/expert-matching").press("enter R");
+    let bench = Bench::new(80, 24).apply(changes).press(":").typed("prd/expert-matching").press("enter O");
     assert!(bench.screen().contains("prd › routes › match-making"), "{}", bench.screen());
     let bench = bench.press("tab");
     assert!(bench.screen().contains("prd › routes › aaa"), "{}", bench.screen());
