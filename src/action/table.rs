@@ -106,7 +106,7 @@ pub const ACTIONS: &[Definition] = &[
     Definition::new(Here, A::NextPart, "next-route", &["tab"], "the next route").hint("route").at(ROUTE).key_only(),
     Definition::new(Here, A::PreviousPart, "previous-route", &["backtab"], "the previous route").at(ROUTE).key_only(),
     Definition::new(Here, A::Accept, "confirm", &["enter"], "do it").hint("do it").at(ASKING).key_only(),
-    Definition::new(Here, A::Complete, "next-field", &["tab"], "the other line")
+    Definition::new(Here, A::Complete, "other-line", &["tab"], "the other line")
         .hint("other line")
         .at(ASKING)
         .key_only(),
