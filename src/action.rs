@@ -169,6 +169,8 @@ pub enum Action {
     Again,
     /// Changes that were begun here.
     Changes,
+    /// The form of a new processor.
+    Author,
     /// Leave for the shell, to come back with `fg`.
     Suspend,
     /// Leave.

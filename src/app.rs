@@ -4,6 +4,7 @@
 //! layers (help, filter, palette) lie over it. Whether anything visible changed is noted, so that the
 //! loop draws only then.
 
+pub mod author;
 pub mod change;
 pub mod changes;
 pub mod document;
@@ -39,7 +40,7 @@ pub mod topics;
 mod update;
 pub mod verbs;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crossterm::event::KeyEvent;
@@ -65,6 +66,7 @@ use crate::model::route::Wish;
 use crate::model::signal::AlertOrder;
 use crate::plan::guard::Consent;
 use crate::plan::intent::Intent;
+use crate::plan::starter::ProjectFile;
 
 /// Something to be done outside.
 #[derive(Clone, Debug, PartialEq)]
@@ -93,6 +95,8 @@ pub enum Effect {
         /// What it held when it was read; `None` when it did not exist.
         base: Option<Arc<str>>,
     },
+    /// Write the files of a new project below a folder, unless one of them is there.
+    Begin(PathBuf, Vec<ProjectFile>),
     /// Find out what a change means; news of it carry the number.
     Plan(u64, Box<Intent>),
     /// Make a planned change.

@@ -18,6 +18,7 @@ mod get;
 mod history;
 mod logs;
 mod manifests;
+mod new;
 mod output;
 mod render;
 mod router;
@@ -163,6 +164,8 @@ enum Command {
     Signals(signals::Signals),
     /// Check manifests and configuration documents, without a cluster
     Validate(validate::Validate),
+    /// Begin a processor or a pipeline: its manifest by the rules, and a project with a run, a test and golden signals
+    New(Box<new::New>),
     /// Write a manifest or a configuration document, checked as you type
     Edit(edit::Edit),
     /// Print the objects that a pipeline's manifest means in an environment, without a cluster
@@ -246,6 +249,7 @@ fn run(arguments: Arguments) -> Result<u8, Failure> {
         Some(Command::Router(router)) => router::run(&router, &shared),
         Some(Command::Signals(signals)) => signals::run(&signals, &shared),
         Some(Command::Validate(validate)) => validate::run(&validate),
+        Some(Command::New(new)) => new::run(&new),
         Some(Command::Edit(edit)) => edit::run(&edit, shared.load()?),
         Some(Command::Render(render)) => render::run(&render, &shared.load()?),
         Some(Command::Diff(diff)) => deploy::diff(&diff, &shared.load()?),

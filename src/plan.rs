@@ -2,8 +2,10 @@
 //!
 //! - [`render`]: a manifest and an environment into the objects that run it; [`target`]: what an environment gives.
 //! - [`object`], [`difference`]: the kinds of objects that a change touches, and what differs in them.
+//! - [`topics`]: whether its processors find their topics and may use them.
 //! - [`forecast`], [`guard`]: what a change will cause, and what stands against it; [`dossier`]: what is known before.
 //! - [`revision`], [`merge`]: what was deployed, and two changes at once.
+//! - [`patch`]: a change as a file, where a repository keeps the objects; [`starter`]: projects to begin with.
 //! - [`verb`], [`intent`], [`wish`], [`audit`]: what can be done, what somebody asks for, what each writes, and the line
 //!   that says that it was; [`proposal`]: a change before somebody agrees to it.
 //!
@@ -17,9 +19,12 @@ pub mod guard;
 pub mod intent;
 pub mod merge;
 pub mod object;
+pub mod patch;
 pub mod proposal;
 pub mod render;
 pub mod revision;
+pub mod starter;
 pub mod target;
+pub mod topics;
 pub mod verb;
 pub mod wish;

@@ -1,5 +1,6 @@
 //! What runs: the backends' tasks and the console's loop.
 
+pub mod author;
 pub mod backends;
 pub mod changes;
 pub mod console;

@@ -3,6 +3,7 @@
 //! One file per part of the screen. All text goes through [`text::clean`], all looks come from
 //! [`theme::Theme`].
 
+pub mod author;
 pub mod canvas;
 pub mod change;
 pub mod changes;
@@ -92,6 +93,7 @@ fn screen(canvas: &mut Canvas<'_>, area: Rect, state: &State) {
         Screen::Changes(screen) => changes::draw(canvas, area, state, screen),
         Screen::Route(screen) => route::draw(canvas, area, state, screen),
         Screen::Editor(screen) => editor::draw(canvas, area, state, screen),
+        Screen::Author(screen) => author::draw(canvas, area, state, screen),
     }
 }
 

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+#[path = "ui_console/author.rs"]
+mod author;
 #[path = "ui_console/bench.rs"]
 mod bench;
 #[path = "ui_console/changes.rs"]

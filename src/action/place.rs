@@ -53,6 +53,8 @@ pub enum Place {
     RouteDialog,
     /// A text that is being written.
     Editor,
+    /// The form of a new processor.
+    Author,
     /// Layer: the keys.
     Help,
     /// Layer: a filter is typed.
@@ -89,6 +91,7 @@ impl Place {
         Self::Route,
         Self::RouteDialog,
         Self::Editor,
+        Self::Author,
         Self::Help,
         Self::Filter,
         Self::Palette,
@@ -122,6 +125,7 @@ impl Place {
             Self::Confirm => "a word before it is done",
             Self::Route | Self::RouteDialog => "route",
             Self::Editor => "editor",
+            Self::Author => "a new processor",
             Self::Help => "help",
             Self::Filter => "filter",
             Self::Palette => "palette",
@@ -141,6 +145,7 @@ impl Places {
         Place::RouteDialog,
         Place::Confirm,
         Place::Editor,
+        Place::Author,
         Place::Help,
         Place::Filter,
         Place::Palette,

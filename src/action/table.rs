@@ -14,6 +14,7 @@ const ROUTE: &[Place] = &[Place::Route];
 const ASKING: &[Place] = &[Place::RouteDialog];
 const EDITOR: &[Place] = &[Place::Editor];
 const INPUTS: Places = Places::of(&[Place::Filter, Place::Palette, Place::Confirm]);
+const FORM: &[Place] = &[Place::Author];
 const WRITTEN: &[Place] = &[Place::Editor, Place::Confirm];
 const CHANGED: &[Place] = &[Place::Pipelines, Place::Pipeline];
 /// Screens on which a letter agrees to a change mean nothing else by it.
@@ -332,6 +333,8 @@ pub const ACTIONS: &[Definition] = &[
     Definition::new(Go, A::Topics, "topics", &["T"], "topics of all environments").also(&["topic"]),
     Definition::new(Go, A::Groups, "groups", &["K"], "consumer groups of all environments")
         .also(&["group", "consumers"]),
+    Definition::new(Go, A::Author, "author", &["B"], "begin a new processor: a form, its rules, a project")
+        .also(&["new"]),
     Definition::new(Go, A::Changes, "changes", &["C"], "changes that were begun here").also(&["operations"]),
     Definition::new(Go, A::Events, "events", &["V"], "Kubernetes events").also(&["ev"]),
     Definition::new(Go, A::Environments, "environments", &["L"], "environments, links and permissions")
@@ -354,6 +357,17 @@ pub const ACTIONS: &[Definition] = &[
         .within(Places::ALL)
         .key_only(),
     Definition::new(Here, A::Back, "close-help", &["q"], "close the help").at(&[Place::Help]).key_only(),
+    Definition::new(Here, A::Save, "write-project", &["f2"], "write the manifest and the project")
+        .hint("write")
+        .at(FORM)
+        .key_only(),
+    Definition::new(Here, A::Down, "form-next", &["down", "tab", "enter"], "the next field")
+        .hint("next")
+        .at(FORM)
+        .key_only(),
+    Definition::new(Here, A::Up, "form-previous", &["up", "backtab"], "the field before").at(FORM).key_only(),
+    Definition::new(Program, A::Help, "form-help", &["f1"], "the keys that work here").hint("help").at(FORM).key_only(),
+    Definition::new(Program, A::Back, "leave-form", &["esc"], "leave the form").hint("leave").at(FORM).key_only(),
     Definition::new(Here, A::Accept, "accept", &["enter"], "take it").hint("take").within(INPUTS).key_only(),
     Definition::new(Here, A::Complete, "complete", &["tab"], "complete")
         .hint("complete")

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crossterm::event::KeyEvent;
 
 use super::Effect;
+use super::author::AuthorScreen;
 use super::change::ChangeScreen;
 use super::changes::Changes;
 use super::document::DocumentScreen;
@@ -243,6 +244,8 @@ pub enum Screen {
     Route(Box<RouteScreen>),
     /// A text that is being written.
     Editor(Box<EditorScreen>),
+    /// The form of a new processor.
+    Author(Box<AuthorScreen>),
 }
 
 impl Screen {
@@ -275,6 +278,7 @@ impl Screen {
             Action::Signals => Some(Self::Signals(Box::default())),
             Action::Router => Some(Self::Route(Box::default())),
             Action::Alerts => Some(Self::Alerts(AlertsScreen::default())),
+            Action::Author => Some(Self::Author(Box::default())),
             Action::Changes => Some(Self::Changes(Changes::default())),
             _ => None,
         }
@@ -318,6 +322,7 @@ impl Screen {
             Self::Changes(part) => part,
             Self::Route(part) => &**part,
             Self::Editor(part) => &**part,
+            Self::Author(part) => &**part,
         }
     }
 
@@ -348,6 +353,7 @@ impl Screen {
             Self::Changes(part) => part,
             Self::Route(part) => &mut **part,
             Self::Editor(part) => &mut **part,
+            Self::Author(part) => &mut **part,
         }
     }
 }

@@ -1,8 +1,10 @@
 //! What all commands have in common that change a pipeline: they say what it means, ask, do it, and report.
 
 use std::io::{BufRead, IsTerminal};
+use std::path::PathBuf;
 use std::time::Duration;
 
+use anyhow::Context;
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 use tokio::sync::mpsc;
@@ -10,7 +12,9 @@ use tokio::sync::mpsc;
 use super::{Failure, exit, output, render};
 use crate::model::Time;
 use crate::plan::guard::Consent;
+use crate::plan::patch;
 use crate::plan::proposal::{Proposal, Step};
+use crate::plan::topics::{Finding, Weight};
 use crate::runtime::deploy::change::{self, Prepared, STEPS, Savepoints, Wish};
 use crate::runtime::deploy::desk::{DeployError, Desk};
 use crate::runtime::deploy::{savepoint, wait};
@@ -44,6 +48,12 @@ pub struct Changing {
     /// Take no savepoint of jobs that no operator runs; with --accept-state-loss, for one that cannot take any
     #[arg(long)]
     without_savepoint: bool,
+    /// Go on although topics or rights to them are missing
+    #[arg(long)]
+    ignore_topics: bool,
+    /// Where the change is written when Argo CD or Flux keeps its objects [default: PIPELINE-VERB.patch.yaml]
+    #[arg(long, value_name = "FILE")]
+    patch_file: Option<PathBuf>,
     /// Take over fields that somebody else has set
     #[arg(long)]
     force_conflicts: bool,
@@ -76,6 +86,9 @@ struct Report<'a> {
     proposal: &'a Proposal,
     steps: Vec<Step>,
     message: String,
+    /// Where the change was written instead.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    patch_file: Option<String>,
 }
 
 /// The exit code of an error: a change that fails has more ways to than others.
@@ -98,6 +111,7 @@ impl Changing {
             typed: self.confirm.clone(),
             outside_window: self.outside_window.clone(),
             accepts_state_loss: self.accept_state_loss,
+            ignores_topics: self.ignore_topics,
         }
     }
 
@@ -172,20 +186,49 @@ impl Changing {
     fn refused(&self, desk: &Desk, prepared: &Prepared) -> Result<u8, Failure> {
         let proposal = &prepared.proposal;
         let reasons = proposal.reasons();
+        let patch_file = self.keep_patch(prepared)?;
+        let instead = patch_file.as_ref().map(|path| format!("the change was written to {path} instead"));
+        let said: Vec<String> = reasons.iter().cloned().chain(instead.iter().cloned()).collect();
         if self.dry_run.is_none() {
-            change::refuse(desk, prepared, &reasons.join("; "))?;
+            change::refuse(desk, prepared, &said.join("; "))?;
         }
-        reasons.iter().for_each(|reason| output::complain(&output::clean(reason)));
+        said.iter().for_each(|reason| output::complain(&output::clean(reason)));
         if proposal.conflicts {
             output::complain("--force-conflicts takes these fields over; without it nothing is changed");
         }
-        self.report("refused", proposal, Vec::new(), reasons.join("; "))?;
+        self.tell_all(&Report {
+            outcome: "refused",
+            proposal,
+            steps: Vec::new(),
+            message: reasons.join("; "),
+            patch_file,
+        })?;
         let is_refused = !proposal.refusals.is_empty() || !proposal.forbidden.is_empty();
         Ok(match (is_refused, proposal.conflicts) {
             (true, _) => exit::REFUSED,
             (false, true) => exit::CONFLICT,
             (false, false) => exit::FAILED,
         })
+    }
+
+    /// Writes a change that a repository must make to a file; where.
+    fn keep_patch(&self, prepared: &Prepared) -> Result<Option<String>, Failure> {
+        if self.dry_run.is_some() && self.patch_file.is_none() {
+            return Ok(None);
+        }
+        let Proposal { pipeline, verb, .. } = &prepared.proposal;
+        let Some(text) = prepared.patch_file() else { return Ok(None) };
+        let plain = |letter: char| if letter.is_ascii_alphanumeric() || letter == '-' { letter } else { '-' };
+        let name: String = pipeline.chars().map(plain).collect();
+        let default = || PathBuf::from(format!("{name}-{}.patch.yaml", verb.word()));
+        let path = self.patch_file.clone().unwrap_or_else(default);
+        let is_ours = std::fs::read_to_string(&path).is_ok_and(|old| old.starts_with(patch::HEAD));
+        if path.exists() && !is_ours {
+            let words = format!("{} exists and is no patch of flowdeck: --patch-file names another", path.display());
+            return Err(Failure::usage(anyhow::anyhow!(words)));
+        }
+        std::fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
+        Ok(Some(path.display().to_string()))
     }
 
     fn report(
@@ -195,13 +238,17 @@ impl Changing {
         steps: Vec<Step>,
         message: String,
     ) -> Result<u8, Failure> {
-        if self.output == Form::Json {
-            let report = Report { outcome, proposal, steps, message };
-            output::print(&(serde_json::to_string_pretty(&report)? + "\n"))?;
-        } else if !matches!(outcome, "done" | "refused") {
-            output::complain(if message.is_empty() { outcome } else { &message });
-        }
+        self.tell_all(&Report { outcome, proposal, steps, message, patch_file: None })?;
         Ok(if outcome == "not-agreed" { exit::REFUSED } else { exit::OK })
+    }
+
+    fn tell_all(&self, report: &Report<'_>) -> Result<(), Failure> {
+        if self.output == Form::Json {
+            output::print(&(serde_json::to_string_pretty(report)? + "\n"))?;
+        } else if !matches!(report.outcome, "done" | "refused") {
+            output::complain(if report.message.is_empty() { report.outcome } else { &report.message });
+        }
+        Ok(())
     }
 }
 
@@ -228,6 +275,19 @@ pub fn told(proposal: &Proposal) -> String {
         let why =
             if forecast.because.is_empty() { String::new() } else { format!(" ({})", forecast.because.join("; ")) };
         text += &format!("{} {}{why}\n", forecast.processor, forecast.effect.words());
+    }
+    for finding in &proposal.topics {
+        let Finding { weight, processor, message, command } = finding;
+        let word = match weight {
+            Weight::Missing => "missing: ",
+            Weight::Warning => "warning: ",
+            Weight::Unknown => "not known: ",
+        };
+        let command = command.as_ref().map_or_else(String::new, |command| format!("\n    {command}"));
+        text += &format!(
+            "{word}{}{message}{command}\n",
+            if processor.is_empty() { String::new() } else { format!("{processor}: ") }
+        );
     }
     if proposal.is_empty() {
         text += "nothing differs\n";

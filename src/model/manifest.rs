@@ -8,6 +8,7 @@
 //!
 //! It must not guess: an unknown field is an error, and so is a manifest of a newer version.
 
+pub mod draft;
 mod graph;
 mod rules;
 mod wire;

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::forecast::{Effect, Forecast};
 use super::object::{Id, PART_OF, annotation, label};
+use super::topics::{Finding, Weight};
 use crate::model::Time;
 use crate::model::environment::Protection;
 
@@ -61,6 +62,16 @@ pub enum Refusal {
         /// Whose it is.
         pipeline: String,
     },
+    /// Kafka lacks what a job needs.
+    #[error("{processor} {message}; this would grant it: {command}; --ignore-topics goes on")]
+    Topics {
+        /// Which processor.
+        processor: String,
+        /// What is missing.
+        message: String,
+        /// What grants it.
+        command: String,
+    },
     /// State would be lost, and nobody said that they mean it.
     #[error("{}; --accept-state-loss goes on", self.why())]
     StateLoss {
@@ -94,6 +105,9 @@ impl Refusal {
                 format!("it is {now}, outside of the change windows of {environment} ({windows})")
             }
             Self::StateLoss { processor, effect, because } => format!("{processor} {effect}: {because}"),
+            Self::Topics { processor, message, command } => {
+                format!("{processor} {message}; this would grant it: {command}")
+            }
             other => other.to_string(),
         }
     }
@@ -105,7 +119,11 @@ impl Refusal {
             Self::NotConfirmed { .. } => Some(Remedy::Name),
             Self::OutsideWindow { .. } => Some(Remedy::Reason),
             Self::StateLoss { .. } => Some(Remedy::Loss),
-            Self::ReadOnly { .. } | Self::Temporary { .. } | Self::Owned { .. } | Self::Foreign { .. } => None,
+            Self::ReadOnly { .. }
+            | Self::Temporary { .. }
+            | Self::Owned { .. }
+            | Self::Foreign { .. }
+            | Self::Topics { .. } => None,
         }
     }
 }
@@ -167,6 +185,8 @@ pub struct Consent {
     pub outside_window: Option<String>,
     /// State may be lost.
     pub accepts_state_loss: bool,
+    /// Topics and rights that are missing will be there in time.
+    pub ignores_topics: bool,
 }
 
 /// Whether a place may be changed at all, now.
@@ -217,6 +237,18 @@ pub fn losses(forecasts: &[Forecast], consent: &Consent) -> Vec<Refusal> {
             because: it.because.join("; "),
         })
         .collect()
+}
+
+/// Whether what Kafka lacks stands against it.
+#[must_use]
+pub fn topics(findings: &[Finding], consent: &Consent) -> Vec<Refusal> {
+    let missing = findings.iter().filter(|it| it.weight == Weight::Missing && !consent.ignores_topics);
+    let refusal = |it: &Finding| Refusal::Topics {
+        processor: it.processor.clone(),
+        message: it.message.clone(),
+        command: it.command.clone().unwrap_or_default(),
+    };
+    missing.map(refusal).collect()
 }
 
 /// Labels and annotations by which tools mark what they keep.

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::difference::Difference;
 use super::forecast::Forecast;
 use super::guard::Refusal;
+use super::topics::Finding;
 use super::verb::Verb;
 
 /// A prepared change: what differs, what it causes, and what stands against it.
@@ -29,6 +30,10 @@ pub struct Proposal {
     pub conflicts: bool,
     /// What we may not do.
     pub forbidden: Vec<String>,
+    /// What Kafka lacks, or does not tell.
+    pub topics: Vec<Finding>,
+    /// Whether an interrupted try is taken up: then there is something to do even if nothing differs.
+    pub resumes: bool,
 }
 
 impl Proposal {
@@ -45,13 +50,15 @@ impl Proposal {
             problems: Vec::new(),
             conflicts: false,
             forbidden: Vec::new(),
+            topics: Vec::new(),
+            resumes: false,
         }
     }
 
     /// Whether there is nothing to do but to count.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.problems.is_empty() && self.differences.iter().all(Difference::is_revision)
+        self.problems.is_empty() && !self.resumes && self.differences.iter().all(Difference::is_revision)
     }
 
     /// Whether it may be made.

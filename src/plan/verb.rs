@@ -29,6 +29,15 @@ pub enum Verb {
 }
 
 impl Verb {
+    /// Whether jobs run afterwards that may need something that is not there.
+    #[must_use]
+    pub const fn leads_to_running_jobs(self) -> bool {
+        match self {
+            Self::Apply | Self::Deploy | Self::Restart | Self::Scale | Self::Promote | Self::Rollback => true,
+            Self::Stop | Self::Savepoint | Self::Decommission | Self::Adopt => false,
+        }
+    }
+
     /// The word.
     #[must_use]
     pub const fn word(self) -> &'static str {

@@ -404,6 +404,7 @@ impl<C: Canvas> Desk<'_, C> {
             Effect::Edit(text, suffix) => self.errand = Some(Errand::Edit(text, suffix)),
             Effect::Keep(path, draft) => self.files().keep(path, draft),
             Effect::Save { path, text, base } => self.files().save(path, text, base),
+            Effect::Begin(folder, files) => self.files().begin(folder, files),
             Effect::Fetch(document) => self.backends.fetch(document),
             Effect::Plan(number, intent) => self.changes.plan(number, *intent),
             Effect::Agree(number, consent) => self.changes.agree(number, consent),

@@ -14,7 +14,9 @@ use std::time::Duration;
 
 use tokio::sync::mpsc::{self, error::TrySendError};
 
-use crate::event::{Draft, Event, Saving};
+use super::author;
+use crate::event::{Draft, Event, Notice, Saving};
+use crate::plan::starter::ProjectFile;
 use crate::telemetry;
 
 /// Between two tries to tell what came of saving, while the loop has no room.
@@ -37,6 +39,7 @@ struct Waiting {
 enum Order {
     Keep(Arc<Path>, Option<Draft>),
     Save { path: Arc<Path>, text: Arc<str>, base: Option<Arc<str>> },
+    Begin(PathBuf, Vec<ProjectFile>),
 }
 
 impl Files {
@@ -57,6 +60,11 @@ impl Files {
     /// Writes a file unless it holds something else than `base`.
     pub fn save(&self, path: Arc<Path>, text: Arc<str>, base: Option<Arc<str>>) {
         self.order(Order::Save { path, text, base });
+    }
+
+    /// Writes the files of a new project.
+    pub fn begin(&self, folder: PathBuf, files: Vec<ProjectFile>) {
+        self.order(Order::Begin(folder, files));
     }
 
     fn order(&self, order: Order) {
@@ -104,6 +112,16 @@ fn work(shared: &(Mutex<Waiting>, Condvar), events: &mpsc::Sender<Event>) {
             Order::Save { path, text, base } => {
                 let saving = save(&path, &text, base.as_ref());
                 tell(Event::Saved(path, saving), events, shared);
+            }
+            Order::Begin(folder, files) => {
+                let notice = match author::write(&folder, &files) {
+                    Ok(written) => {
+                        let words = format!("{} files in {}", written.len(), folder.display());
+                        Notice::Done(words.into())
+                    }
+                    Err(error) => Notice::Failed(error.to_string().into()),
+                };
+                tell(Event::Noticed(notice), events, shared);
             }
         }
     }

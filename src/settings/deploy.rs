@@ -22,6 +22,8 @@ pub struct DeploySettings {
     pub change_windows: Vec<String>,
     /// Secret in the namespace with what the processors' Kafka clients must not show.
     pub kafka_secret: Option<String>,
+    /// Kafka user of the processors, such as `User:flink-{processor}`, with `{pipeline}` and `{processor}`.
+    pub kafka_principal: Option<String>,
     /// Keys of that Secret, each the name of a client property.
     pub kafka_secret_keys: Vec<String>,
 }
@@ -37,6 +39,7 @@ impl Default for DeploySettings {
             production: None,
             change_windows: Vec::new(),
             kafka_secret: None,
+            kafka_principal: None,
             kafka_secret_keys: vec!["sasl.jaas.config".to_owned()],
         }
     }

@@ -22,6 +22,7 @@ mod poll;
 mod properties;
 pub mod publish;
 mod records;
+pub mod rights;
 mod scram;
 mod series;
 mod tls;

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::stack::{Namespace, Settings, eventually, flink_submit, kubectl, kubectl_with, variable};
 
 /// Settings for one environment, with what it gives to pipelines.
-fn settings(environment: &str, namespace: &str, more: &str) -> Settings {
+pub fn settings(environment: &str, namespace: &str, more: &str) -> Settings {
     let deploy = "image = \"registry.example.com/{artifact}:{revision}\"\nstate = \"s3://state/{namespace}/{processor}\"\n\
                   kafka-secret = \"kafka-client\"";
     let more = format!("[environment.kafka]\nbootstrap = \"broker:9093\"\n[environment.deploy]\n{deploy}\n{more}");
@@ -74,7 +74,8 @@ impl Drop for Reconciler {
     }
 }
 
-fn items(namespace: &str, kind: &str) -> Vec<Value> {
+/// All objects of a kind.
+pub fn items(namespace: &str, kind: &str) -> Vec<Value> {
     let list: Value = serde_json::from_str(&kubectl(&["get", kind, "-n", namespace, "-o", "json"])).unwrap();
     list["items"].as_array().unwrap().clone()
 }
@@ -104,7 +105,8 @@ fn reconcile(namespace: &str, object: &Value) {
     drop(command.output().unwrap());
 }
 
-const MANIFEST: &str = r#"apiVersion: flowdeck.dev/v1
+/// A pipeline of two.
+pub const MANIFEST: &str = r#"apiVersion: flowdeck.dev/v1
 kind: Pipeline
 metadata: {name: clicks, team: data}
 spec:
@@ -124,7 +126,7 @@ spec:
 "#;
 
 /// A manifest in a file of the test's own.
-fn file(text: &str) -> (tempfile::TempDir, String) {
+pub fn file(text: &str) -> (tempfile::TempDir, String) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("pipeline.yaml");
     std::fs::write(&path, text).unwrap();
@@ -134,22 +136,23 @@ fn file(text: &str) -> (tempfile::TempDir, String) {
 
 /// Runs a command that answers with a report; its code and the report.
 #[track_caller]
-fn report(settings: &Settings, arguments: &[&str]) -> (i32, Value, String) {
+pub fn report(settings: &Settings, arguments: &[&str]) -> (i32, Value, String) {
     let output = settings.command(&[arguments, &["-o", "json"]].concat());
     let words = String::from_utf8_lossy(&output.stderr).into_owned();
     let report = serde_json::from_slice(&output.stdout).unwrap_or_default();
     (output.status.code().unwrap(), report, words)
 }
 
+/// Runs a command that must do what it is asked to.
 #[track_caller]
-fn done(settings: &Settings, arguments: &[&str]) -> Value {
+pub fn done(settings: &Settings, arguments: &[&str]) -> Value {
     let (code, report, words) = report(settings, arguments);
     assert_eq!((code, &report["outcome"]), (0, &json!("done")), "{arguments:?}: {words} {report:#}");
     report
 }
 
 /// What somebody wants, of all objects that a pipeline may have: without what the server and the revision write.
-fn wanted(namespace: &str) -> BTreeMap<String, Value> {
+pub fn wanted(namespace: &str) -> BTreeMap<String, Value> {
     let mut found = BTreeMap::new();
     for kind in ["flinkdeployments", "deployments", "statefulsets", "services", "configmaps"] {
         for mut object in items(namespace, kind) {
@@ -171,7 +174,8 @@ fn wanted(namespace: &str) -> BTreeMap<String, Value> {
     found
 }
 
-fn replicas(namespace: &str, name: &str) -> Value {
+/// TaskManagers that a processor is meant to have.
+pub fn replicas(namespace: &str, name: &str) -> Value {
     wanted(namespace)[&format!("flinkdeployments/{name}")]["spec"]["taskManager"]["replicas"].clone()
 }
 

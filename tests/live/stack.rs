@@ -172,6 +172,11 @@ impl Settings {
         self.directory.path().join("flowdeck.toml").to_string_lossy().into_owned()
     }
 
+    /// Where commands run.
+    pub fn folder(&self) -> &std::path::Path {
+        self.directory.path()
+    }
+
     /// Opens the console.
     pub fn console(&self, columns: u16, rows: u16) -> Console {
         let home = self.directory.path().to_string_lossy().into_owned();
@@ -182,7 +187,7 @@ impl Settings {
     pub fn command(&self, arguments: &[&str]) -> Output {
         let mut command = Command::new(FLOWDECK);
         command.args(["--settings", &self.path()]).args(arguments).env("HOME", self.directory.path());
-        command.output().unwrap()
+        command.current_dir(self.directory.path()).output().unwrap()
     }
 
     /// Runs a command that prints JSON. Pipelines that `fill` made have no Flink behind them, and a command that

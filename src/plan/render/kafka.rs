@@ -51,9 +51,21 @@ fn topics(piece: &Piece<'_>) -> String {
     format!("inputs={}\noutputs={}\n", list(&piece.step.inputs), list(&piece.step.outputs))
 }
 
-/// A value in a properties file: on one line, with backslashes doubled.
-fn escaped(value: &str) -> String {
-    value.replace('\\', "\\\\").replace('\n', "\\n").replace('\r', "\\r")
+/// A value in a properties file, which Java reads as Latin-1: on one line, other letters by their numbers.
+pub(super) fn escaped(value: &str) -> String {
+    let mut text = String::new();
+    for (at, letter) in value.chars().enumerate() {
+        match letter {
+            '\\' => text.push_str("\\\\"),
+            '\n' => text.push_str("\\n"),
+            '\r' => text.push_str("\\r"),
+            // Before a value blanks are skipped.
+            ' ' if at == 0 => text.push_str("\\ "),
+            ' '..='~' => text.push(letter),
+            other => text.extend(other.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}"))),
+        }
+    }
+    text
 }
 
 /// The variables by which a program finds it.

@@ -116,6 +116,8 @@ fn config_map(piece: &Piece<'_>) -> Value {
         ("jobmanager.memory.process.size", flink::flink_memory(JOB_MANAGER_MEMORY)),
         ("taskmanager.memory.process.size", flink::flink_memory(&piece.step.memory.value)),
     ];
+    // A JobManager that ends with its job would be started again by Kubernetes, and run the job from an older state.
+    configuration.entry("execution.shutdown-on-application-finish".to_owned()).or_insert_with(|| "false".to_owned());
     configuration.extend(own.map(|(name, value)| (name.to_owned(), value)));
     let (file, text) = match piece.flink.options {
         FlinkVersion::V1_20 => ("flink-conf.yaml", plain(&configuration)),

@@ -93,6 +93,12 @@ fn kafka_is_found_and_its_secret_is_only_named() {
 }
 
 #[test]
+fn values_of_properties_come_back_as_java_reads_them() {
+    assert_eq!(kafka::escaped(r"a\b"), r"a\\b");
+    assert_eq!(kafka::escaped(" ä\n😀"), r"\ \u00e4\n\ud83d\ude00");
+}
+
+#[test]
 fn an_environment_has_its_own_sizes() {
     let text = EXAMPLE.replace(
         "  processors:\n",

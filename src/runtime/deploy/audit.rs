@@ -55,6 +55,23 @@ pub fn read(path: &Path) -> io::Result<(Vec<Line>, usize)> {
     Ok((lines, broken))
 }
 
+/// The newest line that is wanted, without holding the others.
+///
+/// # Errors
+/// When the file cannot be read; one that does not exist is empty.
+pub fn newest(path: &Path, wanted: impl Fn(&Line) -> bool) -> io::Result<Option<Line>> {
+    let file = match std::fs::File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let mut newest = None;
+    for text in BufReader::new(file).lines() {
+        newest = serde_json::from_str(&text?).ok().filter(&wanted).or(newest);
+    }
+    Ok(newest)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -82,7 +99,12 @@ mod tests {
         append(&path, &line).unwrap();
         OpenOptions::new().append(true).open(&path).unwrap().write_all(b"{half\n").unwrap();
         append(&path, &line).unwrap();
-        assert_eq!(read(&path).unwrap(), (vec![line.clone(), line], 1));
+        assert_eq!(read(&path).unwrap(), (vec![line.clone(), line.clone()], 1));
         assert_eq!(std::fs::read_to_string(&path).unwrap().lines().count(), 3);
+        let later = Line { pipeline: "other".into(), outcome: Outcome::Failed, ..line.clone() };
+        append(&path, &later).unwrap();
+        assert_eq!(newest(&path, |it| it.pipeline == "em").unwrap(), Some(line));
+        assert_eq!(newest(&path, |it| it.outcome == Outcome::Failed).unwrap(), Some(later));
+        assert_eq!(newest(&path, |it| it.pipeline == "none").unwrap(), None);
     }
 }

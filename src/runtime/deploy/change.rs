@@ -11,12 +11,14 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
 use super::desk::{DeployError, Desk, Entry};
+use super::topics;
 use crate::model::Time;
 use crate::plan::audit::Outcome;
 use crate::plan::difference::{Difference, between};
 use crate::plan::forecast::{Effect, Forecast, Load, Subject, forecast};
 use crate::plan::guard::{self, Consent, Refusal};
 use crate::plan::object::{Id, Kind, OURS, label};
+use crate::plan::patch;
 use crate::plan::proposal::{Proposal, Step};
 use crate::plan::revision::{KEPT, Revision, State};
 use crate::plan::verb::Verb;
@@ -46,6 +48,8 @@ pub struct Wish {
     pub writes: Vec<Write>,
     /// The revision that it makes.
     pub revision: Option<Revision>,
+    /// Whether an interrupted try kept that revision already: then there is something to do even if nothing differs.
+    pub resumes: bool,
     /// What happens to fields of others.
     pub ownership: Ownership,
     /// When.
@@ -81,6 +85,8 @@ impl Wish {
 pub struct Prepared {
     /// What a person or a program judges.
     pub proposal: Proposal,
+    /// The objects as they are and as they would be.
+    states: Vec<Seen>,
     wish: Wish,
 }
 
@@ -89,6 +95,31 @@ impl Prepared {
     #[must_use]
     pub fn lasting(&self) -> Vec<Id> {
         self.wish.lasting()
+    }
+
+    /// The change as a file for a repository; `None` when no repository keeps what it would change.
+    #[must_use]
+    pub fn patch_file(&self) -> Option<String> {
+        self.proposal.refusals.iter().find(|it| matches!(it, Refusal::Owned { .. }))?;
+        let rendered = |id: &Id| {
+            self.wish.writes.iter().find_map(|write| match write {
+                Write::Apply(object) if Id::of(object).as_ref() == Some(id) => Some(object),
+                _ => None,
+            })
+        };
+        let change = |(id, before, after): &'_ Seen| {
+            // What is new is written as it was rendered, without the server's defaults.
+            let fresh = rendered(id).filter(|_| before.is_none());
+            (id.clone(), before.clone(), fresh.cloned().or_else(|| after.clone()))
+        };
+        let changes: Vec<Seen> = self.states.iter().map(change).collect();
+        let changes: Vec<patch::Change<'_>> = changes
+            .iter()
+            .map(|(id, before, after)| patch::Change { id, before: before.as_ref(), after: after.as_ref() })
+            .collect();
+        let Proposal { verb, pipeline, .. } = &self.proposal;
+        let title = format!("{} {pipeline}, not made because a repository keeps these objects", verb.word());
+        patch::file(&title, &changes).ok()
     }
 
     fn entry(&self) -> Entry<'_> {
@@ -119,8 +150,11 @@ pub async fn prepare(desk: &Desk, wish: Wish, consent: &Consent) -> Result<Prepa
     for write in &wish.writes {
         let Some(id) = write.id() else { continue };
         let before = desk.read(&id).await?;
+        // Nothing will be written to what somebody else keeps, but what would differ goes to its repository.
+        let is_kept = before.as_ref().is_some_and(|object| guard::keeper(object).is_some());
+        let ownership = if is_kept { Ownership::Take } else { wish.ownership };
         let after = match write {
-            Write::Apply(object) => desk.cluster.apply(object, Run::Dry, wish.ownership).await.map(Some),
+            Write::Apply(object) => desk.cluster.apply(object, Run::Dry, ownership).await.map(Some),
             Write::Patch(id, patch) => desk.cluster.patch(id, patch, Run::Dry).await.map(Some),
             Write::Delete(_) => Ok(None),
         };
@@ -144,6 +178,15 @@ pub async fn prepare(desk: &Desk, wish: Wish, consent: &Consent) -> Result<Prepa
     refusals.extend(wish.refusals.iter().cloned());
     refusals.extend(guard::objects(live.iter().map(|(id, object)| (id, object)), &wish.pipeline));
     refusals.extend(guard::losses(&forecasts, consent));
+    let topics = if wish.verb.leads_to_running_jobs() {
+        let after: Vec<&Value> = states.iter().filter_map(|(_, _, after)| after.as_ref()).collect();
+        topics::check(desk, &wish.pipeline, &after).await
+    } else {
+        Vec::new()
+    };
+    if !differences.iter().all(Difference::is_revision) {
+        refusals.extend(guard::topics(&topics, consent));
+    }
     let forbidden = forbidden(desk, &wish).await?;
     let proposal = Proposal {
         pipeline: wish.pipeline.clone(),
@@ -155,8 +198,10 @@ pub async fn prepare(desk: &Desk, wish: Wish, consent: &Consent) -> Result<Prepa
         problems,
         conflicts,
         forbidden,
+        topics,
+        resumes: wish.resumes,
     };
-    Ok(Prepared { proposal, wish })
+    Ok(Prepared { proposal, states, wish })
 }
 
 type Seen = (Id, Option<Value>, Option<Value>);
@@ -221,10 +266,12 @@ async fn forbidden(desk: &Desk, wish: &Wish) -> Result<Vec<String>, DeployError>
 /// # Errors
 /// When a step fails; what was done stays, and the same wish again goes on.
 pub async fn make(desk: &Desk, prepared: &Prepared, steps: &Steps) -> Result<(), DeployError> {
-    desk.note(prepared.entry(), Outcome::Began, "")?;
+    let Proposal { pipeline, verb, .. } = &prepared.proposal;
+    let resumed = desk.unfinished(pipeline, *verb)?.unwrap_or_default();
+    desk.note(prepared.entry(), Outcome::Began, &resumed)?;
     let mut at = "keep the revision".to_owned();
     match every_step(desk, prepared, steps, &mut at).await {
-        Ok(()) => desk.note(prepared.entry(), Outcome::Done, ""),
+        Ok(()) => desk.note(prepared.entry(), Outcome::Done, &resumed),
         Err(error) => {
             desk.note(prepared.entry(), Outcome::Failed, &format!("{at}: {error}"))?;
             Err(error)
@@ -345,13 +392,14 @@ async fn prepared_restart(
         && Id::of(object).is_some_and(|id| id.kind == Kind::Deployment);
     let processor = label(object, "app").unwrap_or_default();
     let effect = proposal.forecasts.iter().find(|it| it.processor == processor).map(|it| it.effect);
-    if !is_job_manager || !matches!(effect, Some(Effect::RestartsFromSavepoint | Effect::Stops)) {
+    let takes_state_along = matches!(effect, Some(Effect::RestartsFromSavepoint | Effect::Stops));
+    if !is_job_manager || !takes_state_along {
         return Ok(object.clone());
     }
     let failed = |miss: &dyn std::fmt::Display| {
         DeployError::Failed(format!(
-            "{processor} could not be stopped with a savepoint: {miss}; nothing was changed. --without-savepoint with \
-             --accept-state-loss goes on"
+            "{processor} could not be stopped with a savepoint: {miss}; its objects were not changed, and the same command \
+             takes up whatever came of it. --without-savepoint with --accept-state-loss goes on"
         ))
     };
     let job = desk.jobs.job(&desk.interest(object, processor)).await.map_err(|miss| failed(&miss))?;

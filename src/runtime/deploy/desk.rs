@@ -15,7 +15,7 @@ use crate::plan::object::{Id, Kind, MANAGED_BY, MANAGER, OURS, PART_OF, label};
 use crate::plan::revision::{Revision, RevisionError};
 use crate::plan::target::Target;
 use crate::plan::verb::Verb;
-use crate::settings::EnvironmentSettings;
+use crate::settings::{EnvironmentSettings, KafkaSettings};
 use crate::source::flink::Actions;
 use crate::source::kube::change::WriteError;
 use crate::source::kube::trouble::Trouble;
@@ -79,6 +79,10 @@ pub struct Desk {
     pub by: String,
     /// The way to jobs.
     pub jobs: Actions,
+    /// The way to Kafka, where the environment names one.
+    pub kafka: Option<KafkaSettings>,
+    /// Kafka user of the processors, as the settings write it.
+    pub principal: Option<String>,
     audit: PathBuf,
 }
 
@@ -100,7 +104,9 @@ impl Desk {
         };
         let jobs =
             Actions::new(cluster.clone(), &settings.flink).map_err(|error| DeployError::Flink(error.to_string()))?;
-        Ok(Self { target, place, by: whoami(settings), jobs, audit: audit::path().ok_or_else(no_home)?, cluster })
+        let (kafka, principal) = (settings.kafka.clone(), settings.deploy.kafka_principal.clone());
+        let (by, audit) = (whoami(settings), audit::path().ok_or_else(no_home)?);
+        Ok(Self { cluster, target, place, by, jobs, kafka, principal, audit })
     }
 
     /// Adds a line to the audit.
@@ -123,6 +129,27 @@ impl Desk {
         };
         let file = |error| DeployError::File { what: format!("the audit file {}", self.audit.display()), error };
         audit::append(&self.audit, &line).map_err(file)
+    }
+
+    /// How the last try of the same ended, when it did not end well: what this one goes on with.
+    ///
+    /// # Errors
+    /// When the audit cannot be read.
+    pub fn unfinished(&self, pipeline: &str, verb: Verb) -> Result<Option<String>, DeployError> {
+        let (environment, namespace) = (&self.place.environment, &self.target.namespace);
+        let here = |line: &Line| {
+            line.pipeline == pipeline
+                && line.environment == *environment
+                && line.namespace == *namespace
+                && line.outcome != Outcome::Refused
+        };
+        let file = |error| DeployError::File { what: format!("the audit file {}", self.audit.display()), error };
+        let last = audit::newest(&self.audit, here).map_err(file)?;
+        let open = last.filter(|it| it.verb == verb && matches!(it.outcome, Outcome::Failed | Outcome::Began));
+        Ok(open.map(|it| {
+            let why = if it.message.is_empty() { "nobody knows where it ended" } else { &it.message };
+            format!("resumes the try of {} by {}: {why}", it.at.format("%H:%M:%SZ"), it.by)
+        }))
     }
 
     /// All revisions of a pipeline, oldest first.

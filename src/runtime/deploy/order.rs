@@ -63,10 +63,12 @@ pub async fn manifest(desk: &Desk, wanted: &Wanted, order: &Order) -> Result<Wis
     };
     // The newest one may be what an interrupted try of the same left.
     let newest = revisions.last();
-    let resumed = newest.filter(|it| it.state == State::Pending && it.objects == objects(it.number));
-    let number = resumed.map_or_else(|| newest.map_or(1, |it| it.number + 1), |it| it.number);
+    let interrupted = newest.filter(|it| it.state == State::Pending && it.objects == objects(it.number));
+    let resumes = interrupted.is_some();
+    let number = interrupted.map_or_else(|| newest.map_or(1, |it| it.number + 1), |it| it.number);
     let revision = Revision { manifest: Some(text.clone()), ..blank(desk, &name, number, order) };
     let mut wish = objects_wish(desk, Revision { objects: objects(number), ..revision }, order).await?;
+    wish.resumes = resumes;
     if pipeline.metadata.temporary && desk.place.is_production {
         wish.refusals.push(Refusal::Temporary { pipeline: name, environment: desk.place.environment.clone() });
     }
@@ -172,6 +174,7 @@ fn wish(pipeline: String, writes: Vec<Write>, revision: Option<Revision>, order:
         verb,
         writes,
         revision,
+        resumes: false,
         ownership,
         now,
         refusals: Vec::new(),
@@ -189,15 +192,21 @@ async fn applied(desk: &Desk, objects: &[Value]) -> Result<Vec<Write>, DeployErr
     Ok(writes)
 }
 
-/// The revision that a pipeline was deployed with last, if flowdeck did.
-async fn deployed(desk: &Desk, pipeline: &str) -> Result<Option<Revision>, DeployError> {
+/// The revision that a pipeline was deployed with last, if flowdeck did. What `resumed` began may be half applied.
+async fn deployed(desk: &Desk, pipeline: &str, resumed: Option<Verb>) -> Result<Option<Revision>, DeployError> {
     let mut revisions = desk.revisions(pipeline).await?;
-    if let Some(pending) = revisions.last().filter(|it| it.state == State::Pending) {
-        let Revision { number, by, .. } = pending;
-        let words = format!("revision {number} of {by} is half applied: finish it with the same command, or roll back");
-        return Err(DeployError::Overtaken(words));
+    if let Some(pending) = revisions.last().filter(|it| it.state == State::Pending && Some(it.verb) != resumed) {
+        return Err(half_applied(pending));
     }
     Ok(revisions.iter().rposition(|it| it.state == State::Deployed).map(|at| revisions.swap_remove(at)))
+}
+
+fn half_applied(pending: &Revision) -> DeployError {
+    let Revision { number, by, verb, .. } = pending;
+    DeployError::Overtaken(format!(
+        "revision {number} of {by} ({}) is half applied: finish it with the same command, or roll back",
+        verb.word()
+    ))
 }
 
 /// Start, stop or restart: of what flowdeck deployed as a whole, of what somebody else did in its own terms.
@@ -206,7 +215,7 @@ async fn deployed(desk: &Desk, pipeline: &str) -> Result<Option<Revision>, Deplo
 /// When there is nothing of that name.
 pub async fn touch(desk: &Desk, pipeline: &str, touch: Touch, order: &Order) -> Result<Wish, DeployError> {
     let name = pipeline.to_lowercase();
-    let Some(revision) = deployed(desk, &name).await? else { return found(desk, pipeline, touch, order).await };
+    let Some(revision) = deployed(desk, &name, None).await? else { return found(desk, pipeline, touch, order).await };
     let objects = match touch {
         Touch::Stop => stopped(&revision.objects),
         Touch::Start | Touch::Scale(_) => revision.objects,
@@ -254,7 +263,7 @@ pub async fn scale(
     order: &Order,
 ) -> Result<Wish, DeployError> {
     let (name, processor) = pipeline;
-    let Some(revision) = deployed(desk, &name.to_lowercase()).await? else {
+    let Some(revision) = deployed(desk, &name.to_lowercase(), Some(Verb::Scale)).await? else {
         return found(desk, processor.unwrap_or(name), Touch::Scale(replicas), order).await;
     };
     let adopted =
@@ -264,7 +273,15 @@ pub async fn scale(
     let unclear = || DeployError::NotFound(format!("which processor of {name}? name one that it has"));
     let (pipeline, text) = parsed(&scaled(&value, processor, replicas).ok_or_else(unclear)?)?;
     let runtime = runtime_of(&revision);
-    manifest(desk, &Wanted { pipeline, text, runtime, base: Some(revision.number) }, order).await
+    let wish = manifest(desk, &Wanted { pipeline, text, runtime, base: None }, order).await?;
+    // An interrupted try goes on with the same number; another one must not be taken up with it.
+    let newest = desk.revisions(&wish.pipeline).await?.pop();
+    match newest.filter(|it| it.state == State::Pending) {
+        Some(pending) if wish.revision.as_ref().is_none_or(|it| it.number != pending.number) => {
+            Err(half_applied(&pending))
+        }
+        _ => Ok(wish),
+    }
 }
 
 /// What runs a revision.
@@ -285,10 +302,11 @@ pub async fn rollback(desk: &Desk, pipeline: &str, to: Option<u64>, order: &Orde
     let name = pipeline.to_lowercase();
     let revisions = desk.revisions(&name).await?;
     let newest = revisions.last().ok_or_else(|| DeployError::NotFound(format!("{pipeline} has no revisions")))?;
+    if let Some(wish) = resumed_rollback(desk, newest, to, order).await? {
+        return Ok(wish);
+    }
     // Where the newest one never got there, the one that runs is the one before.
-    let is_former = |it: &Revision| {
-        it.state == State::Superseded || (newest.state == State::Pending && it.state == State::Deployed)
-    };
+    let is_former = |it: &Revision| matches!(it.state, State::Superseded | State::Deployed);
     let earlier = |it: &&Revision| to.map_or_else(|| it.number < newest.number && is_former(it), |to| it.number == to);
     let target = revisions.iter().rev().find(earlier);
     let missing = || {
@@ -302,9 +320,28 @@ pub async fn rollback(desk: &Desk, pipeline: &str, to: Option<u64>, order: &Orde
     for object in &mut objects {
         set(object, &["metadata", "annotations", &format!("{OURS}revision")], number.to_string().into());
     }
-    let note = format!("rolled back to revision {}", target.number);
+    let note = rolled_back(target.number);
     let revision = Revision { manifest: target.manifest.clone(), objects, note, ..blank(desk, &name, number, order) };
     objects_wish(desk, revision, order).await
+}
+
+fn rolled_back(to: u64) -> String {
+    format!("rolled back to revision {to}")
+}
+
+/// A rollback that was interrupted, as it was begun; `None` when there is none, or another one is asked for.
+async fn resumed_rollback(
+    desk: &Desk,
+    newest: &Revision,
+    to: Option<u64>,
+    order: &Order,
+) -> Result<Option<Wish>, DeployError> {
+    let is_same = to.is_none_or(|to| newest.note == rolled_back(to));
+    if newest.state != State::Pending || newest.verb != Verb::Rollback || !is_same {
+        return Ok(None);
+    }
+    let revision = Revision { by: desk.by.clone(), at: order.now, ..newest.clone() };
+    Ok(Some(Wish { resumes: true, ..objects_wish(desk, revision, order).await? }))
 }
 
 /// What runs in one environment, for another.
@@ -313,7 +350,7 @@ pub async fn rollback(desk: &Desk, pipeline: &str, to: Option<u64>, order: &Orde
 /// When nothing is deployed there, or its manifest does not name the other.
 pub async fn promote(from: &Desk, to: &Desk, pipeline: &str, order: &Order) -> Result<Wish, DeployError> {
     let place = &from.place.environment;
-    let revision = deployed(from, &pipeline.to_lowercase()).await?;
+    let revision = deployed(from, &pipeline.to_lowercase(), None).await?;
     let none = || DeployError::NotFound(format!("{pipeline} was not deployed to {place} by flowdeck"));
     let revision = revision.ok_or_else(none)?;
     let no_manifest = || DeployError::Failed(format!("revision {} in {place} has no manifest", revision.number));
@@ -331,6 +368,10 @@ pub async fn promote(from: &Desk, to: &Desk, pipeline: &str, order: &Order) -> R
 pub async fn decommission(desk: &Desk, pipeline: &str, order: &Order) -> Result<Wish, DeployError> {
     let name = pipeline.to_lowercase();
     let managed = desk.managed(&name).await?;
+    if managed.is_empty() && desk.unfinished(&name, Verb::Decommission)?.is_some() {
+        // The last answer alone was lost.
+        return Ok(Wish { resumes: true, ..wish(name, Vec::new(), None, order) });
+    }
     if managed.is_empty() {
         let words = format!("there is nothing of {pipeline} that flowdeck deployed; adopt it first if it is meant");
         return Err(DeployError::NotFound(words));
@@ -344,7 +385,9 @@ pub async fn decommission(desk: &Desk, pipeline: &str, order: &Order) -> Result<
 /// When there is none, or it is managed already.
 pub async fn adopt(desk: &Desk, pipeline: &str, order: &Order) -> Result<Wish, DeployError> {
     let name = pipeline.to_lowercase();
-    if !desk.revisions(&name).await?.is_empty() {
+    let revisions = desk.revisions(&name).await?;
+    let begun = revisions.first().filter(|it| it.state == State::Pending && it.verb == Verb::Adopt);
+    if !revisions.is_empty() && (begun.is_none() || revisions.len() > 1) {
         return Err(DeployError::Failed(format!("{pipeline} is managed already")));
     }
     let found = desk.found(pipeline).await?;
@@ -369,5 +412,6 @@ pub async fn adopt(desk: &Desk, pipeline: &str, order: &Order) -> Result<Wish, D
         writes.push(Write::Patch(id.clone(), marks));
     }
     let revision = Revision { objects, ..blank(desk, &name, 1, order) };
-    Ok(wish(name, writes, Some(revision), order))
+    let resumes = begun.is_some();
+    Ok(Wish { resumes, ..wish(name, writes, Some(revision), order) })
 }

@@ -8,6 +8,7 @@ use tokio::time::{Instant, sleep};
 use super::change::{Steps, tell};
 use super::desk::{DeployError, Desk};
 use crate::plan::object::{Id, Kind};
+use crate::source::kube::trouble::cut;
 
 /// How often the cluster is asked.
 const PACE: Duration = Duration::from_secs(1);
@@ -71,7 +72,13 @@ fn workload(object: &Value) -> Standing {
     let (wanted, ready) = (number("/spec/replicas"), number("/status/readyReplicas"));
     let (present, seen) = (number("/status/replicas"), number("/status/observedGeneration"));
     let current = object.pointer("/status/updatedReplicas").and_then(Value::as_i64).unwrap_or(present);
-    let words = format!("{ready} of {wanted} pods are ready");
+    let mut words = format!("{ready} of {wanted} pods are ready");
+    // A quota, or a service account that is not there: then no pod says why.
+    let conditions = object.pointer("/status/conditions").and_then(Value::as_array).into_iter().flatten();
+    let failed = |it: &&Value| it.get("type").and_then(Value::as_str) == Some("ReplicaFailure");
+    if let Some(why) = conditions.into_iter().find(failed).and_then(|it| it.get("message")?.as_str()) {
+        words = format!("{words}: {why}");
+    }
     if seen >= number("/metadata/generation") && ready == wanted && present == wanted && current >= wanted {
         Standing::Reached(words)
     } else {
@@ -87,10 +94,21 @@ pub async fn wait(desk: &Desk, ids: &[Id], patience: Duration, steps: &Steps) ->
     let deadline = Instant::now() + patience;
     let mut open: Vec<(Id, String)> = ids.iter().map(|id| (id.clone(), String::new())).collect();
     loop {
-        let mut still = Vec::new();
+        let (mut still, mut lost) = (Vec::new(), None);
         for (id, before) in open {
-            let Some(object) = desk.read(&id).await? else {
-                return Err(DeployError::NotFound(format!("{id} went away while it was waited for")));
+            let object = match desk.read(&id).await {
+                Ok(Some(object)) => Some(object),
+                Ok(None) => return Err(DeployError::NotFound(format!("{id} went away while it was waited for"))),
+                // What was changed stays changed: a server that is away for a moment may be back in time.
+                Err(DeployError::Read { trouble, .. }) if trouble.is_link() => {
+                    lost = Some(trouble.words().to_string());
+                    None
+                }
+                Err(error) => return Err(error),
+            };
+            let Some(object) = object else {
+                still.push((id, before));
+                continue;
             };
             let words = match standing(&object) {
                 None => continue,
@@ -111,6 +129,7 @@ pub async fn wait(desk: &Desk, ids: &[Id], patience: Duration, steps: &Steps) ->
         if Instant::now() >= deadline {
             let pods = pods(desk, id).await;
             let seconds = patience.as_secs();
+            let words = lost.as_ref().map_or_else(|| words.clone(), |lost| format!("nobody can say: {lost}"));
             return Err(DeployError::Failed(format!("{id} is not there after {seconds} s: {words}{pods}")));
         }
         sleep(PACE).await;
@@ -121,13 +140,23 @@ pub async fn wait(desk: &Desk, ids: &[Id], patience: Duration, steps: &Steps) ->
 async fn pods(desk: &Desk, id: &Id) -> String {
     let name = id.name.trim_end_matches("-jobmanager").trim_end_matches("-taskmanager");
     let path = format!("/api/v1/namespaces/{}/pods?labelSelector=app%3D{name}", id.namespace);
-    let Ok(answer) = desk.cluster.get(&path).await else { return String::new() };
-    let list: Value = serde_json::from_str(&answer.text).unwrap_or_default();
-    let pods = list.get("items").and_then(Value::as_array).into_iter().flatten();
-    let mut reasons: Vec<String> = pods.filter_map(reason).collect();
+    let mut reasons: Vec<String> = items(desk, &path).await.iter().filter_map(reason).collect();
+    if reasons.is_empty() {
+        // Where there are no pods, what was to make them says why.
+        let selector = format!("involvedObject.name%3D{},type%3DWarning", id.name);
+        let path = format!("/api/v1/namespaces/{}/events?fieldSelector={selector}", id.namespace);
+        let said = |event: &Value| event.get("message")?.as_str().map(|words| cut(words).to_string());
+        reasons.extend(items(desk, &path).await.iter().filter_map(said).next_back());
+    }
     reasons.sort_unstable();
     reasons.dedup();
     if reasons.is_empty() { String::new() } else { format!("; pods: {}", reasons.join("; ")) }
+}
+
+async fn items(desk: &Desk, path: &str) -> Vec<Value> {
+    let Ok(answer) = desk.cluster.get(path).await else { return Vec::new() };
+    let mut list: Value = serde_json::from_str(&answer.text).unwrap_or_default();
+    list.get_mut("items").and_then(Value::as_array_mut).map(std::mem::take).unwrap_or_default()
 }
 
 fn reason(pod: &Value) -> Option<String> {
