@@ -6,16 +6,19 @@
 //! How: [`Engine::ingest`] decodes a [`Batch`] of one partition ([`decode`], [`json`]), counts each event in its
 //! window ([`window`], [`totals`], [`sketch`]) and its slices ([`slices`]), then moves the watermark ([`watermark`]) and
 //! tells the panes that it closes. What cannot be counted is counted by reason ([`rejects`]). [`replay`] drives it from a
-//! script; [`series`] keeps a day of the panes; [`monitor`] makes of them what people look at.
+//! script; where others count, their rows ([`contract`]) are put together to the same panes ([`merged`]). [`series`] keeps a day of the panes; [`monitor`] makes of them what people look at.
 //!
 //! It must not do IO, read a clock or wait: time is an argument, in milliseconds since 1970. Nothing that arrives may
 //! end it, or make it hold more than the spec's limits.
 
 pub mod alert;
+pub mod contract;
 pub mod decode;
 pub mod expression;
 pub mod finals;
+pub mod flink_sql;
 pub mod json;
+pub mod merged;
 pub mod monitor;
 pub mod overrides;
 pub mod rejects;
@@ -38,11 +41,12 @@ pub use window::Pane;
 use std::sync::Arc;
 
 use decode::{Decoding, Event, Refusal};
+use merged::{Merged, Taken};
 use overrides::Overrides;
 use rejects::{Reason, Rejects};
 use services::{ServiceId, Services};
 use slices::{Slice, Slices};
-use spec::SpecError;
+use spec::{Read, SpecError};
 use watermark::Watermarks;
 use window::Windows;
 
@@ -57,6 +61,10 @@ pub struct Engine {
     watermarks: Watermarks,
     windows: Windows,
     slices: Option<Box<Slices>>,
+    /// Where rows are read instead of events.
+    merged: Option<Box<Merged>>,
+    /// Of rows by swimlane.
+    lanes: Vec<Pane<Arc<Slice>>>,
     rejects: Rejects,
     future_limit: i64,
     longest_record: usize,
@@ -106,7 +114,9 @@ impl Engine {
             services: Services::new(spec.limits.services),
             watermarks: Watermarks::new(spec.watermark.delay.millis(), spec.watermark.idle_after.millis()),
             windows: Windows::new(spec, spec.limits.cells),
-            slices: Slices::new(spec)?.map(Box::new),
+            slices: if spec.source.read == Read::Events { Slices::new(spec)?.map(Box::new) } else { None },
+            merged: (spec.source.read == Read::Aggregated).then(|| Box::new(Merged::new(spec))),
+            lanes: Vec::new(),
             rejects: Rejects::default(),
             future_limit: spec.watermark.future_limit.millis(),
             longest_record: usize::try_from(spec.limits.record_bytes).unwrap_or(usize::MAX),
@@ -139,6 +149,9 @@ impl Engine {
 
     /// Counts a batch of one partition, then moves the watermark. Gives the greatest event time that was counted.
     pub fn ingest(&mut self, partition: u32, batch: &Batch, now: i64) -> Option<i64> {
+        if self.merged.is_some() {
+            return self.ingest_rows(partition, batch, now);
+        }
         let mut greatest = None;
         let mut admitted = Vec::with_capacity(BLOCK);
         for (offset, record) in (batch.first_offset..).zip(batch.records()) {
@@ -163,6 +176,49 @@ impl Engine {
         }
         self.settle(now);
         greatest
+    }
+
+    /// The same for rows that others counted: their windows are over.
+    fn ingest_rows(&mut self, partition: u32, batch: &Batch, now: i64) -> Option<i64> {
+        let mut newest = None;
+        for (offset, record) in (batch.first_offset..).zip(batch.records()) {
+            self.counts.records += 1;
+            let (Ok(bytes) | Err(bytes)) = record.map(str::as_bytes);
+            match record.map_err(|_| (Reason::NotUtf8, String::new())).and_then(|text| self.take_row(text, now)) {
+                Ok(start) => newest = newest.max(Some(start)),
+                Err((reason, detail)) => {
+                    self.rejects.add(reason, detail, partition, bytes);
+                    self.rejects.locate(1, offset);
+                }
+            }
+        }
+        if let Some(end) = newest.map(|start: i64| start.saturating_add(self.windows.size())) {
+            self.watermarks.raise(partition, end, now);
+        }
+        self.settle(now);
+        newest
+    }
+
+    /// Puts a row to the others of its service and window. Its window's start.
+    fn take_row(&mut self, text: &str, now: i64) -> Result<i64, contract::Doubt> {
+        let (Decoding::Rows(sha), Some(merged)) = (&self.decoding, &mut self.merged) else {
+            return Err((Reason::Row, String::new()));
+        };
+        if text.len() > self.longest_record {
+            return Err((Reason::TooLong, format!("{} bytes", text.len())));
+        }
+        let row = contract::read(text, sha, self.windows.size())?;
+        let start = row.start;
+        if start > now.saturating_add(self.future_limit) {
+            return Err((Reason::Future, format!("{} ms ahead", start.saturating_sub(now))));
+        }
+        let service = self.services.intern(&row.service);
+        let requests = row.totals.requests;
+        let taken = merged.take(service, row, now).map_err(|reason| (reason, self.how_far()))?;
+        if taken == Taken::New {
+            self.counts.counted += requests;
+        }
+        Ok(start)
     }
 
     /// Counts one record without moving the watermark; its event time when it is to be believed.
@@ -305,6 +361,9 @@ impl Engine {
         if let Some(slices) = &mut self.slices {
             slices.settle(watermark);
         }
+        if let Some(merged) = &mut self.merged {
+            merged.settle(now, |service| self.services.name(service), (&mut self.panes, &mut self.lanes));
+        }
     }
 
     /// Takes overrides in, for the swimlanes of events: they hold from the next window on.
@@ -321,12 +380,18 @@ impl Engine {
 
     /// The same of slices of services. Whoever takes panes takes these too.
     pub fn take_slices(&mut self) -> Vec<Pane<Arc<Slice>>> {
-        self.slices.as_mut().map(|slices| slices.take_panes()).unwrap_or_default()
+        let lanes = std::mem::take(&mut self.lanes);
+        self.slices.as_mut().map_or(lanes, |slices| slices.take_panes())
     }
 
     /// What is counted beside services; `None` when the spec says nothing of it.
     pub fn slices(&self) -> Option<&Slices> {
         self.slices.as_deref()
+    }
+
+    /// The rows that others counted; `None` when events are read.
+    pub fn merged(&self) -> Option<&Merged> {
+        self.merged.as_deref()
     }
 
     /// How many events came.

@@ -1,5 +1,7 @@
 //! The Kafka cluster of a command: that of the settings' environment, or as the arguments say.
 
+use std::collections::BTreeMap;
+
 use clap::Args;
 
 use super::{Failure, Shared};
@@ -24,13 +26,28 @@ impl Cluster {
             Some(bootstrap) => KafkaSettings { bootstrap: Some(bootstrap.clone()), ..KafkaSettings::default() },
             None => environment(shared)?.and_then(|environment| environment.kafka).unwrap_or_default(),
         };
-        for property in &self.properties {
-            let (name, value) = property
-                .split_once('=')
-                .ok_or_else(|| Failure::usage(anyhow::anyhow!("-X {property} is not NAME=VALUE")))?;
-            kafka.properties.insert(name.to_owned(), value.to_owned());
-        }
+        kafka.properties.extend(self.named()?);
         client_properties(&kafka).map_err(Failure::usage)
+    }
+
+    /// Its bootstrap servers, and the properties that the arguments name: for another program, which has its own secrets.
+    pub(super) fn plain(&self, shared: &Shared) -> Result<(String, BTreeMap<String, String>), Failure> {
+        let known = match &self.bootstrap {
+            Some(bootstrap) => Some(bootstrap.clone()),
+            None => environment(shared)?.and_then(|environment| environment.kafka?.bootstrap),
+        };
+        let bootstrap =
+            known.ok_or_else(|| Failure::usage(anyhow::anyhow!("say with --bootstrap where the brokers are")))?;
+        Ok((bootstrap, self.named()?))
+    }
+
+    fn named(&self) -> Result<BTreeMap<String, String>, Failure> {
+        let wrong = |property: &str| Failure::usage(anyhow::anyhow!("-X {property} is not NAME=VALUE"));
+        let pair = |property: &String| {
+            let (name, value) = property.split_once('=').ok_or_else(|| wrong(property))?;
+            Ok((name.to_owned(), value.to_owned()))
+        };
+        self.properties.iter().map(pair).collect()
     }
 
     /// Where buckets are by the settings' environment; what brokers the arguments name is of no environment.

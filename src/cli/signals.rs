@@ -3,6 +3,7 @@
 //! One file for each of its commands; what they share is here.
 
 mod check;
+mod render;
 mod replay;
 mod run;
 
@@ -30,6 +31,8 @@ enum Command {
     Check(check::Arguments),
     /// Run a file of events and watermarks through the engine and print every pane
     Replay(replay::Arguments),
+    /// Print the spec as a job for Flink, for more than one machine reads
+    Render(render::Arguments),
     /// Read a spec's topics and print what each window of each service comes to
     Run(run::Arguments),
 }
@@ -39,6 +42,7 @@ pub fn run(signals: &Signals, shared: &Shared) -> Result<u8, Failure> {
     match &signals.command {
         Command::Check(arguments) => check::run(arguments),
         Command::Replay(arguments) => replay::run(arguments),
+        Command::Render(arguments) => render::run(arguments, shared),
         Command::Run(arguments) => run::run(arguments, shared),
     }
 }

@@ -14,10 +14,11 @@ mod wire;
 
 use std::borrow::Cow;
 
+use super::contract;
 use super::json::{Field, Shape};
 use super::rejects::Reason;
 use super::sketch::{GREATEST_US, LEAST_US};
-use super::spec::{ErrorRule, LatencyUnit, MOST_DIMENSIONS, Operand, Path, Spec, SpecError, TimeUnit};
+use super::spec::{ErrorRule, LatencyUnit, MOST_DIMENSIONS, Operand, Path, Read, Spec, SpecError, TimeUnit};
 use line::LineShape;
 
 pub use spans::SpanDecoder;
@@ -25,7 +26,7 @@ pub use spans::SpanDecoder;
 /// Fields that an event is made of, at most, besides its dimensions.
 const FIELDS: usize = 4;
 /// Longest name of a service, in bytes.
-const LONGEST_NAME: usize = 256;
+pub const LONGEST_NAME: usize = 256;
 /// The first millisecond of year 1 and the last of year 9999.
 const YEARS: std::ops::RangeInclusive<i64> = -62_135_596_800_000..=253_402_300_799_999;
 
@@ -69,6 +70,8 @@ pub enum Decoding {
     Fields(Box<Decoder>),
     /// A record holds spans, each of them an event.
     Spans(SpanDecoder),
+    /// A record is a row that others counted by a spec of this hash.
+    Rows(String),
 }
 
 impl Decoding {
@@ -78,6 +81,9 @@ impl Decoding {
     ///
     /// When the spec's fields contradict each other.
     pub fn new(spec: &Spec) -> Result<Self, SpecError> {
+        if spec.source.read == Read::Aggregated {
+            return Ok(Self::Rows(contract::sha(spec)));
+        }
         if spec.source.format.is_spans() {
             return Ok(Self::Spans(SpanDecoder::new(spec)));
         }

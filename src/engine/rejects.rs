@@ -37,11 +37,21 @@ pub enum Reason {
     Dropped,
     /// The limit of open windows or cells is reached.
     Overflow,
+    /// The record is not a row of signals.
+    Row,
+    /// The row is of a form that is not read.
+    RowVersion,
+    /// The row was counted by another spec.
+    RowSpec,
+    /// The row's bins grow otherwise.
+    RowGamma,
+    /// The row's numbers contradict each other.
+    RowNumbers,
 }
 
 impl Reason {
     /// All of them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 17] = [
         Self::NotUtf8,
         Self::NotJson,
         Self::Format,
@@ -54,6 +64,11 @@ impl Reason {
         Self::Future,
         Self::Dropped,
         Self::Overflow,
+        Self::Row,
+        Self::RowVersion,
+        Self::RowSpec,
+        Self::RowGamma,
+        Self::RowNumbers,
     ];
 
     /// Whether the record itself is bad, wherever and whenever it had come.
@@ -77,6 +92,11 @@ impl fmt::Display for Reason {
             Self::Future => "ahead of the clock",
             Self::Dropped => "too late",
             Self::Overflow => "over a limit",
+            Self::Row => "not a row of signals",
+            Self::RowVersion => "a row of another version",
+            Self::RowSpec => "a row of another spec",
+            Self::RowGamma => "a row of other bins",
+            Self::RowNumbers => "a row that contradicts itself",
         })
     }
 }

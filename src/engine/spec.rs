@@ -19,7 +19,7 @@ use serde::Deserialize;
 pub use dimension::{Dimension, MOST_DIMENSIONS};
 pub use rule::{Absent, Comparison, ErrorRule, Operand};
 pub use rules::{Expressions, OverridesPlace};
-pub use source::{Format, Latency, LatencyKind, LatencyUnit, Path, Saturation, Source, SpanKind, Time, TimeUnit};
+pub use source::{Format, Latency, LatencyKind, LatencyUnit, Path, Read, Saturation, Source, SpanKind, Time, TimeUnit};
 
 use super::alert::{self, AlertSpec};
 use super::expression::Problem;

@@ -168,6 +168,11 @@ impl Windows {
         Ok(closed)
     }
 
+    /// Length of a window, milliseconds.
+    pub const fn size(&self) -> i64 {
+        self.size
+    }
+
     /// Notes what the event that was just counted told of saturation.
     pub fn note_full(&mut self, service: ServiceId, tenths: u16) {
         let window = self.open.get_mut(self.last);

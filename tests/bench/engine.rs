@@ -25,25 +25,27 @@ mod events;
 mod expressions;
 #[path = "engine/file.rs"]
 mod file;
+#[path = "measure.rs"]
+mod measure;
 #[path = "engine/memory.rs"]
 mod memory;
 #[path = "../support/mod.rs"]
 mod support;
 
 use std::hint::black_box;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use flowdeck::engine::decode::Decoder;
 use flowdeck::engine::sketch::Sketch;
 use flowdeck::engine::{Batch, Engine, Spec};
 
 use events::{record, scatter};
+use measure::{ROUNDS, on_processor, print, report, rounds};
 
 const EXAMPLE: &str = include_str!("../../config/examples/golden-signals.toml");
 const SLICES: &str = "[expressions]\nswimlane = \"zone == 'usw2-az0' ? 'west' : ''\"\n[[dimensions]]\nname = \"zone\"\nfield = \"zone\"\n";
 const EVENTS: usize = 1_000_000;
 const BATCH: usize = 1_000;
-const ROUNDS: usize = 9;
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
@@ -54,9 +56,10 @@ fn main() {
         ["expressions"] => expressions::measure(),
         ["console"] => console::measure(),
         _ => {
+            // First: what the others give back would be used again and not be seen.
+            memory::measure();
             measure();
             expressions::measure();
-            memory::measure();
             console::measure();
         }
     }
@@ -123,50 +126,13 @@ fn shuffled(records: &[String]) -> Vec<String> {
     records.iter().enumerate().map(shuffle).collect()
 }
 
-fn report(name: &str, value: f64, unit: &str, bound: Option<f64>) {
-    print(name, value, unit, (bound, bound.map(|bound| value >= bound)));
-}
-
+/// Says a number that must be at most its bound.
 fn report_at_most(name: &str, value: f64, unit: &str, bound: f64) {
     print(name, value, unit, (Some(bound), Some(value <= bound)));
 }
 
-fn print(name: &str, value: f64, unit: &str, (bound, kept): (Option<f64>, Option<bool>)) {
-    println!(
-        "{}",
-        serde_json::json!({ "name": name, "value": value.round(), "unit": unit, "bound": bound, "kept": kept })
-    );
-}
-
 fn rate(time: Duration) -> f64 {
     EVENTS as f64 / time.as_secs_f64()
-}
-
-/// What a round took.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Spent {
-    /// For so long this thread was on a processor.
-    processor: Duration,
-    /// So much time passed.
-    clock: Duration,
-}
-
-fn on_processor() -> Duration {
-    let statistics = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
-    Duration::from_nanos(statistics.split(' ').next().unwrap().parse().unwrap())
-}
-
-/// What the rounds took, from the best.
-fn rounds(mut round: impl FnMut()) -> Vec<Spent> {
-    let mut spent: Vec<Spent> = (0..ROUNDS)
-        .map(|_| {
-            let (begun, clock) = (on_processor(), Instant::now());
-            round();
-            Spent { processor: on_processor().saturating_sub(begun), clock: clock.elapsed() }
-        })
-        .collect();
-    spent.sort_unstable();
-    spent
 }
 
 fn whole(spec: &Spec, records: &[String]) -> usize {

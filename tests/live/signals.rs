@@ -380,7 +380,8 @@ fn table(topic: &str) -> Counts {
         let start = parts.next().unwrap().parse().unwrap();
         assert_eq!(parts.next(), Some(""), "no swimlane");
         let row: Value = serde_json::from_slice(message.payload().unwrap()).unwrap();
-        let binned: u64 = row["bins"].as_array().unwrap().iter().map(|bin| bin[1].as_u64().unwrap()).sum();
+        assert_eq!(row["key"], key);
+        let binned: u64 = row["bins"].as_object().unwrap().values().map(|count| count.as_u64().unwrap()).sum();
         assert_eq!(binned, number(&row, "n"), "{row}");
         table.insert((start, parts.next().unwrap().to_owned()), counts(&row));
     }

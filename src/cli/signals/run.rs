@@ -43,7 +43,8 @@ use super::{Failure, Shared, exit, output};
 use crate::cli::cluster::Cluster;
 use crate::cli::scrape;
 use crate::engine::Spec;
-use crate::engine::spec::Accumulation;
+use crate::engine::contract;
+use crate::engine::spec::{Accumulation, Read};
 use crate::model::document::Fetch;
 use crate::runtime::signals::side_input::SideInput;
 use crate::source::kafka::ClientProperties;
@@ -110,6 +111,10 @@ enum Panes {
 impl Arguments {
     /// Whether the spec can be run as the arguments say.
     fn check(&self, spec: &Spec) -> anyhow::Result<()> {
+        anyhow::ensure!(
+            spec.source.read == Read::Events,
+            "source.read = \"aggregated\" is for the console: a run counts events, so give it a spec that reads them"
+        );
         anyhow::ensure!(!spec.source.topics.is_empty(), "source.topics names no topic to read");
         anyhow::ensure!(
             self.panes == Panes::Final || self.output_topic.is_none() || spec.window.mode == Accumulation::Accumulating,
@@ -135,7 +140,7 @@ pub(super) fn run(arguments: &Arguments, shared: &Shared) -> Result<u8, Failure>
     let objects = arguments.cluster.objects(shared)?;
     let sha = state::sha(&text);
     let before = arguments.state.as_deref().map(|path| state::read(path, &sha)).transpose()?.flatten();
-    let rows = Rows::new(arguments, &properties, &sha, stop::noticed()?)?;
+    let rows = Rows::new(arguments, &properties, contract::sha(&spec), stop::noticed()?)?;
     let exposition = Arc::new(Mutex::new(Exposition::default()));
     if let Some(address) = arguments.listen {
         let told = exposition.clone();
@@ -145,7 +150,7 @@ pub(super) fn run(arguments: &Arguments, shared: &Shared) -> Result<u8, Failure>
         })?;
     }
     let from = before.as_ref().map_or_else(|| arguments.from.start(Utc::now()), |state| Start::Resume(state.offsets()));
-    let topics: Vec<Arc<str>> = spec.source.topics.iter().map(|topic| topic.as_str().into()).collect();
+    let topics = spec.topics();
     let plan = Plan { spec, sha, every: arguments.panes == Panes::Every };
     let (counting, only) = Counting::new(arguments.group.as_deref(), (&plan, before), (&properties, &topics))?;
     let reader = Reader::start(properties, Subscription { topics, start: from.clone(), only })?;

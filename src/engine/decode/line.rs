@@ -27,7 +27,7 @@ struct Part {
 
 /// What is wrong with a pattern.
 pub(in crate::engine) fn problem(pattern: &str) -> Option<&'static str> {
-    let parts = parse(pattern).1;
+    let parts = pieces(pattern).1;
     let last = parts.len().checked_sub(1);
     let touching = parts.iter().enumerate().any(|(index, (_, then))| Some(index) != last && then.is_empty());
     if parts.is_empty() {
@@ -43,11 +43,11 @@ pub(in crate::engine) fn problem(pattern: &str) -> Option<&'static str> {
 
 /// Whether a pattern has a field.
 pub(in crate::engine) fn names(pattern: &str, wanted: &str) -> bool {
-    parse(pattern).1.iter().any(|(name, _)| *name == wanted)
+    pieces(pattern).1.iter().any(|(name, _)| *name == wanted)
 }
 
 /// The text before the first field; then each field with the text that follows it.
-fn parse(pattern: &str) -> (&str, Vec<(&str, &str)>) {
+pub(in crate::engine) fn pieces(pattern: &str) -> (&str, Vec<(&str, &str)>) {
     let mut pieces = pattern.split('$');
     let begin = pieces.next().unwrap_or_default();
     let field = |piece: &'_ str| {
@@ -60,7 +60,7 @@ impl LineShape {
     /// A shape of a pattern that has no [`problem`]; the slot of a field is its place among the wanted ones. A numeric one
     /// is a number, unless its text is none.
     pub(super) fn new(pattern: &str, wanted: &[String], numeric: impl Fn(usize) -> bool) -> Self {
-        let (begin, parts) = parse(pattern);
+        let (begin, parts) = pieces(pattern);
         let parts = parts.into_iter().map(|(name, then)| {
             let slot = wanted.iter().position(|field| field == name);
             Part { slot, numeric: slot.is_some_and(&numeric), then: then.to_owned() }

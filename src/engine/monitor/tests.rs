@@ -417,3 +417,52 @@ fn what_events_say_of_saturation_counts_beside_what_is_known_otherwise() {
         assert!(found.contains(problem), "{found}");
     }
 }
+
+#[test]
+fn what_another_engine_counted_looks_the_same_here() {
+    let mut counted = monitor_of(SPEC);
+    let mut watched = monitor_of(&SPEC.replace("[key]", "read = \"aggregated\"\nrows = \"signals.v1\"\n[key]"));
+    let mut batch = Batch::default();
+    for number in 0..2_000_u64 {
+        let (time, service, latency) = (number * 50, number % 3, 1 + number * 977 % 90_000);
+        let status = if number % 40 == 0 { 503 } else { 200 };
+        batch.push(format!(r#"{{"ts":{time},"svc":"s{service}","status":{status},"us":{latency}}}"#).as_bytes());
+    }
+    batch.push(br#"{"ts":200000,"svc":"end","status":200,"us":1}"#);
+    let spec = Spec::parse(SPEC).unwrap();
+    let spec_sha = &crate::engine::contract::sha(&spec);
+    let mut engine = Engine::new(&spec).unwrap();
+    engine.ingest(0, &batch, 200_000);
+    let mut rows = Batch::default();
+    for pane in engine.take_panes() {
+        let key = &format!("{}||{}", pane.service, pane.start);
+        let (totals, engine) = (&pane.totals, "test/1");
+        let row = crate::engine::contract::Written {
+            totals,
+            key,
+            spec_sha,
+            revision: 0,
+            is_final: true,
+            late_policy: "drop",
+            engine,
+            part: None,
+            health: 0,
+        };
+        rows.push(serde_json::to_string(&row).unwrap().as_bytes());
+    }
+    rows.push(br#"{"version":1,"key":"half"#);
+    counted.ingest(0, &batch, 200_000);
+    watched.ingest(0, &rows, 200_000);
+    watched.tick(202_000);
+    for name in ["s0", "s1", "s2"] {
+        let points = |monitor: &Monitor| monitor.view(&focus(name), 202_000).history.unwrap().points.clone();
+        let (counted, watched) = (points(&counted), points(&watched));
+        assert!(counted.iter().flatten().count() >= 10, "{counted:?}");
+        assert!(watched.iter().flatten().eq(counted.iter().flatten()), "{watched:?}");
+    }
+    let view = watched.view(&Focus::default(), 202_000);
+    assert_eq!(
+        view.rejects.iter().map(|it| (&*it.reason, it.count)).collect::<Vec<_>>(),
+        [("not a row of signals", 1)]
+    );
+}

@@ -1,5 +1,7 @@
 //! What is read, and where its fields are.
 
+use std::sync::Arc;
+
 use serde::Deserialize;
 
 use super::super::decode::line;
@@ -26,8 +28,24 @@ pub struct Source {
     pub time: Option<Time>,
     /// Latency; spans have their own.
     pub latency: Option<Latency>,
+    /// Whether events are counted here, or rows read that others counted.
+    #[serde(default)]
+    pub read: Read,
+    /// The topic of rows that others count, or that a Flink job of this spec writes.
+    pub rows: Option<String>,
     /// What events say themselves of how near their service is to a limit; spans say nothing.
     pub saturation: Option<Saturation>,
+}
+
+/// Who counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Read {
+    /// Events are read, and counted here.
+    #[default]
+    Events,
+    /// Rows are read that others counted.
+    Aggregated,
 }
 
 /// A field that tells how full something is.
@@ -195,6 +213,14 @@ pub enum LatencyKind {
 }
 
 impl Spec {
+    /// The topics that are read.
+    pub fn topics(&self) -> Vec<Arc<str>> {
+        match self.source.read {
+            Read::Events => self.source.topics.iter().map(|topic| topic.as_str().into()).collect(),
+            Read::Aggregated => self.source.rows.iter().map(|topic| topic.as_str().into()).collect(),
+        }
+    }
+
     /// Whether all is said that the format needs, and nothing that it has no use for.
     pub(super) fn check_source(&self) -> Result<(), SpecError> {
         let source = &self.source;
@@ -213,6 +239,9 @@ impl Spec {
         }
         if spans && self.error != ErrorRule::default() {
             return wrong("error", "{…}", "a span failed when its status is ERROR: leave it out");
+        }
+        if source.read == Read::Aggregated && source.rows.as_ref().is_none_or(String::is_empty) {
+            return wrong("source.rows", "(nothing)", "name the topic of the rows that are to be read");
         }
         if source.kinds.is_empty() {
             return wrong("source.kinds", "[]", "name at least one kind of span");

@@ -102,7 +102,22 @@ pub async fn run(task: Task) {
 
 type Newest = watch::Sender<Option<Arc<Signals>>>;
 
+/// How far the engine's thread steps back, of the twenty steps there are.
+#[cfg(target_os = "linux")]
+const STEP_BACK: i32 = 10;
+
+/// Lets whoever draws the screen go before this thread and those that it starts: there may be a million events a second
+/// to work off, and a key must not wait for them.
+fn step_back() {
+    // Elsewhere it would be said of the whole program.
+    #[cfg(target_os = "linux")]
+    if let Err(error) = rustix::process::nice(STEP_BACK) {
+        tracing::warn!(%error, "the engine's thread has the same priority as the screen's");
+    }
+}
+
 fn work(task: Task, newest: &Newest) {
+    step_back();
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -137,7 +152,8 @@ fn begin(task: &Task) -> Result<(Reader, Monitor, SideInput), String> {
     let text = std::fs::read_to_string(&task.spec).map_err(|error| format!("cannot read the spec {path}: {error}"))?;
     let spec = Spec::parse(&text).map_err(|error| format!("{path}: {error}"))?;
     let mut monitor = Monitor::new(&spec).map_err(|error| format!("{path}: {error}"))?;
-    if spec.source.topics.is_empty() {
+    let topics = spec.topics();
+    if topics.is_empty() {
         return Err(format!("{path}: source.topics names no topic to read"));
     }
     let Some(kafka) = &task.kafka else {
@@ -146,7 +162,6 @@ fn begin(task: &Task) -> Result<(Reader, Monitor, SideInput), String> {
     let properties = crate::source::kafka::client_properties(kafka).map_err(|error| error.to_string())?;
     let back = i64::from(task.history_minutes).min(MOST_BACK_MINUTES);
     let start = Start::At(Utc::now() - TimeDelta::minutes(back));
-    let topics = spec.source.topics.iter().map(|topic| topic.as_str().into()).collect();
     let reader =
         Reader::start(properties, Subscription { topics, start, only: None }).map_err(|error| error.to_string())?;
     let side_input = SideInput::start(&spec, task.objects.as_ref(), &task.cancel)

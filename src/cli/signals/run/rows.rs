@@ -11,8 +11,8 @@ use super::tally::{Row, Whose};
 use super::{Arguments, Format};
 use crate::cli::Failure;
 use crate::cli::signals::write_line;
+use crate::engine::contract::Written;
 use crate::engine::replay::PaneLine;
-use crate::engine::sketch::GAMMA;
 use crate::source::kafka::ClientProperties;
 use crate::source::kafka::publish::Publisher;
 
@@ -35,27 +35,6 @@ struct Line<'a> {
     is_final: bool,
 }
 
-/// A row in a topic: the form of `assets/signals-row.schema.json`.
-#[derive(Serialize)]
-struct Value<'a> {
-    spec_sha: &'a str,
-    gamma: f64,
-    n: u64,
-    err: u64,
-    min: u64,
-    max: u64,
-    sum: u64,
-    bins: Vec<(u16, u32)>,
-    revision: u32,
-    #[serde(rename = "final")]
-    is_final: bool,
-    late_policy: &'static str,
-    engine: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    part: Option<&'a str>,
-    health: u8,
-}
-
 /// Takes rows.
 pub(super) struct Rows {
     spec_sha: String,
@@ -74,7 +53,7 @@ impl Rows {
     pub(super) fn new(
         arguments: &Arguments,
         properties: &ClientProperties,
-        spec_sha: &str,
+        spec_sha: String,
         stop: CancellationToken,
     ) -> Result<Self, Failure> {
         let output = BufWriter::new(io::stdout());
@@ -83,7 +62,7 @@ impl Rows {
             (None, Format::Jsonl) => Place::Lines(output),
             (None, Format::Prometheus) => Place::Expositions(output),
         };
-        Ok(Self { spec_sha: spec_sha.to_owned(), place })
+        Ok(Self { spec_sha, place })
     }
 
     /// Writes rows of everything that is read, or of a part of it.
@@ -111,7 +90,8 @@ impl Rows {
             }
             Place::Topic(publisher) => {
                 for row in rows {
-                    publisher.send(&key(row, part), &serde_json::to_string(&value(&self.spec_sha, row, part))?)?;
+                    let key = key(row, part);
+                    publisher.send(&key, &serde_json::to_string(&value(&self.spec_sha, &key, row, part))?)?;
                 }
             }
         }
@@ -140,17 +120,11 @@ fn key(row: &Row, part: Option<&str>) -> String {
     part.map_or_else(|| format!("{service}|{swimlane}|{start}"), |part| format!("{service}|{swimlane}|{start}|{part}"))
 }
 
-fn value<'a>(spec_sha: &'a str, row: &Row, part: Option<&'a str>) -> Value<'a> {
-    let totals = &row.pane.totals;
-    Value {
+fn value<'a>(spec_sha: &'a str, key: &'a str, row: &'a Row, part: Option<&'a str>) -> Written<'a> {
+    Written {
+        totals: &row.pane.totals,
+        key,
         spec_sha,
-        gamma: GAMMA,
-        n: totals.requests,
-        err: totals.errors,
-        min: totals.min_us,
-        max: totals.max_us,
-        sum: totals.sum_us,
-        bins: totals.sketch.bins().collect(),
         revision: row.revision,
         is_final: row.is_final,
         late_policy: LATE_POLICY,
@@ -180,19 +154,20 @@ mod tests {
         let pane = Pane { start: 10_000, service: whose, timing: Timing::OnTime, index: 0, totals };
         let row = Row { pane, revision: 3, is_final: true, health: Health::DOWN };
         let sha = super::super::state::sha("");
-        let written = serde_json::to_value(value(&sha, &row, Some("events/3"))).unwrap();
+        let of_part = key(&row, Some("events/3"));
+        let written = serde_json::to_value(value(&sha, &of_part, &row, Some("events/3"))).unwrap();
         let fields: BTreeSet<&str> = written.as_object().unwrap().keys().map(String::as_str).collect();
         let known: BTreeSet<&str> = schema["properties"].as_object().unwrap().keys().map(String::as_str).collect();
         assert_eq!(fields, known);
         // Who cannot judge leaves health out.
         let required = schema["required"].as_array().unwrap().iter().filter_map(|name| name.as_str());
         assert_eq!(known.difference(&required.collect()).copied().collect::<Vec<_>>(), ["health", "part"]);
-        assert_eq!(written["bins"], serde_json::json!([[0, 1], [345, 1], [690, 1]]));
+        assert_eq!(written["bins"], serde_json::json!({"0": 1, "345": 1, "690": 1}));
         assert!(schema["properties"]["late_policy"]["enum"].as_array().unwrap().contains(&written["late_policy"]));
         assert_eq!(
             (sha.len(), key(&row, None).as_str(), &written["health"]),
             (64, "a|b|ec2|10000", &serde_json::json!(3))
         );
-        assert_eq!(key(&row, Some("events/3")), "a|b|ec2|10000|events/3");
+        assert_eq!(of_part, "a|b|ec2|10000|events/3");
     }
 }
