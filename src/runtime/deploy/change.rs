@@ -298,7 +298,7 @@ pub fn give_up(desk: &Desk, prepared: &Prepared, after: &str) -> Result<(), Depl
 async fn every_step(desk: &Desk, prepared: &Prepared, steps: &Steps, at: &mut String) -> Result<(), DeployError> {
     let wish = &prepared.wish;
     if let Some(revision) = &wish.revision {
-        let resumed = keep(desk, revision).await?;
+        let resumed = keep(desk, wish, revision).await?;
         let message = if resumed { "an earlier try got this far: going on" } else { "" };
         tell(steps, format!("keep revision {}", revision.number), message).await;
     }
@@ -341,14 +341,16 @@ impl Write {
 }
 
 /// Keeps a revision as pending; whether it is there already from an earlier try.
-async fn keep(desk: &Desk, revision: &Revision) -> Result<bool, DeployError> {
+async fn keep(desk: &Desk, wish: &Wish, revision: &Revision) -> Result<bool, DeployError> {
     let object = Revision { state: State::Pending, ..revision.clone() }.to_object()?;
     match desk.cluster.create(&object, Run::Real).await {
         Ok(_) => Ok(false),
         Err(WriteError::Exists(id)) => {
             let there = desk.read(&id).await?.as_ref().map(Revision::of).transpose()?;
             match there {
-                Some(other) if other.objects == revision.objects && other.state == State::Pending => Ok(true),
+                Some(other) if other.objects == revision.objects && (wish.resumes || other.state == State::Pending) => {
+                    Ok(true)
+                }
                 Some(other) => Err(DeployError::Overtaken(format!(
                     "revision {} was made by {} meanwhile ({}): look at it with `flowdeck history {}`, and ask again",
                     other.number,

@@ -136,6 +136,21 @@ impl Desk {
     /// # Errors
     /// When the audit cannot be read.
     pub fn unfinished(&self, pipeline: &str, verb: Verb) -> Result<Option<String>, DeployError> {
+        Ok(self.open_line(pipeline, verb)?.map(|it| {
+            let why = if it.message.is_empty() { "nobody knows where it ended" } else { &it.message };
+            format!("resumes the try of {} by {}: {why}", it.at.format("%H:%M:%SZ"), it.by)
+        }))
+    }
+
+    /// The revision that such a try was to make.
+    ///
+    /// # Errors
+    /// When the audit cannot be read.
+    pub fn unfinished_revision(&self, pipeline: &str, verb: Verb) -> Result<Option<u64>, DeployError> {
+        Ok(self.open_line(pipeline, verb)?.and_then(|it| it.revision))
+    }
+
+    fn open_line(&self, pipeline: &str, verb: Verb) -> Result<Option<Line>, DeployError> {
         let (environment, namespace) = (&self.place.environment, &self.target.namespace);
         let here = |line: &Line| {
             line.pipeline == pipeline
@@ -145,11 +160,7 @@ impl Desk {
         };
         let file = |error| DeployError::File { what: format!("the audit file {}", self.audit.display()), error };
         let last = audit::newest(&self.audit, here).map_err(file)?;
-        let open = last.filter(|it| it.verb == verb && matches!(it.outcome, Outcome::Failed | Outcome::Began));
-        Ok(open.map(|it| {
-            let why = if it.message.is_empty() { "nobody knows where it ended" } else { &it.message };
-            format!("resumes the try of {} by {}: {why}", it.at.format("%H:%M:%SZ"), it.by)
-        }))
+        Ok(last.filter(|it| it.verb == verb && matches!(it.outcome, Outcome::Failed | Outcome::Began)))
     }
 
     /// All revisions of a pipeline, oldest first.

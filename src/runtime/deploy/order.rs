@@ -337,7 +337,10 @@ async fn resumed_rollback(
     order: &Order,
 ) -> Result<Option<Wish>, DeployError> {
     let is_same = to.is_none_or(|to| newest.note == rolled_back(to));
-    if newest.state != State::Pending || newest.verb != Verb::Rollback || !is_same {
+    // The last answer alone may have been lost: then it is marked already, and a second rollback is not meant.
+    let is_open = newest.state == State::Pending
+        || desk.unfinished_revision(&newest.pipeline, Verb::Rollback)? == Some(newest.number);
+    if !is_open || newest.verb != Verb::Rollback || !is_same {
         return Ok(None);
     }
     let revision = Revision { by: desk.by.clone(), at: order.now, ..newest.clone() };
