@@ -15,6 +15,7 @@ mod handle;
 mod http;
 pub mod kafka;
 mod kubernetes;
+mod lanes;
 mod logs;
 mod manifests;
 mod plan;

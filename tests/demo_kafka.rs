@@ -17,7 +17,7 @@ use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, Resourc
 use rdkafka::client::DefaultClientContext;
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::message::{Header, Headers, Message, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, DefaultProducerContext, Producer, ThreadedProducer};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
@@ -354,12 +354,55 @@ async fn topics_come_by_themselves_only_for_who_asks() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn transactions_are_refused_at_once() {
+async fn a_transaction_is_all_or_nothing_offsets_included() {
     let broker = Broker::start("demo").await.unwrap();
+    ["orders", "bills"].into_iter().for_each(|topic| broker.create_topic(topic, 1));
+    let consumer = consumer(&broker, "payments");
+    consumer.subscribe(&["orders"]).unwrap();
+    let deadline = Instant::now() + PATIENCE;
+    while consumer.assignment().unwrap().count() == 0 {
+        assert!(consumer.poll(POLL).is_none() && Instant::now() < deadline);
+    }
     let producer = producer(&broker, &[("transactional.id", "payments")]);
-    let refused = producer.init_transactions(PATIENCE).unwrap_err();
-    let KafkaError::Transaction(error) = refused else { panic!("{refused:?}") };
-    assert_eq!(error.code(), RDKafkaErrorCode::TransactionalIdAuthorizationFailed);
+    producer.init_transactions(PATIENCE).unwrap();
+    let send = |value: &str, offset: i64| {
+        producer.begin_transaction().unwrap();
+        producer.send(BaseRecord::<(), str>::to("bills").partition(0).payload(value)).map_err(|it| it.0).unwrap();
+        let mut offsets = TopicPartitionList::new();
+        offsets.add_partition_offset("orders", 0, Offset::Offset(offset)).unwrap();
+        let metadata = consumer.group_metadata().unwrap();
+        producer.send_offsets_to_transaction(&offsets, &metadata, PATIENCE).unwrap();
+        producer.flush(PATIENCE).unwrap();
+    };
+    send("given up", 7);
+    assert_eq!((broker.end_offset("bills", 0), broker.committed("payments", "orders", 0)), (Some(0), None));
+    producer.abort_transaction(PATIENCE).unwrap();
+    assert_eq!((broker.end_offset("bills", 0), broker.committed("payments", "orders", 0)), (Some(0), None));
+    send("kept", 8);
+    producer.commit_transaction(PATIENCE).unwrap();
+    assert_eq!((broker.end_offset("bills", 0), broker.committed("payments", "orders", 0)), (Some(1), Some(8)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_takes_a_transactional_id_fences_the_one_before() {
+    let broker = Broker::start("demo").await.unwrap();
+    broker.create_topic("bills", 1);
+    let [zombie, successor] = [(), ()].map(|()| producer(&broker, &[("transactional.id", "payments")]));
+    let send = |producer: &ThreadedProducer<DefaultProducerContext>| {
+        producer.begin_transaction()?;
+        let sent = producer.send(BaseRecord::<(), str>::to("bills").partition(0).payload("bill"));
+        sent.map_err(|it| it.0)?;
+        producer.flush(PATIENCE)
+    };
+    zombie.init_transactions(PATIENCE).unwrap();
+    send(&zombie).unwrap();
+    successor.init_transactions(PATIENCE).unwrap();
+    let fenced = zombie.commit_transaction(PATIENCE).unwrap_err();
+    assert_eq!(fenced.rdkafka_error_code(), Some(RDKafkaErrorCode::Fenced), "{fenced:?}");
+    assert_eq!(broker.end_offset("bills", 0), Some(0));
+    send(&successor).unwrap();
+    successor.commit_transaction(PATIENCE).unwrap();
+    assert_eq!(broker.end_offset("bills", 0), Some(1));
 }
 
 #[tokio::test(flavor = "multi_thread")]

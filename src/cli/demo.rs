@@ -1,5 +1,7 @@
 //! `flowdeck demo`: any command, or the console, against a fresh embedded platform.
 
+mod routes;
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -39,6 +41,7 @@ pub fn run(demo: &Demo, shared: &Shared) -> Result<u8, Failure> {
     // Flags behind the `--` belong to the inner command; it has them instead of ours.
     let given = inner.as_ref().map_or(shared, |inner| &inner.shared);
     let shared = Shared { settings: Some(platform.settings().to_owned()), ..given.clone() };
+    let _routes = if demo.headless || inner.is_none() { Some(routes::start(&shared.load()?)) } else { None };
     let code = if demo.headless {
         runtime.block_on(wait(&platform))
     } else {

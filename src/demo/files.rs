@@ -7,6 +7,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use super::dice::Dice;
+use super::lanes;
 
 /// What the files say of one environment.
 #[derive(Debug, Clone)]
@@ -91,12 +92,19 @@ impl Directory {
         self.path.join(format!("golden-signals-{}.toml", place.name))
     }
 
+    fn route(&self) -> PathBuf {
+        self.path.join(format!("{}-route.toml", lanes::ROUTE))
+    }
+
     pub(super) fn write(&self, places: &[Place]) -> io::Result<()> {
         write_private(&self.kubeconfig(), &kubeconfig(places))?;
         for place in places {
             let location = format!("s3://flowdeck-{}/golden-signals/overrides/", place.name);
             let spec = format!("{SIGNALS}\n[overrides]\nlocation = \"{location}\"\nrefresh = \"30s\"\n");
             write_private(&self.signals(place), &spec)?;
+            if place.name == lanes::ENVIRONMENT {
+                write_private(&self.route(), &lanes::spec())?;
+            }
         }
         write_private(&self.settings(), &settings(self, places))
     }
@@ -172,6 +180,9 @@ fn write_environment(text: &mut String, directory: &Directory, place: &Place) ->
     writeln!(text, "kubeconfig = {}", quoted(&kubeconfig.to_string_lossy()))?;
     writeln!(text, "context = {}", quoted(&format!("demo-{}", place.name)))?;
     writeln!(text, "protection = {}", quoted(place.protection))?;
+    if place.name == lanes::ENVIRONMENT {
+        writeln!(text, "routes = [{}]", quoted(&directory.route().to_string_lossy()))?;
+    }
     if let Some(kafka) = &place.kafka {
         writeln!(text, "[environment.kafka]\nbootstrap = {}", quoted(kafka))?;
         writeln!(text, "[environment.signals]\nspec = {}", quoted(&directory.signals(place).to_string_lossy()))?;

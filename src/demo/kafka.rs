@@ -28,6 +28,7 @@ mod sequences;
 mod shape;
 mod state;
 mod topics;
+mod transactions;
 mod wire;
 
 use std::io;

@@ -18,6 +18,7 @@ use super::http::{Listener, Serve};
 use super::kafka::Broker;
 use super::kubernetes::ApiServer;
 use super::kubernetes::access::Tokens;
+use super::lanes::Lanes;
 use super::plan::ENVIRONMENTS;
 use super::traffic::{self, Traffic};
 
@@ -205,6 +206,7 @@ async fn live(running: Arc<Running>, mut traffic: Traffic) {
     let period = Duration::from_secs_f64((1.0 / environment.pace.max(0.01)).clamp(0.05, 1.0));
     let mut ticks = tokio::time::interval(period);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut lanes = Lanes::new(environment, running.broker.clone());
     let (mut flowed, mut swept) = (Utc::now(), Utc::now());
     loop {
         ticks.tick().await;
@@ -215,6 +217,9 @@ async fn live(running: Arc<Running>, mut traffic: Traffic) {
         if seconds >= 0.25 {
             flowed = now;
             traffic.step(environment, seconds.min(5.0), now);
+            if let Some(lanes) = &mut lanes {
+                lanes.step(environment, seconds.min(5.0), now);
+            }
         }
         if now - swept >= SWEEP_EVERY {
             swept = now;

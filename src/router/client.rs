@@ -140,7 +140,7 @@ pub(super) struct Note {
 
 /// Reads the one partition of a topic up to its end, or the last records of it.
 pub(super) fn read_all(properties: &ClientProperties, topic: &str) -> Result<VecDeque<Note>, RouterError> {
-    let consumer = follow_from_start(properties, topic)?;
+    let consumer = follow_from_start(properties, topic, "100")?;
     let deadline = Instant::now() + READING;
     let mut notes = VecDeque::new();
     loop {
@@ -166,15 +166,19 @@ pub(super) fn read_all(properties: &ClientProperties, topic: &str) -> Result<Vec
     }
 }
 
-/// A reader of the one partition of a topic, from its beginning; it tells when it is at the end.
-pub(super) fn follow_from_start(properties: &ClientProperties, topic: &str) -> Result<BaseConsumer, RouterError> {
+/// A reader of the one partition of a topic, from its beginning; it tells when it is at the end, within `wait_ms`.
+pub(super) fn follow_from_start(
+    properties: &ClientProperties,
+    topic: &str,
+    wait_ms: &str,
+) -> Result<BaseConsumer, RouterError> {
     let ours = [
         ("group.id", "flowdeck-router"),
         ("enable.auto.commit", "false"),
         ("isolation.level", "read_committed"),
         ("enable.partition.eof", "true"),
         ("auto.offset.reset", "earliest"),
-        ("fetch.wait.max.ms", "100"),
+        ("fetch.wait.max.ms", wait_ms),
         ("queued.max.messages.kbytes", "4096"),
     ];
     let what = || format!("read the topic {topic}");

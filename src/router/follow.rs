@@ -79,7 +79,7 @@ fn listen(
     latest: &Latest,
     stop: &AtomicBool,
 ) -> Result<(), RouterError> {
-    let consumer = client::follow_from_start(properties, topic)?;
+    let consumer = client::follow_from_start(properties, topic, "500")?;
     while !stop.load(Ordering::Relaxed) {
         match consumer.poll(BEAT) {
             Some(Ok(message)) => latest.hear(message.offset(), message.payload().unwrap_or_default(), route),

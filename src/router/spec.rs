@@ -162,7 +162,7 @@ pub struct Checks {
     pub every: Span,
     /// How long one look may take.
     pub timeout: Span,
-    /// The active lane's output must have grown within this time.
+    /// The active lane's output must have grown within this time; a lane that waits must read what it still has.
     pub freshness: Span,
     /// Records that its group may be behind.
     pub lag: u64,

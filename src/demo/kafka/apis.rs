@@ -51,6 +51,10 @@ pub const APIS: &[Api] = &[
     Api { key: ApiKey::DeleteTopics, oldest: 1, newest: 3, flexible_since: NEVER, request: DELETE_TOPICS },
     Api { key: ApiKey::DeleteRecords, oldest: 0, newest: 1, flexible_since: NEVER, request: DELETE_RECORDS },
     Api { key: ApiKey::InitProducerId, oldest: 0, newest: 4, flexible_since: 2, request: INIT_PRODUCER_ID },
+    Api { key: ApiKey::AddPartitionsToTxn, oldest: 0, newest: 0, flexible_since: NEVER, request: ADD_PARTITIONS },
+    Api { key: ApiKey::AddOffsetsToTxn, oldest: 0, newest: 0, flexible_since: NEVER, request: ADD_OFFSETS },
+    Api { key: ApiKey::EndTxn, oldest: 0, newest: 1, flexible_since: NEVER, request: END_TRANSACTION },
+    Api { key: ApiKey::TxnOffsetCommit, oldest: 0, newest: 3, flexible_since: 3, request: COMMIT_IN_TRANSACTION },
     Api { key: ApiKey::OffsetForLeaderEpoch, oldest: 2, newest: 3, flexible_since: NEVER, request: LEADER_EPOCH },
     Api { key: ApiKey::DescribeConfigs, oldest: 1, newest: 3, flexible_since: NEVER, request: DESCRIBE_CONFIGS },
     Api { key: ApiKey::CreatePartitions, oldest: 0, newest: 1, flexible_since: NEVER, request: CREATE_PARTITIONS },
@@ -161,6 +165,26 @@ const DELETE_RECORDS: &[Field] =
     &[always(Structs(&[always(Text), always(Structs(&[always(Fixed(4)), always(Fixed(8))]))])), always(Fixed(4))];
 
 const INIT_PRODUCER_ID: &[Field] = &[always(Text), always(Fixed(4)), since(3, Fixed(8)), since(3, Fixed(2))];
+
+const ADD_PARTITIONS: &[Field] = &[always(Text), always(Fixed(8)), always(Fixed(2)), always(Structs(NAMED_PARTITIONS))];
+
+const ADD_OFFSETS: &[Field] = &[always(Text), always(Fixed(8)), always(Fixed(2)), always(Text)];
+
+const END_TRANSACTION: &[Field] = &[always(Text), always(Fixed(8)), always(Fixed(2)), always(Fixed(1))];
+
+const COMMIT_IN_TRANSACTION: &[Field] = &[
+    always(Text),
+    always(Text),
+    always(Fixed(8)),
+    always(Fixed(2)),
+    since(3, Fixed(4)),
+    since(3, Text),
+    since(3, Text),
+    always(Structs(&[
+        always(Text),
+        always(Structs(&[always(Fixed(4)), always(Fixed(8)), since(2, Fixed(4)), always(Text)])),
+    ])),
+];
 
 const LEADER_EPOCH: &[Field] =
     &[since(3, Fixed(4)), always(Structs(&[always(Text), always(Structs(&[always(Fixed(12))]))]))];

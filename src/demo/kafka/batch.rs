@@ -69,6 +69,11 @@ impl Header {
         self.base_offset.saturating_add(self.last_delta as i64)
     }
 
+    /// Whether it belongs to a transaction.
+    pub const fn transactional(&self) -> bool {
+        self.attributes & 0x10 != 0
+    }
+
     const fn compressed(&self) -> bool {
         self.attributes & 0x07 != 0
     }
@@ -92,9 +97,6 @@ pub fn check(records: &Bytes) -> Result<Header, ResponseError> {
     let [info] = parsed.as_slice() else { return Err(ResponseError::InvalidRecord) };
     if info.control || info.record_count <= 0 || header.last_delta != info.record_count - 1 {
         return Err(ResponseError::InvalidRecord);
-    }
-    if info.transactional {
-        return Err(ResponseError::TransactionalIdAuthorizationFailed);
     }
     Ok(header)
 }

@@ -31,9 +31,6 @@ const TOPIC_OPERATIONS: i32 = 1 << 3 | 1 << 4 | 1 << 5 | 1 << 6 | 1 << 7 | 1 << 
 /// What may be done to the cluster: create, describe, describe configs, idempotent writes.
 const CLUSTER_OPERATIONS: i32 = 1 << 5 | 1 << 8 | 1 << 10 | 1 << 12;
 
-/// Why there is no coordinator for a transaction.
-const NO_TRANSACTIONS: StrBytes = StrBytes::from_static_str("this demonstration broker has no transactions");
-
 /// What is answered, from the table.
 pub fn api_versions(error: Option<ResponseError>) -> ApiVersionsResponse {
     let announced = APIS.iter().map(|api| {
@@ -100,11 +97,10 @@ pub fn describe_cluster(state: &State, request: &DescribeClusterRequest) -> Desc
         .with_cluster_authorized_operations(operations)
 }
 
-/// Who coordinates a group, or from version 4 several groups. Transactions have no coordinator.
+/// Who coordinates a group, or from version 4 several groups. It is always this broker.
 pub fn find_coordinator(state: &State, request: &FindCoordinatorRequest, version: i16) -> FindCoordinatorResponse {
     let refusal = match request.key_type {
-        0 => None,
-        1 => Some((ResponseError::TransactionalIdAuthorizationFailed, NO_TRANSACTIONS)),
+        0 | 1 => None,
         _ => Some((ResponseError::InvalidRequest, StrBytes::from_static_str("unknown kind of coordinator"))),
     };
     let (error_code, message, node, host, port) = match refusal {

@@ -45,8 +45,13 @@ pub fn commit(state: &State, request: &OffsetCommitRequest) -> OffsetCommitRespo
     OffsetCommitResponse::default().with_topics(topics)
 }
 
+/// Topics and partitions with an open transaction.
+type Unstable = BTreeSet<(StrBytes, i32)>;
+
 /// What one partition's commit looks like to who asks.
 struct Shown {
+    /// 0, or that a transaction on it is open.
+    error: i16,
     partition: i32,
     offset: i64,
     metadata: StrBytes,
@@ -54,19 +59,24 @@ struct Shown {
 
 /// The committed offsets of one group, or from version 8 of several.
 pub fn fetch(state: &State, request: &OffsetFetchRequest, version: i16) -> OffsetFetchResponse {
+    let unstable = |group: &str| {
+        if request.require_stable { state.transactions().unstable(group) } else { BTreeSet::new() }
+    };
     if version >= 8 {
         let mut seen = BTreeSet::new();
         let groups = request.groups.iter().filter(|group| seen.insert(&group.group_id));
-        let groups = groups.map(|group| fetch_group(state, group));
+        let groups = groups.map(|group| fetch_group(state, group, &unstable(&group.group_id)));
         return OffsetFetchResponse::default().with_groups(groups.collect());
     }
     let asked = request.topics.as_ref().map(|topics| {
         topics.iter().map(|topic| (topic.name.0.clone(), topic.partition_indexes.clone())).collect::<Vec<_>>()
     });
-    let topics = lookup(&state.groups(), &request.group_id, asked).into_iter().map(|(name, partitions)| {
+    let unstable = unstable(&request.group_id);
+    let topics = lookup(&state.groups(), &request.group_id, asked, &unstable).into_iter().map(|(name, partitions)| {
         let partitions = partitions.into_iter().map(|shown| {
             OffsetFetchResponsePartition::default()
                 .with_partition_index(shown.partition)
+                .with_error_code(shown.error)
                 .with_committed_offset(shown.offset)
                 .with_metadata(Some(shown.metadata))
         });
@@ -75,14 +85,15 @@ pub fn fetch(state: &State, request: &OffsetFetchRequest, version: i16) -> Offse
     OffsetFetchResponse::default().with_topics(topics.collect())
 }
 
-fn fetch_group(state: &State, group: &OffsetFetchRequestGroup) -> OffsetFetchResponseGroup {
+fn fetch_group(state: &State, group: &OffsetFetchRequestGroup, unstable: &Unstable) -> OffsetFetchResponseGroup {
     let asked = group.topics.as_ref().map(|topics| {
         topics.iter().map(|topic| (topic.name.0.clone(), topic.partition_indexes.clone())).collect::<Vec<_>>()
     });
-    let topics = lookup(&state.groups(), &group.group_id, asked).into_iter().map(|(name, partitions)| {
+    let topics = lookup(&state.groups(), &group.group_id, asked, unstable).into_iter().map(|(name, partitions)| {
         let partitions = partitions.into_iter().map(|shown| {
             OffsetFetchResponsePartitions::default()
                 .with_partition_index(shown.partition)
+                .with_error_code(shown.error)
                 .with_committed_offset(shown.offset)
                 .with_committed_leader_epoch(-1)
                 .with_metadata(Some(shown.metadata))
@@ -97,23 +108,35 @@ fn fetch_group(state: &State, group: &OffsetFetchRequestGroup) -> OffsetFetchRes
 }
 
 /// The offsets asked for, -1 where there is none; everything committed when nothing is named.
-fn lookup(groups: &Groups, group: &StrBytes, asked: Option<Vec<(StrBytes, Vec<i32>)>>) -> Vec<(StrBytes, Vec<Shown>)> {
+fn lookup(
+    groups: &Groups,
+    group: &StrBytes,
+    asked: Option<Vec<(StrBytes, Vec<i32>)>>,
+    unstable: &Unstable,
+) -> Vec<(StrBytes, Vec<Shown>)> {
     let nothing = Offsets::new();
     let offsets = groups.offsets(group).unwrap_or(&nothing);
-    let shown = |partition: i32, committed: Option<&Committed>| Shown {
+    let shown = |topic: &StrBytes, partition: i32, committed: Option<&Committed>| Shown {
+        error: if unstable.contains(&(topic.clone(), partition)) {
+            ResponseError::UnstableOffsetCommit.code()
+        } else {
+            0
+        },
         partition,
         offset: committed.map_or(-1, |known| known.offset),
         metadata: committed.map(|known| known.metadata.clone()).unwrap_or_default(),
     };
     let Some(topics) = asked else {
-        let all =
-            |of: &BTreeMap<i32, Committed>| of.iter().map(|(number, known)| shown(*number, Some(known))).collect();
-        return offsets.iter().map(|(topic, of)| (topic.clone(), all(of))).collect();
+        let all = |topic: &StrBytes, of: &BTreeMap<i32, Committed>| {
+            of.iter().map(|(number, known)| shown(topic, *number, Some(known))).collect()
+        };
+        return offsets.iter().map(|(topic, of)| (topic.clone(), all(topic, of))).collect();
     };
     let found = |(topic, numbers): (StrBytes, Vec<i32>)| {
         let of = offsets.get(&topic);
-        let one = |number: i32| shown(number, of.and_then(|of| of.get(&number)));
-        (topic, numbers.into_iter().map(one).collect())
+        let one = |number: i32| shown(&topic, number, of.and_then(|of| of.get(&number)));
+        let shown = numbers.into_iter().map(one).collect();
+        (topic, shown)
     };
     topics.into_iter().map(found).collect()
 }

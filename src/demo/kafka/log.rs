@@ -80,6 +80,23 @@ impl PartitionLog {
         }
     }
 
+    /// Takes note of a checked batch that is kept aside until its transaction ends; answers whether it is new, and the
+    /// offset that its producer is told.
+    pub fn note(&mut self, header: &Header) -> Result<(bool, i64), ResponseError> {
+        match self.sequences.judge(header)? {
+            Verdict::Duplicate(base_offset) => Ok((false, base_offset)),
+            Verdict::New => {
+                self.sequences.record(header, self.end);
+                Ok((true, self.end))
+            }
+        }
+    }
+
+    /// Stores a batch that was noted before.
+    pub fn put(&mut self, records: &[u8]) {
+        self.push(batch::place(records, self.end));
+    }
+
     /// Stores a batch built in this process; answers its base offset.
     pub fn append(&mut self, mut built: BytesMut) -> i64 {
         let base_offset = self.end;

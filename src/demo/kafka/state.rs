@@ -8,19 +8,21 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use bytes::{Bytes, BytesMut};
 use kafka_protocol::error::ResponseError;
 use kafka_protocol::messages::{
-    ApiKey, ApiVersionsRequest, CreatePartitionsRequest, CreateTopicsRequest, DeleteGroupsRequest,
-    DeleteRecordsRequest, DeleteTopicsRequest, DescribeClusterRequest, DescribeConfigsRequest, DescribeGroupsRequest,
-    FetchRequest, FindCoordinatorRequest, HeartbeatRequest, InitProducerIdRequest, JoinGroupRequest, LeaveGroupRequest,
-    ListGroupsRequest, ListOffsetsRequest, MetadataRequest, OffsetCommitRequest, OffsetFetchRequest,
-    OffsetForLeaderEpochRequest, ProduceRequest, RequestHeader, SyncGroupRequest,
+    AddOffsetsToTxnRequest, AddPartitionsToTxnRequest, ApiKey, ApiVersionsRequest, CreatePartitionsRequest,
+    CreateTopicsRequest, DeleteGroupsRequest, DeleteRecordsRequest, DeleteTopicsRequest, DescribeClusterRequest,
+    DescribeConfigsRequest, DescribeGroupsRequest, EndTxnRequest, FetchRequest, FindCoordinatorRequest,
+    HeartbeatRequest, InitProducerIdRequest, JoinGroupRequest, LeaveGroupRequest, ListGroupsRequest,
+    ListOffsetsRequest, MetadataRequest, OffsetCommitRequest, OffsetFetchRequest, OffsetForLeaderEpochRequest,
+    ProduceRequest, RequestHeader, SyncGroupRequest, TxnOffsetCommitRequest,
 };
 use kafka_protocol::protocol::{Decodable, Encodable, StrBytes};
 
 use super::apis::{self, Api};
 use super::groups::{Groups, owned};
 use super::topics::Topics;
+use super::transactions::Transactions;
 use super::wire::{Refusal, Segments};
-use super::{admin, cluster, commits, fetch, membership, offsets, produce, shape};
+use super::{admin, cluster, commits, fetch, membership, offsets, produce, shape, transactions};
 
 /// Everything the broker holds.
 #[derive(Debug)]
@@ -34,6 +36,7 @@ pub struct State {
     /// The next idempotent producer's identity.
     pub next_producer_id: AtomicI64,
     groups: Mutex<Groups>,
+    transactions: Mutex<Transactions>,
 }
 
 impl State {
@@ -45,12 +48,18 @@ impl State {
             topics: Topics::default(),
             next_producer_id: AtomicI64::new(1_000),
             groups: Mutex::default(),
+            transactions: Mutex::default(),
         }
     }
 
     /// The groups, locked.
     pub fn groups(&self) -> MutexGuard<'_, Groups> {
         self.groups.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The transactions, locked; to be locked before the groups.
+    pub fn transactions(&self) -> MutexGuard<'_, Transactions> {
+        self.transactions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The port as the wire has it.
@@ -122,7 +131,17 @@ impl State {
                 call.with(|request: &DescribeConfigsRequest| admin::describe_configs(self, request, version))
             }
             ApiKey::InitProducerId => {
-                call.with(|request: &InitProducerIdRequest| produce::init_producer_id(self, request))
+                call.with(|request: &InitProducerIdRequest| transactions::init_producer_id(self, request))
+            }
+            ApiKey::AddPartitionsToTxn => {
+                call.with(|request: &AddPartitionsToTxnRequest| transactions::add_partitions(self, request))
+            }
+            ApiKey::AddOffsetsToTxn => {
+                call.with(|request: &AddOffsetsToTxnRequest| transactions::add_offsets(self, request))
+            }
+            ApiKey::EndTxn => call.with(|request: &EndTxnRequest| transactions::end(self, request)),
+            ApiKey::TxnOffsetCommit => {
+                call.with(|request: &TxnOffsetCommitRequest| transactions::commit_offsets(self, request, version))
             }
             key => Err(Refusal::Api(key as i16)),
         }

@@ -139,7 +139,11 @@ pub async fn serve(listener: TcpListener, state: Arc<State>, stop: CancellationT
             biased;
             () = stop.cancelled() => break,
             Some(_) = connections.join_next() => {}
-            _ = ticks.tick() => state.groups().expire(Instant::now()),
+            _ = ticks.tick() => {
+                let now = Instant::now();
+                state.transactions().expire(now, || state.new_producer());
+                state.groups().expire(now);
+            }
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) if connections.len() < CONNECTION_LIMIT => {
                     connections.spawn(converse(stream, Arc::clone(&state)));

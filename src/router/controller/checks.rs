@@ -93,7 +93,15 @@ impl Board {
             tracing::error!("the checks cannot begin");
             return;
         };
-        let mut eyes = Eyes { properties, limit, runtime, client, growth: HashMap::new(), consumers: HashMap::new() };
+        let mut eyes = Eyes {
+            properties,
+            limit,
+            runtime,
+            client,
+            growth: HashMap::new(),
+            lags: HashMap::new(),
+            consumers: HashMap::new(),
+        };
         while !stop.load(Ordering::Relaxed) {
             let begun = Instant::now();
             let active = self.seen().active.clone();
@@ -123,6 +131,8 @@ struct Eyes<'a> {
     runtime: tokio::runtime::Runtime,
     client: probe::Client,
     growth: HashMap<String, Growth>,
+    /// Lags of lanes that wait, by topic.
+    lags: HashMap<String, Growth>,
     consumers: HashMap<String, BaseConsumer>,
 }
 
@@ -142,7 +152,15 @@ impl Eyes<'_> {
         if let Some(group) = &lane.group {
             let counted = self.count_lag(&lane.topic, group);
             lag = counted.as_ref().ok().copied();
-            checks.push(judge_lag(spec, counted));
+            let waits = active.is_some_and(|(name, _)| *name != lane.name);
+            let stood = match lag {
+                Some(lag) if waits && lag > 0 => Some(self.stood(&lane.topic, lag)),
+                _ => {
+                    self.lags.remove(&lane.topic);
+                    None
+                }
+            };
+            checks.push(judge_lag(spec, counted, stood));
         }
         if let Some(url) = &lane.http {
             checks.push(self.http(url));
@@ -157,6 +175,16 @@ impl Eyes<'_> {
             () => Health::Well,
         };
         Reading { health, checks, lag, quiet_ms, watermark_ms }
+    }
+
+    /// For how long the lag on a topic has been what it is.
+    fn stood(&mut self, topic: &str, lag: u64) -> Duration {
+        let now = Growth { end: i64::try_from(lag).unwrap_or(i64::MAX), changed: Instant::now() };
+        let known = self.lags.entry(topic.to_owned()).or_insert(now);
+        if known.end != now.end {
+            *known = now;
+        }
+        known.changed.elapsed()
     }
 
     /// The oldest of the newest timestamps in a topic's partitions; `None` while it is empty.
@@ -296,10 +324,15 @@ fn check(name: &str, health: Health, words: String) -> Check {
     Check { name: name.to_owned(), health, words }
 }
 
-fn judge_lag(spec: &Spec, counted: Result<u64, RouterError>) -> Check {
-    match counted {
-        Err(error) => check("lag", Health::Unknown, error.to_string()),
-        Ok(lag) => {
+/// A lane that waits gets no records: what it has it reads to the end, and one that does not is not well.
+fn judge_lag(spec: &Spec, counted: Result<u64, RouterError>, stood: Option<Duration>) -> Check {
+    let limit = millis(spec.checks.freshness.millis());
+    match (counted, stood.filter(|stood| *stood > limit)) {
+        (Err(error), _) => check("lag", Health::Unknown, error.to_string()),
+        (Ok(lag), Some(stood)) => {
+            check("lag", Health::Unwell, format!("{lag} records behind, and none read for {} s", stood.as_secs()))
+        }
+        (Ok(lag), None) => {
             let health = if lag > spec.checks.lag { Health::Unwell } else { Health::Well };
             check("lag", health, format!("{lag} records behind"))
         }
@@ -328,6 +361,20 @@ fn judge_jobs(text: &str) -> (Health, String) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_lane_that_waits_has_to_read_what_it_has() {
+        let spec = Spec::parse(include_str!("../../../config/examples/route.toml")).unwrap();
+        let judged = |lag, stood: Option<u64>| judge_lag(&spec, Ok(lag), stood.map(Duration::from_secs));
+        assert_eq!(judged(300, None).health, Health::Well);
+        assert_eq!(judged(300, Some(60)).health, Health::Well);
+        let stuck = judged(300, Some(61));
+        assert_eq!(
+            (stuck.health, stuck.words.as_str()),
+            (Health::Unwell, "300 records behind, and none read for 61 s")
+        );
+        assert_eq!(judged(500_001, None).health, Health::Unwell);
+    }
 
     #[test]
     fn jobs_are_judged_by_what_runs_now() {

@@ -490,7 +490,7 @@ fn consumer(properties: &ClientProperties, group: &str) -> Result<BaseConsumer<W
         ("enable.auto.offset.store", "false"),
         ("isolation.level", "read_committed"),
         ("auto.offset.reset", "earliest"),
-        ("fetch.wait.max.ms", "50"),
+        ("fetch.wait.max.ms", "500"),
     ];
     let made = config(properties, &ours).create_with_context(Watcher::default());
     made.map_err(RouterError::kafka("make a Kafka client"))
