@@ -45,6 +45,20 @@ struct Place {
     after: i64,
 }
 
+/// What is read of one partition: offsets from the first one on, before the second, and so many records at most.
+struct Range {
+    partition: i32,
+    from: i64,
+    to: i64,
+    most: i64,
+}
+
+impl Range {
+    const fn between(partition: i32, from: i64, to: i64) -> Self {
+        Self { partition, from, to, most: i64::MAX }
+    }
+}
+
 /// Records by partition: offset and print.
 type Found = BTreeMap<i32, Vec<(i64, Print)>>;
 
@@ -65,15 +79,15 @@ fn measure(case: &Case) -> Result<Audit, String> {
     let words = |error: RouterError| error.to_string();
     let reader = Reader::new(&case.properties, deadline).map_err(words)?;
     let places = places(case, &reader).map_err(words)?;
-    let around = |place: &Place| (place.partition, place.before - SPAN, place.after + SPAN);
+    let around = |place: &Place| Range::between(place.partition, place.before - SPAN, place.after + SPAN);
     let source = reader.read(&case.spec.source.topic, places.iter().map(around)).map_err(words)?;
     let old = reader.tails(&old.topic, &places).map_err(words)?;
     let begins = control.lane_ends.iter().zip(0..).map(|(end, partition)| (partition, *end));
     let begins: BTreeMap<i32, i64> = begins.collect();
     let from = |place: &Place| {
         let begin = begins.get(&place.partition).copied().unwrap_or(0);
-        // Ends of transactions take offsets too, and given up records.
-        (place.partition, begin, begin + (place.after - place.cut) * 4 + SPAN * 8)
+        // Ends of transactions take offsets too, and given up records: so it is counted what is found.
+        Range { partition: place.partition, from: begin, to: i64::MAX, most: place.after - place.cut }
     };
     let new = reader.read(&new.topic, places.iter().map(from)).map_err(words)?;
     let mut audit = Audit::default();
@@ -144,26 +158,40 @@ impl Reader {
         self.consumer.fetch_watermarks(topic, partition, left).map_err(RouterError::kafka(what()))
     }
 
-    /// The end of a lane: so much that the records before the cut are in it, among the ends of transactions.
+    /// The end of a lane: so much that the records before the cut are in it, however many were given up behind them.
     fn tails(&self, topic: &str, places: &[Place]) -> Result<Found, RouterError> {
-        let mut ranges = Vec::new();
-        for place in places {
-            let (low, high) = self.ends(topic, place.partition)?;
-            let from = high - (place.cut - place.before) * 4 - SPAN * 8;
-            ranges.push((place.partition, from.max(low), i64::MAX));
+        let mut found = Found::new();
+        let mut left: Vec<(&Place, i64)> = places.iter().map(|place| (place, SPAN * 8)).collect();
+        while !left.is_empty() {
+            let (mut ranges, mut deeper) = (Vec::new(), Vec::new());
+            for (place, depth) in &left {
+                let (low, high) = self.ends(topic, place.partition)?;
+                let from = (high - (place.cut - place.before) * 4 - depth).max(low);
+                ranges.push(Range::between(place.partition, from, i64::MAX));
+                if from > low {
+                    deeper.push((*place, depth * 8));
+                }
+            }
+            found.extend(self.read(topic, ranges.into_iter())?);
+            let has_all = |place: &Place| {
+                let count = found.get(&place.partition).map_or(0, Vec::len);
+                i64::try_from(count).unwrap_or(i64::MAX) >= place.cut - place.before
+            };
+            deeper.retain(|(place, _)| !has_all(place));
+            left = deeper;
         }
-        self.read(topic, ranges.into_iter())
+        Ok(found)
     }
 
-    /// Records with offsets from the first on, before the second, as far as there are any.
-    fn read(&self, topic: &str, ranges: impl Iterator<Item = (i32, i64, i64)>) -> Result<Found, RouterError> {
+    /// Reads ranges, as far as there are records.
+    fn read(&self, topic: &str, ranges: impl Iterator<Item = Range>) -> Result<Found, RouterError> {
         let what = || format!("read the topic {topic}");
         let mut open = BTreeMap::new();
         let mut places = TopicPartitionList::new();
-        for (partition, from, to) in ranges {
-            let begin = Offset::Offset(from.max(0));
-            places.add_partition_offset(topic, partition, begin).map_err(RouterError::kafka(what()))?;
-            open.insert(partition, to);
+        for range in ranges.filter(|range| range.most > 0) {
+            let begin = Offset::Offset(range.from.max(0));
+            places.add_partition_offset(topic, range.partition, begin).map_err(RouterError::kafka(what()))?;
+            open.insert(range.partition, range);
         }
         self.consumer.assign(&places).map_err(RouterError::kafka(what()))?;
         let mut found = Found::new();
@@ -171,12 +199,13 @@ impl Reader {
             match self.consumer.poll(Duration::from_millis(50)) {
                 Some(Ok(message)) => {
                     let (partition, offset) = (message.partition(), message.offset());
-                    match open.get(&partition) {
-                        Some(to) if offset < *to => found.entry(partition).or_default().push((offset, print(&message))),
-                        Some(_) => {
-                            open.remove(&partition);
-                        }
-                        None => {}
+                    let Some(range) = open.get_mut(&partition) else { continue };
+                    if offset < range.to {
+                        found.entry(partition).or_default().push((offset, print(&message)));
+                        range.most -= 1;
+                    }
+                    if offset >= range.to || range.most == 0 {
+                        open.remove(&partition);
                     }
                 }
                 Some(Err(KafkaError::PartitionEOF(partition))) => {
