@@ -191,11 +191,9 @@ fn a_real_job_stops_with_a_savepoint_and_goes_on_from_it() {
     assert_eq!(restored(&fourth), Some(place(&stopped)));
     // A job that is gone has no savepoint to give: that is said, and nothing is done unless it is meant.
     cancel(&fourth);
-    let (code, _, words) = report(&settings, &["stop", "counting", "--yes"]);
-    assert!(
-        code == 1 && words.contains("could not be stopped with a savepoint: its job is CANCELED"),
-        "{code} {words}"
-    );
+    let (code, told, _) = report(&settings, &["stop", "counting", "--yes"]);
+    let why = told["message"].as_str().unwrap();
+    assert!(code == 1 && why.contains("could not be stopped with a savepoint: its job is CANCELED"), "{code} {told:#}");
     let meant = ["stop", "counting", "--yes", "--without-savepoint"];
     assert_eq!(report(&settings, &meant).0, 7);
     done(&settings, &[&meant[..], &["--accept-state-loss"]].concat());
