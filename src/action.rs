@@ -165,6 +165,20 @@ pub enum Action {
     Agree,
     /// Stop a change where it is.
     Stop,
+    /// Lay what was changed here over what others did meanwhile.
+    Rebase,
+    /// Write another configuration and other sizes of a processor.
+    Edit,
+    /// The revisions of the selected pipeline.
+    History,
+    /// The processors of the selected pipeline, as its manifest has them.
+    Compose,
+    /// Compare others with the selected one.
+    Mark,
+    /// What differs.
+    Compare,
+    /// Take the selected one out.
+    TakeOut,
     /// The same change once more.
     Again,
     /// Changes that were begun here.

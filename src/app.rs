@@ -7,6 +7,7 @@
 pub mod author;
 pub mod change;
 pub mod changes;
+pub mod compose;
 pub mod document;
 pub mod editor;
 pub mod environments;
@@ -16,6 +17,7 @@ pub mod flow;
 pub mod group;
 pub mod groups;
 pub mod help;
+pub mod history;
 pub mod input;
 pub mod job;
 pub mod kafka;
@@ -37,6 +39,7 @@ pub mod standing;
 pub mod table;
 pub mod topic;
 pub mod topics;
+pub mod tune;
 mod update;
 pub mod verbs;
 
@@ -86,6 +89,8 @@ pub enum Effect {
     Edit(String, &'static str),
     /// Keep the draft of a file, or drop it.
     Keep(Arc<Path>, Option<Draft>),
+    /// Find the draft of a file, if one was left.
+    Recall(Arc<Path>),
     /// Write a file, unless somebody else changed it since it was read.
     Save {
         /// The file.

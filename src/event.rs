@@ -22,6 +22,8 @@ use crate::plan::proposal::{Proposal, Step};
 pub enum DocumentKey {
     /// The YAML of a pod, without managed fields and secrets.
     PodYaml(ObjectKey),
+    /// What differs between two revisions of a pipeline.
+    RevisionDifference(PipelineKey, u64, u64),
 }
 
 /// A text that was written and not saved.
@@ -89,6 +91,8 @@ pub enum Event {
     Fetched(DocumentKey, Result<Arc<str>, Arc<str>>),
     /// The user's own editor is done with a text, or why it could not be started.
     Edited(Result<Arc<str>, Arc<str>>),
+    /// The draft that was left of a file, or that there is none.
+    Recalled(Arc<Path>, Option<Draft>),
     /// A file was to be written.
     Saved(Arc<Path>, Saving),
     /// The change of this number went on.

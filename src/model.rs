@@ -25,6 +25,7 @@ pub mod owner;
 pub mod pipeline_signals;
 pub mod pod;
 pub mod route;
+pub mod secret;
 pub mod signal;
 pub mod span;
 pub mod verdict;

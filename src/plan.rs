@@ -6,12 +6,14 @@
 //! - [`forecast`], [`guard`]: what a change will cause, and what stands against it; [`dossier`]: what is known before.
 //! - [`revision`], [`merge`]: what was deployed, and two changes at once.
 //! - [`patch`]: a change as a file, where a repository keeps the objects; [`starter`]: projects to begin with.
+//! - [`compose`], [`tune`]: the processors of a manifest, and what is typed of one, read from it and written into it.
 //! - [`verb`], [`intent`], [`wish`], [`audit`]: what can be done, what somebody asks for, what each writes, and the line
 //!   that says that it was; [`proposal`]: a change before somebody agrees to it.
 //!
 //! The screens and the commands share it; [`crate::runtime`] does what it decides.
 
 pub mod audit;
+pub mod compose;
 pub mod difference;
 pub mod dossier;
 pub mod forecast;
@@ -26,5 +28,6 @@ pub mod revision;
 pub mod starter;
 pub mod target;
 pub mod topics;
+pub mod tune;
 pub mod verb;
 pub mod wish;

@@ -18,6 +18,7 @@ pub mod foot;
 pub mod groups;
 pub mod head;
 pub mod help;
+pub mod history;
 pub mod job;
 pub mod logs;
 pub mod palette;
@@ -33,6 +34,7 @@ pub mod text;
 pub mod theme;
 pub mod title;
 pub mod topics;
+pub mod tune;
 pub mod why;
 
 use ratatui::Frame;
@@ -92,6 +94,9 @@ fn screen(canvas: &mut Canvas<'_>, area: Rect, state: &State) {
         Screen::Change(screen) => change::draw(canvas, area, state, screen),
         Screen::Changes(screen) => changes::draw(canvas, area, state, screen),
         Screen::Route(screen) => route::draw(canvas, area, state, screen),
+        Screen::History(screen) => history::draw(canvas, area, state, screen),
+        Screen::Compose(screen) => history::compose(canvas, area, state, screen),
+        Screen::Tune(screen) => tune::draw(canvas, area, state, screen),
         Screen::Editor(screen) => editor::draw(canvas, area, state, screen),
         Screen::Author(screen) => author::draw(canvas, area, state, screen),
     }

@@ -137,7 +137,8 @@ async fn flink_answers_through_the_service_proxy() {
         let text = client.request_text(request).await.expect("an answer");
         serde_json::from_str(&text).expect("JSON")
     };
-    let base = "/api/v1/namespaces/data-processingpt-ecsstatefuliks2-usw2-prd/services/sessionization-jobmanager:webui/proxy/v1";
+    let base =
+        "/api/v1/namespaces/data-processingpt-ecsstatefuliks2-usw2-prd/services/sessionization-rest:rest/proxy/v1";
     let overview = get(&format!("{base}/overview")).await;
     assert_eq!(overview["taskmanagers"], 15);
     let jobs = get(&format!("{base}/jobs/overview")).await;
@@ -267,7 +268,7 @@ async fn a_lost_task_manager_restarts_the_job() {
     platform.environment("prd").expect("prd").start_incident(Incident::LostTaskManager);
     eventually("one of fifteen is missing", async || (ready(&pods, "component=taskmanager").await == 14).then_some(()))
         .await;
-    let base = format!("/api/v1/namespaces/{namespace}/services/sessionization-jobmanager:webui/proxy");
+    let base = format!("/api/v1/namespaces/{namespace}/services/sessionization-rest:rest/proxy");
     let metrics = format!("{base}/jobs/metrics?get=numRestarts&agg=max");
     eventually("the job has restarted", async || {
         let metrics = json(plain(&platform, "prd", &metrics).await).await;
@@ -422,8 +423,8 @@ async fn a_new_deployment_is_taken_up_and_deleted_again() {
 #[tokio::test]
 async fn logs_are_tailed_and_followed() {
     let platform = platform(1.0).await;
-    let client = client(&platform, "demo-prd").await;
-    let pods: Api<Pod> = Api::namespaced(client, "data-processingpt-ecsstatefuliks2-usw2-prd");
+    let client = client(&platform, "demo-e2e").await;
+    let pods: Api<Pod> = Api::namespaced(client, "data-processingpt-ecsstatefuliks2-usw2-e2e");
     let tail = LogParams { tail_lines: Some(5), timestamps: true, ..LogParams::default() };
     let text = pods.logs("sessionization-3", &tail).await.expect("a log");
     assert_eq!(text.lines().count(), 5, "{text}");
@@ -441,21 +442,21 @@ async fn logs_are_tailed_and_followed() {
 #[tokio::test]
 async fn a_watch_that_fell_behind_is_told_to_start_over() {
     let platform = platform(1.0).await;
-    let client = client(&platform, "demo-prd").await;
+    let client = client(&platform, "demo-e2e").await;
     let pods: Api<Pod> = Api::all(client);
-    let prd = platform.environment("prd").expect("prd");
+    let e2e = platform.environment("e2e").expect("e2e");
     let name = ObjectName {
         group: "",
         plural: "pods",
-        namespace: "data-processingpt-ecsstatefuliks2-usw2-prd",
+        namespace: "data-processingpt-ecsstatefuliks2-usw2-e2e",
         name: "sessionization-0",
     };
-    assert!(prd.patch(name, &serde_json::json!({"metadata": {"labels": {"seen": "yes"}}})));
+    assert!(e2e.patch(name, &serde_json::json!({"metadata": {"labels": {"seen": "yes"}}})));
     let seen = pods.list(&ListParams::default().labels("seen=yes")).await.expect("a list");
     assert_eq!(seen.items.len(), 1);
-    prd.compact();
+    e2e.compact();
     let path = "/api/v1/pods?watch=true&resourceVersion=1&timeoutSeconds=1";
-    let text = plain(&platform, "prd", path).await.text().await.expect("a text");
+    let text = plain(&platform, "e2e", path).await.text().await.expect("a text");
     assert!(text.contains("\"type\":\"ERROR\"") && text.contains("\"code\":410"), "{text}");
 }
 

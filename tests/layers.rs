@@ -19,7 +19,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("ui", &["model", "logs", "plan", "event", "action", "keymap", "app"]),
     ("source", &["model", "plan", "event", "logs", "settings"]),
     ("router", &["model", "source", "settings"]),
-    ("demo", &["model"]),
+    ("demo", &["model", "plan"]),
     ("term", &[]),
     ("telemetry", &["settings"]),
     (

@@ -10,6 +10,8 @@ mod bench;
 mod changes;
 #[path = "ui_console/editor.rs"]
 mod editor;
+#[path = "ui_console/history.rs"]
+mod history;
 #[path = "ui_console/logs.rs"]
 mod logs;
 #[path = "ui_console/pipelines.rs"]
@@ -24,6 +26,8 @@ mod screens;
 mod signals;
 #[path = "ui_console/states.rs"]
 mod states;
+#[path = "ui_console/tune.rs"]
+mod tune;
 #[path = "ui_console/updates.rs"]
 mod updates;
 #[path = "ui_console/world.rs"]

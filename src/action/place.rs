@@ -45,12 +45,18 @@ pub enum Place {
     Change,
     /// Changes that were begun here.
     Changes,
+    /// The revisions of a pipeline.
+    History,
+    /// The processors of a pipeline's manifest.
+    Compose,
     /// Something has to be typed before a change goes on.
     Confirm,
     /// A route.
     Route,
     /// A route is about to be asked for something.
     RouteDialog,
+    /// Sizes, topics and the document of a processor, being written.
+    Tune,
     /// A text that is being written.
     Editor,
     /// The form of a new processor.
@@ -87,9 +93,12 @@ impl Place {
         Self::Verbs,
         Self::Change,
         Self::Changes,
+        Self::History,
+        Self::Compose,
         Self::Confirm,
         Self::Route,
         Self::RouteDialog,
+        Self::Tune,
         Self::Editor,
         Self::Author,
         Self::Help,
@@ -122,8 +131,11 @@ impl Place {
             Self::Verbs => "what can be done",
             Self::Change => "change",
             Self::Changes => "changes",
+            Self::History => "history",
+            Self::Compose => "compose",
             Self::Confirm => "a word before it is done",
             Self::Route | Self::RouteDialog => "route",
+            Self::Tune => "edit",
             Self::Editor => "editor",
             Self::Author => "a new processor",
             Self::Help => "help",
@@ -144,6 +156,7 @@ impl Places {
     pub const SCREENS: Self = Self::ALL.without(&[
         Place::RouteDialog,
         Place::Confirm,
+        Place::Tune,
         Place::Editor,
         Place::Author,
         Place::Help,

@@ -12,10 +12,10 @@ const SERVICES: Places = CHARTED.with(&[Place::Alerts]);
 const PARTS: Places = Places::of(&[Place::Pipeline, Place::Job, Place::Pod]);
 const ROUTE: &[Place] = &[Place::Route];
 const ASKING: &[Place] = &[Place::RouteDialog];
-const EDITOR: &[Place] = &[Place::Editor];
+const EDITOR: &[Place] = &[Place::Editor, Place::Tune];
 const INPUTS: Places = Places::of(&[Place::Filter, Place::Palette, Place::Confirm]);
 const FORM: &[Place] = &[Place::Author];
-const WRITTEN: &[Place] = &[Place::Editor, Place::Confirm];
+const WRITTEN: &[Place] = &[Place::Editor, Place::Tune, Place::Confirm];
 const CHANGED: &[Place] = &[Place::Pipelines, Place::Pipeline];
 /// Screens on which a letter agrees to a change mean nothing else by it.
 const UNDECIDED: Places = Places::SCREENS.without(&[Place::Change]);
@@ -157,6 +157,36 @@ pub const ACTIONS: &[Definition] = &[
         .hint("change")
         .also(&["verbs", "do"])
         .at(CHANGED),
+    Definition::new(Here, A::Edit, "edit", &["e"], "edit sizes, topics and configuration of the processor")
+        .hint("edit")
+        .at(CHANGED),
+    Definition::new(Here, A::Compose, "compose", &["c"], "its processors as the manifest has them")
+        .hint("compose")
+        .at(CHANGED),
+    Definition::new(Here, A::History, "history", &["h"], "its revisions, what differs between them, and the way back")
+        .hint("history")
+        .also(&["revisions"])
+        .at(CHANGED),
+    Definition::new(Here, A::Open, "open-revision", &["enter"], "the manifest of the revision")
+        .hint("manifest")
+        .at(&[Place::History])
+        .key_only(),
+    Definition::new(Here, A::Compare, "compare", &["d"], "what differs from the marked revision, or the one before")
+        .hint("difference")
+        .at(&[Place::History]),
+    Definition::new(Here, A::Mark, "mark", &["m"], "compare the others with this one, or no longer")
+        .hint("mark")
+        .at(&[Place::History]),
+    Definition::new(Here, A::Do(Verb::Rollback), "rollback", &["b"], "deploy the selected revision again")
+        .hint("roll back")
+        .at(&[Place::History]),
+    Definition::new(Here, A::Open, "edit-processor", &["enter", "e"], "edit sizes, topics and configuration")
+        .hint("edit")
+        .at(&[Place::Compose])
+        .key_only(),
+    Definition::new(Here, A::TakeOut, "take-out", &["X"], "take the processor out of the pipeline")
+        .hint("take out")
+        .at(&[Place::Compose]),
     Definition::new(Here, A::Do(Verb::Deploy), "deploy", &["D"], "start it as it was deployed last").at(CHANGED),
     Definition::new(Here, A::Do(Verb::Restart), "restart", &["R"], "stop it with a savepoint and start it again")
         .at(CHANGED),
@@ -225,7 +255,21 @@ pub const ACTIONS: &[Definition] = &[
         .hint("save")
         .at(&[Place::Logs]),
     Definition::new(Here, A::Pager, "pager", &["o"], "this part of the log in $PAGER or $EDITOR").at(&[Place::Logs]),
-    Definition::new(Here, A::Save, "save-text", &["f2"], "save it to its file").hint("save").at(EDITOR).key_only(),
+    Definition::new(Here, A::Save, "save-text", &["f2"], "save it to its file")
+        .hint("save")
+        .at(&[Place::Editor])
+        .key_only(),
+    Definition::new(Here, A::Save, "confirm", &["f2"], "find out what it would mean, and then make it")
+        .hint("confirm")
+        .at(&[Place::Tune])
+        .key_only(),
+    Definition::new(Here, A::PreviousPart, "previous-value", &["backtab"], "the value before; the document comes last")
+        .at(&[Place::Tune])
+        .key_only(),
+    Definition::new(Here, A::Rebase, "rebase", &["f8"], "your changes over the newest revision, to look at again")
+        .hint("over the newest")
+        .at(&[Place::Tune])
+        .key_only(),
     Definition::new(Here, A::Complete, "mend", &["tab"], "take what is offered: a mend, a key, a value; else 2 spaces")
         .hint("take")
         .at(EDITOR)
@@ -234,7 +278,7 @@ pub const ACTIONS: &[Definition] = &[
         .hint("next problem")
         .at(EDITOR)
         .key_only(),
-    Definition::new(Here, A::Clear, "clear", &["f4"], "back to the text as its file has it")
+    Definition::new(Here, A::Clear, "clear", &["f4"], "back to what it is without you")
         .hint("clear")
         .at(EDITOR)
         .key_only(),

@@ -48,7 +48,14 @@ impl ChangeScreen {
     /// Lines of the parts: what has to be typed stands below.
     #[must_use]
     pub fn layout(&self, size: (u16, u16)) -> Layout {
-        Layout::new(size, 2, u16::try_from(self.fields.len()).unwrap_or(0))
+        let fields = u16::try_from(self.fields.len()).unwrap_or(0);
+        let layout = Layout::new(size, 2, 0);
+        if fields == 0 {
+            return layout;
+        }
+        // What has to be typed is on screen, however small that is.
+        let body = layout.body.saturating_sub(fields + 1);
+        Layout { body, detail: fields.min(layout.body), ..layout }
     }
 
     /// Whether nothing but agreement is missing, and no word has to be typed for it.

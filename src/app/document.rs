@@ -8,6 +8,7 @@ use super::screen::{Cause, Outcome, Part, Screen, World};
 use crate::action::{Action, Place};
 use crate::event::DocumentKey;
 use crate::model::interest::Interest;
+use crate::model::key::PipelineKey;
 use crate::model::pod::Pod;
 
 /// Cells that one step to the side is wide.
@@ -62,6 +63,14 @@ impl DocumentScreen {
             format!("{} › yaml", pod.key.name),
             Some(DocumentKey::PodYaml(pod.key.clone())),
         )))
+    }
+
+    /// What differs between two revisions of a pipeline.
+    #[must_use]
+    pub fn difference(key: &PipelineKey, from: u64, to: u64) -> Screen {
+        let title = format!("{} › revision {from} → {to}", key.name);
+        let wanted = DocumentKey::RevisionDifference(key.clone(), from, to);
+        Screen::Document(Box::new(Self::empty(title, Some(wanted))))
     }
 
     fn empty(title: String, key: Option<DocumentKey>) -> Self {

@@ -66,6 +66,10 @@ pub struct EditorScreen {
     base: Option<Arc<str>>,
     line_end: &'static str,
     judgement: Judgement,
+    /// What is known of the processor beside its document.
+    setting: Setting,
+    /// Lines above the text.
+    head: u16,
     unchecked: bool,
     find: String,
     top: usize,
@@ -96,7 +100,9 @@ impl EditorScreen {
             area: area(&text),
             line_end: if text.contains("\r\n") { "\r\n" } else { "\n" },
             base: file,
+            setting: Setting { flink: judgement.flink, ..Setting::default() },
             judgement,
+            head: 1,
             unchecked: true,
             find: String::new(),
             top: 0,
@@ -113,10 +119,38 @@ impl EditorScreen {
         screen
     }
 
+    /// A configuration document within another screen, which has so many lines above it and keeps the draft.
+    #[must_use]
+    pub fn embedded(text: &str, head: u16, setting: Setting) -> Self {
+        let judgement = Judgement { flink: setting.flink, ..Judgement::default() };
+        let mut screen = Self::new(Path::new("document.json").into(), Some(text.into()), None, judgement);
+        screen.head = head;
+        screen.judge_by(setting);
+        screen
+    }
+
+    /// Says what is known of the processor beside the document.
+    pub fn judge_by(&mut self, setting: Setting) {
+        if setting != self.setting {
+            self.setting = setting;
+            self.unchecked = true;
+            self.check();
+        }
+    }
+
+    /// Goes on with a text that was written before.
+    pub fn resume(&mut self, text: &str) {
+        if self.text() != text {
+            self.replace(text);
+            self.unchecked = true;
+            self.check();
+        }
+    }
+
     /// Lines of the parts: below the text stands what is wrong or what may be written.
     #[must_use]
-    pub const fn layout(size: (u16, u16)) -> Layout {
-        Layout::new(size, 1, if size.1 >= 36 { 8 } else { 5 })
+    pub const fn layout(&self, size: (u16, u16)) -> Layout {
+        Layout::new(size, self.head, if size.1 >= 36 { 8 } else { 5 })
     }
 
     /// The text as the file would have it.
@@ -249,9 +283,7 @@ impl EditorScreen {
         }
         let text = self.area.lines().join("\n");
         self.problems = match self.language {
-            Language::Configuration => {
-                config::check(&text, Setting { flink: self.judgement.flink, ..Setting::default() })
-            }
+            Language::Configuration => config::check(&text, self.setting),
             Language::Manifest => manifest::check(&text, &self.judgement).problems,
         };
         self.look_around();
@@ -357,7 +389,7 @@ impl Part for EditorScreen {
     fn refresh(&mut self, world: &World<'_>, cause: &Cause<'_>) -> bool {
         match cause {
             Cause::Shown => {
-                let layout = Self::layout(world.size);
+                let layout = self.layout(world.size);
                 self.height = usize::from(layout.body).max(1);
                 let gutter = 4 + self.lines().len().max(1).ilog10() as usize;
                 self.width = usize::from(world.size.0).saturating_sub(gutter + 1).max(1);

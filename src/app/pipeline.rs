@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
+use super::compose::ComposeScreen;
 use super::document::DocumentScreen;
 use super::exceptions::ExceptionsScreen;
 use super::flow::{self, FlowLine, Piece};
+use super::history::HistoryScreen;
 use super::layout::Layout;
 use super::logs::{LogScreen, NEVER_RESTARTED};
 use super::pods::{self, PodRow};
@@ -17,6 +19,7 @@ use crate::model::interest::{self, Depth, Interest};
 use crate::model::key::{KafkaKey, PipelineKey, ProcessorKey};
 use crate::model::log::Target;
 use crate::model::view::{self, ProcessorView};
+use crate::plan::verb::Verb;
 
 /// The screen.
 #[derive(Debug)]
@@ -231,6 +234,9 @@ impl Part for PipelineScreen {
                 None => Outcome::Ignored,
             },
             Action::Verbs => Outcome::open(VerbsScreen::open(self.key.clone(), self.processor_name())),
+            Action::History => Outcome::open(HistoryScreen::open(self.key.clone())),
+            Action::Compose => Outcome::open(ComposeScreen::open(self.key.clone())),
+            Action::Edit => verbs::begin(&self.key, self.processor_name().as_deref(), Verb::Apply, world),
             Action::Do(verb) => verbs::begin(&self.key, self.processor_name().as_deref(), verb, world),
             Action::Exceptions => Outcome::open(ExceptionsScreen::open(Target::Pipeline(self.key.clone()))),
             Action::PreviousLog => match self.pods.selected().map(|row| &row.view.pod) {

@@ -3,7 +3,9 @@
 use std::cmp::Ordering;
 use std::sync::Arc;
 
+use super::compose::ComposeScreen;
 use super::exceptions::ExceptionsScreen;
+use super::history::HistoryScreen;
 use super::layout::Layout;
 use super::logs::LogScreen;
 use super::overview::{Overview, PipelineRow};
@@ -18,6 +20,7 @@ use crate::model::key::PipelineKey;
 use crate::model::log::Target;
 use crate::model::verdict::Condition;
 use crate::model::view;
+use crate::plan::verb::Verb;
 
 /// So many pipelines in trouble have their jobs asked for in detail.
 const EXPLAINED: usize = 3;
@@ -211,11 +214,14 @@ impl Part for Pipelines {
                     _ => ExceptionsScreen::open(target),
                 })
             }
-            Action::Verbs | Action::Do(_) => {
+            Action::Verbs | Action::Do(_) | Action::Edit | Action::History | Action::Compose => {
                 self.table.pin();
                 let Some(key) = self.table.selected().map(Row::key) else { return Outcome::Ignored };
                 match action {
                     Action::Do(verb) => verbs::begin(&key, None, verb, world),
+                    Action::History => Outcome::open(HistoryScreen::open(key)),
+                    Action::Compose => Outcome::open(ComposeScreen::open(key)),
+                    Action::Edit => verbs::begin(&key, None, Verb::Apply, world),
                     _ => Outcome::open(VerbsScreen::open(key, None)),
                 }
             }
@@ -227,7 +233,8 @@ impl Part for Pipelines {
     fn offers(&self, action: Action, _world: &World<'_>) -> bool {
         match action {
             Action::PreviousLog | Action::Job => false,
-            Action::Open | Action::Copy | Action::Log | Action::Exceptions | Action::Verbs | Action::Do(_) => {
+            Action::Open | Action::Copy | Action::Log | Action::Exceptions => self.table.selected().is_some(),
+            Action::Verbs | Action::Do(_) | Action::Edit | Action::History | Action::Compose => {
                 self.table.selected().is_some()
             }
             _ => true,

@@ -147,7 +147,9 @@ impl Part for QuestionScreen {
         }
     }
 
-    fn interest(&self, _world: &World<'_>, _interest: &mut Interest) {}
+    fn interest(&self, world: &World<'_>, interest: &mut Interest) {
+        verbs::watch(&self.key, world, interest);
+    }
 
     fn filter(&self) -> &'static str {
         ""

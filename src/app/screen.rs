@@ -9,6 +9,7 @@ use super::Effect;
 use super::author::AuthorScreen;
 use super::change::ChangeScreen;
 use super::changes::Changes;
+use super::compose::ComposeScreen;
 use super::document::DocumentScreen;
 use super::editor::EditorScreen;
 use super::environments::Environments;
@@ -16,6 +17,7 @@ use super::events::Events;
 use super::exceptions::ExceptionsScreen;
 use super::group::GroupScreen;
 use super::groups::Groups;
+use super::history::HistoryScreen;
 use super::job::JobScreen;
 use super::logs::LogScreen;
 use super::operations::Operations;
@@ -32,6 +34,7 @@ use super::signals::service::ServiceScreen;
 use super::signals::trial::TrialScreen;
 use super::topic::TopicScreen;
 use super::topics::Topics;
+use super::tune::TuneScreen;
 use super::verbs::VerbsScreen;
 use crate::action::{Action, Place};
 use crate::model::Time;
@@ -242,6 +245,12 @@ pub enum Screen {
     Changes(Changes),
     /// A route.
     Route(Box<RouteScreen>),
+    /// The revisions of a pipeline.
+    History(Box<HistoryScreen>),
+    /// The processors of a pipeline's manifest.
+    Compose(Box<ComposeScreen>),
+    /// Sizes, topics and the document of a processor, being written.
+    Tune(Box<TuneScreen>),
     /// A text that is being written.
     Editor(Box<EditorScreen>),
     /// The form of a new processor.
@@ -286,11 +295,14 @@ impl Screen {
 
     /// What has to be done outside when it opens.
     #[must_use]
-    pub fn wanted(&self) -> Option<Effect> {
+    pub fn wanted(&self) -> Vec<Effect> {
         match self {
-            Self::Document(document) => document.wanted(),
-            Self::Verbs(screen) => Some(Effect::Survey(screen.key.clone())),
-            _ => None,
+            Self::Document(document) => document.wanted().into_iter().collect(),
+            Self::Verbs(screen) => vec![Effect::Survey(screen.key.clone())],
+            Self::History(screen) => vec![Effect::Survey(screen.key.clone())],
+            Self::Compose(screen) => vec![Effect::Survey(screen.key.clone())],
+            Self::Tune(screen) => screen.wanted(),
+            _ => Vec::new(),
         }
     }
 
@@ -321,6 +333,9 @@ impl Screen {
             Self::Change(part) => &**part,
             Self::Changes(part) => part,
             Self::Route(part) => &**part,
+            Self::History(part) => &**part,
+            Self::Compose(part) => &**part,
+            Self::Tune(part) => &**part,
             Self::Editor(part) => &**part,
             Self::Author(part) => &**part,
         }
@@ -352,6 +367,9 @@ impl Screen {
             Self::Change(part) => &mut **part,
             Self::Changes(part) => part,
             Self::Route(part) => &mut **part,
+            Self::History(part) => &mut **part,
+            Self::Compose(part) => &mut **part,
+            Self::Tune(part) => &mut **part,
             Self::Editor(part) => &mut **part,
             Self::Author(part) => &mut **part,
         }

@@ -14,7 +14,7 @@ use super::palette::{Palette, Target};
 use super::screen::{Cause, Outcome, Screen, Touched};
 use super::{Effect, Layer, State};
 use crate::action::Action;
-use crate::event::{ChangeNews, DocumentKey, Event, Notice, Saving};
+use crate::event::{ChangeNews, DocumentKey, Draft, Ending, Event, Notice, Saving};
 use crate::logs::news::News;
 use crate::model::Time;
 use crate::model::change::Change;
@@ -22,7 +22,7 @@ use crate::model::key::PipelineKey;
 use crate::model::owner;
 use crate::model::signal::{Alert, AlertState, Signals};
 use crate::plan::dossier::Dossier;
-use crate::plan::intent::Intent;
+use crate::plan::intent::{Ask, Intent};
 
 /// A notice stays for so long, in seconds.
 const NOTICE_SECONDS: i64 = 6;
@@ -45,7 +45,8 @@ pub fn update(state: &mut State, event: Event) -> Vec<Effect> {
         Event::Fetched(key, result) => fetched(state, &key, &result),
         Event::Edited(result) => return edited(state, result),
         Event::Saved(path, saving) => return saved(state, &path, &saving),
-        Event::ChangeWentOn(number, news) => change_went_on(state, number, news),
+        Event::Recalled(path, draft) => recalled(state, &path, draft.as_ref()),
+        Event::ChangeWentOn(number, news) => return change_went_on(state, number, news),
         Event::Surveyed(key, dossier) => surveyed(state, &key, &dossier),
         Event::Logs(news) => logs_went_on(state, &news),
         Event::Granted(key, granted) => {
@@ -134,14 +135,40 @@ fn fetched(state: &mut State, key: &DocumentKey, result: &Result<Arc<str>, Arc<s
 }
 
 /// A change went on; what ends where nobody looks is said.
-fn change_went_on(state: &mut State, number: u64, news: ChangeNews) {
+fn change_went_on(state: &mut State, number: u64, news: ChangeNews) -> Vec<Effect> {
     let said = state.operations.note(number, news, state.now);
     let in_front = matches!(state.screen(), Screen::Change(screen) if screen.number == number);
     if let Some((words, good)) = said.filter(|_| !in_front) {
         state.say(if good { Notice::Done(words) } else { Notice::Failed(words) });
     }
+    let effects = follow_up(state, number);
     state.refresh(&Cause::Shown);
     state.dirty = true;
+    effects
+}
+
+/// What was applied needs no draft any more; what was not is looked at again, since somebody may have been first.
+fn follow_up(state: &mut State, number: u64) -> Vec<Effect> {
+    let Some(operation) = state.operations.get(number) else { return Vec::new() };
+    let (reached, key) = (operation.stage.clone(), operation.intent.pipeline.clone());
+    let Ask::Apply { draft: Some(draft), .. } = operation.intent.ask.clone() else { return Vec::new() };
+    match reached {
+        Stage::Ended(Ending::Done(_)) => {
+            state.above.retain(|screen| !matches!(screen, Screen::Tune(screen) if screen.key == key));
+            vec![Effect::Keep(draft, None)]
+        }
+        Stage::Ended(_) => vec![Effect::Survey(key)],
+        _ => Vec::new(),
+    }
+}
+
+fn recalled(state: &mut State, path: &Path, draft: Option<&Draft>) {
+    for screen in &mut state.above {
+        if let Screen::Tune(screen) = screen {
+            state.dirty |= screen.recalled(path, draft);
+        }
+    }
+    state.refresh(&Cause::Shown);
 }
 
 /// Every screen about that pipeline takes in what is known of it.
@@ -188,6 +215,7 @@ fn edited(state: &mut State, result: Result<Arc<str>, Arc<str>>) -> Vec<Effect> 
     let now = state.now;
     match (result, state.front_mut()) {
         (Ok(text), Screen::Editor(editor)) => vec![editor.edited(&text, now)],
+        (Ok(text), Screen::Tune(screen)) => screen.edited(&text, now).into_iter().collect(),
         (Ok(_), _) => Vec::new(),
         (Err(why), _) => {
             state.say(Notice::Failed(format!("no editor: {why}; set EDITOR to one").into()));
@@ -415,7 +443,7 @@ fn concluded(state: &mut State, outcome: Outcome) -> Vec<Effect> {
             state.above.push(*screen);
             state.refresh(&Cause::Shown);
             state.dirty = true;
-            return wanted.into_iter().collect();
+            return wanted;
         }
         Outcome::Close => {
             state.above.pop();

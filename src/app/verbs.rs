@@ -4,12 +4,14 @@ use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::history::HistoryScreen;
 use super::layout::Layout;
 use super::question::QuestionScreen;
 use super::screen::{Cause, Outcome, Part, Screen, World};
 use super::table::{Column, Row, Table};
+use super::tune::TuneScreen;
 use crate::action::{Action, Place};
-use crate::model::interest::Interest;
+use crate::model::interest::{self, Depth, Interest};
 use crate::model::key::{KafkaKey, PipelineKey};
 use crate::model::view::{self, ProcessorView};
 use crate::plan::dossier::{Dossier, OFFERED};
@@ -126,7 +128,7 @@ pub fn begin(key: &PipelineKey, processor: Option<&str>, verb: Verb, world: &Wor
         Verb::Stop => plan(Ask::Stop),
         Verb::Restart => plan(Ask::Restart),
         Verb::Savepoint => plan(Ask::Savepoint),
-        Verb::Rollback => plan(Ask::Rollback { to: None }),
+        Verb::Rollback => Outcome::open(HistoryScreen::open(key.clone())),
         Verb::Decommission => plan(Ask::Decommission),
         Verb::Adopt => plan(Ask::Adopt),
         Verb::Scale => {
@@ -141,7 +143,11 @@ pub fn begin(key: &PipelineKey, processor: Option<&str>, verb: Verb, world: &Wor
             let question = QuestionScreen::environment(key.clone(), elsewhere(key, world));
             Outcome::open(Screen::Question(Box::new(question)))
         }
-        Verb::Apply => Outcome::Say("edit its manifest, and apply it: flowdeck apply -f FILE"),
+        Verb::Apply => match (processor, processors(key, world).as_slice()) {
+            (Some(name), _) => Outcome::open(TuneScreen::open(key.clone(), name.into())),
+            (None, [one]) => Outcome::open(TuneScreen::open(key.clone(), one.key.name.clone())),
+            (None, _) => Outcome::Say("it has several processors: open it (Enter) and choose one (tab)"),
+        },
     }
 }
 
@@ -169,6 +175,16 @@ pub fn intent(key: &PipelineKey, ask: Ask, world: &World<'_>) -> Intent {
         .filter_map(|view| Some((view.key.name.to_string(), load(view, world)?)))
         .collect();
     Intent { pipeline: key.clone(), ask, loads }
+}
+
+/// Has looked at how hard a pipeline works: a forecast needs it.
+pub fn watch(key: &PipelineKey, world: &World<'_>, interest: &mut Interest) {
+    for view in processors(key, world) {
+        interest.jobs.extend(interest::job_interest(world.inventory, &view.key, Depth::Detail));
+        interest.groups.extend(interest::group_interest(world.inventory, &view.key, true));
+        let topics = view.inputs.iter().map(|topic| KafkaKey::new(view.key.environment.clone(), topic.clone()));
+        interest.topics.extend(topics);
+    }
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a lag of 2^53 records is none that anybody catches up")]
@@ -223,14 +239,7 @@ impl Part for VerbsScreen {
     }
 
     fn interest(&self, world: &World<'_>, interest: &mut Interest) {
-        // The forecast needs to know how hard it works.
-        for view in processors(&self.key, world) {
-            let depth = crate::model::interest::Depth::Detail;
-            interest.jobs.extend(crate::model::interest::job_interest(world.inventory, &view.key, depth));
-            interest.groups.extend(crate::model::interest::group_interest(world.inventory, &view.key, true));
-            let topics = view.inputs.iter().map(|topic| KafkaKey::new(view.key.environment.clone(), topic.clone()));
-            interest.topics.extend(topics);
-        }
+        watch(&self.key, world, interest);
     }
 
     fn filter(&self) -> &str {

@@ -8,9 +8,7 @@ use super::output::{self, Column, Format};
 use super::{Failure, exit};
 use crate::model::human;
 use crate::plan::audit::Line;
-use crate::plan::difference::between;
-use crate::plan::object::Id;
-use crate::plan::revision::Revision;
+use crate::plan::revision::{Revision, differences};
 use crate::runtime::deploy::audit;
 use crate::settings::Settings;
 
@@ -65,13 +63,7 @@ pub fn history(history: &History, settings: &Settings) -> Result<u8, Failure> {
 }
 
 fn difference(from: &Revision, to: &Revision, form: Format) -> Result<(), Failure> {
-    let mut ids: Vec<Id> = from.objects.iter().chain(&to.objects).filter_map(Id::of).collect();
-    ids.sort();
-    ids.dedup();
-    let of =
-        |revision: &'_ Revision, id: &Id| revision.objects.iter().find(|it| Id::of(it).as_ref() == Some(id)).cloned();
-    let found = ids.iter().flat_map(|id| between(id, of(from, id).as_ref(), of(to, id).as_ref()));
-    let found: Vec<_> = found.filter(|it| !it.is_revision()).collect();
+    let found = differences(from, to);
     output::print(&if form == Format::Json {
         serde_json::to_string_pretty(&found)? + "\n"
     } else {

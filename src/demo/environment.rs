@@ -28,6 +28,8 @@ pub(crate) struct Environment {
     pub(crate) pace: f64,
     pub(crate) store: Store,
     pub(crate) logs: Logs,
+    /// Bootstrap servers of its Kafka.
+    pub(crate) kafka: String,
     pub(crate) nodes: Vec<NodePlan>,
     /// Cleared when the REST APIs of all Flink clusters are unplugged.
     pub(crate) flink_up: AtomicBool,
@@ -50,9 +52,10 @@ pub(crate) struct Notice<'a> {
 
 impl Environment {
     /// The environment with everything in it running, as if it had been for days.
-    pub(crate) fn new(name: &str, seed: u64, pace: f64) -> Self {
+    pub(crate) fn new(name: &str, kafka: &str, (seed, pace): (u64, f64)) -> Self {
         let environment = Self {
             name: name.to_owned(),
+            kafka: kafka.to_owned(),
             seed,
             pace,
             store: Store::new(name),

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use super::dice::Dice;
 use super::lanes;
+use super::plan::managed;
 
 /// What the files say of one environment.
 #[derive(Debug, Clone)]
@@ -193,6 +194,8 @@ fn write_environment(text: &mut String, directory: &Directory, place: &Place) ->
         writeln!(text, "[environment.objects]\nendpoint = {}", quoted(objects))?;
         writeln!(text, "bucket = {}", quoted(&format!("flowdeck-{}", place.name)))?;
     }
+    writeln!(text, "[environment.deploy]\nimage = {}", quoted(managed::IMAGE))?;
+    writeln!(text, "state = {}\nservice-account = {}", quoted(managed::STATE), quoted(managed::ACCOUNT))?;
     writeln!(text, "[environment.links]")?;
     for (name, host) in [("Flink UI", "flink"), ("Logs", "logs"), ("Dashboard", "dashboards"), ("Cost", "cost")] {
         let url = format!("https://{host}.example.test/{}/{{namespace}}/{{processor}}", place.name);

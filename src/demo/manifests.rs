@@ -4,6 +4,7 @@
 //! real cluster they are half of a pod's bytes, and a client that keeps them should notice here first.
 
 pub(crate) mod flink;
+pub(crate) mod managed;
 pub(crate) mod place;
 pub(crate) mod pod;
 pub(crate) mod workload;

@@ -3,6 +3,7 @@
 //! This is the one place with names and numbers. Everything else (objects, pods, jobs, traffic) is derived from it.
 
 mod catalogue;
+pub(crate) mod managed;
 
 pub(crate) use catalogue::{clusters, nodes};
 

@@ -163,9 +163,14 @@ impl Drop for Platform {
 }
 
 async fn start_environment(name: &str, options: Options) -> Result<(Arc<Running>, Place), DemoError> {
-    let environment = Arc::new(Environment::new(name, options.seed, options.pace));
     let token = |user: &str| format!("demo-{user}-{}", dice::identifier(&[name, user, &options.seed.to_string()]));
     let tokens = Tokens { admin: token("admin"), viewer: token("viewer") };
+    let broker = Broker::start(&format!("flowdeck-demo-{name}")).await.map_err(|source| {
+        let what = format!("Kafka of {name}");
+        DemoError::Listen { what, source }
+    })?;
+    let kafka = broker.address().to_string();
+    let environment = Arc::new(Environment::new(name, &kafka, (options.seed, options.pace)));
     let server = ApiServer { environment: Arc::clone(&environment), tokens: tokens.clone() };
     let listen = |what: &str| {
         let what = format!("{what} of {name}");
@@ -174,11 +179,10 @@ async fn start_environment(name: &str, options: Options) -> Result<(Arc<Running>
     let kubernetes = Listener::start(Arc::new(server)).await.map_err(listen("the Kubernetes API"))?;
     let bucket = Arc::new(Bucket::new(name));
     let objects = Listener::start(Arc::clone(&bucket) as Arc<dyn Serve>).await.map_err(listen("the object store"))?;
-    let broker = Broker::start(&format!("flowdeck-demo-{name}")).await.map_err(listen("Kafka"))?;
     let place = Place {
         name: name.to_owned(),
         kubernetes: format!("http://{}", kubernetes.address()),
-        kafka: Some(broker.address().to_string()),
+        kafka: Some(kafka),
         objects: Some(format!("http://{}", objects.address())),
         admin_token: tokens.admin,
         viewer_token: tokens.viewer,

@@ -121,12 +121,13 @@ impl Script {
 
     /// A node takes one of the TaskManagers with it.
     fn lose(&mut self, environment: &Environment, now: DateTime<Utc>) {
-        let ordinal = self.dice.below(15);
+        let ordinal = usize::try_from(self.dice.below(15)).unwrap_or(0);
         let world = environment.world();
         let found = world.clusters.values().find(|cluster| cluster.plan.name == "sessionization");
-        let Some(namespace) = found.map(|cluster| cluster.plan.namespace.clone()) else { return };
+        let Some(cluster) = found else { return };
+        let Some(name) = cluster.task_managers().nth(ordinal).map(|pod| pod.name.clone()) else { return };
+        let namespace = cluster.plan.namespace.clone();
         drop(world);
-        let name = format!("sessionization-{ordinal}");
         let notice = Notice {
             resource: &PODS,
             namespace: &namespace,

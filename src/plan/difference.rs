@@ -1,6 +1,7 @@
 //! What differs between two states of an object, field by field, in words that say what would change.
 //!
-//! Lists of named things are compared by name, and texts of many lines (properties, configuration files) line by line.
+//! Lists of named things are compared by name, arguments of programs by theirs, and texts of many lines (properties,
+//! configuration files) line by line.
 //! Values that sound secret are never shown.
 
 use std::collections::BTreeMap;
@@ -10,26 +11,12 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::object::{Id, OURS, wanted};
+use crate::model::secret::is_secret_at;
 
 /// Longest value that is shown.
 const LONGEST: usize = 200;
 /// Put where a secret stood.
 const MASK: &str = "******";
-/// Names that carry secrets hold one of these words.
-const SECRET_WORDS: [&str; 11] = [
-    "password",
-    "passwd",
-    "passphrase",
-    "secret-key",
-    "token",
-    "credential",
-    "apikey",
-    "api-key",
-    "access-key",
-    "jaas",
-    "private-key",
-];
-
 /// A field that differs.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Difference {
@@ -101,6 +88,10 @@ fn walk(before: &Value, after: &Value, path: &str, found: &mut Found) {
         return;
     }
     match (parts(before), parts(after)) {
+        // The same things in another order.
+        (Some(old), Some(new)) if old == new && before.is_array() => {
+            found.insert(path.to_owned(), (shown(path, before), shown(path, after)));
+        }
         (Some(before), Some(after)) => {
             for (name, value) in &before {
                 walk(value, after.get(name).unwrap_or(&Value::Null), &join(path, name), found);
@@ -133,11 +124,22 @@ fn parts(value: &Value) -> Option<BTreeMap<String, Value>> {
         Value::Array(items) if !items.is_empty() => {
             let name = |item: &Value| Some(item.get("name")?.as_str()?.to_owned());
             let named: Option<BTreeMap<_, _>> = items.iter().map(|it| Some((name(it)?, it.clone()))).collect();
-            named.filter(|named| named.len() == items.len())
+            named.or_else(|| arguments(items)).filter(|named| named.len() == items.len())
         }
         Value::String(text) if text.contains('\n') => Some(lines(text)),
         _ => None,
     }
+}
+
+/// Arguments of a program: `--name=value` by their names, others by themselves.
+fn arguments(items: &[Value]) -> Option<BTreeMap<String, Value>> {
+    let words: Option<Vec<&str>> = items.iter().map(Value::as_str).collect();
+    let words = words.filter(|words| words.iter().any(|word| word.starts_with("--") && word.contains('=')))?;
+    let split = |word: &str| {
+        let (name, value) = word.split_once('=').filter(|_| word.starts_with("--")).unwrap_or((word, ""));
+        (name.to_owned(), Value::String(value.to_owned()))
+    };
+    Some(words.into_iter().map(split).collect())
 }
 
 /// Lines of `name=value` or `name: value` by their names, others by themselves.
@@ -158,9 +160,8 @@ fn shown(path: &str, value: &Value) -> Option<String> {
         Value::String(text) => text.clone(),
         other => other.to_string(),
     };
-    let name = path.to_ascii_lowercase().replace('_', "-");
     // A reference is no secret.
-    if !text.starts_with("${") && SECRET_WORDS.iter().any(|word| name.contains(word)) {
+    if !text.starts_with("${") && is_secret_at(path) {
         return Some(MASK.to_owned());
     }
     let cut: String = text.chars().take(LONGEST).collect();
@@ -196,6 +197,16 @@ mod tests {
                 "ConfigMap x: spec.replicas: 15 → 20",
             ]
         );
+    }
+
+    #[test]
+    fn arguments_are_named_and_another_order_is_a_difference() {
+        let of = |arguments: Value| json!({"spec": {"args": arguments}});
+        let before = of(json!(["standalone-job", "--timeout=600000", "--interval=1"]));
+        let after = of(json!(["standalone-job", "--timeout=900000", "--interval=1"]));
+        assert_eq!(said(&before, &after), ["ConfigMap x: spec.args.--timeout: 600000 → 900000"]);
+        let turned = of(json!(["standalone-job", "--interval=1", "--timeout=600000"]));
+        assert_eq!(said(&before, &turned).len(), 1);
     }
 
     #[test]

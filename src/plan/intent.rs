@@ -1,6 +1,8 @@
 //! What somebody asks for, before anything is known of what it takes. Screens and commands ask in these words.
 
 use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
 
 use super::forecast::Load;
 use super::verb::Verb;
@@ -38,6 +40,15 @@ pub enum Ask {
     Decommission,
     /// Manage what somebody else deployed.
     Adopt,
+    /// Another manifest.
+    Apply {
+        /// Its text.
+        text: Arc<str>,
+        /// The revision that it was edited from.
+        base: u64,
+        /// The draft that is no longer needed once it is deployed.
+        draft: Option<Arc<Path>>,
+    },
 }
 
 impl Ask {
@@ -54,6 +65,7 @@ impl Ask {
             Self::Rollback { .. } => Verb::Rollback,
             Self::Decommission => Verb::Decommission,
             Self::Adopt => Verb::Adopt,
+            Self::Apply { .. } => Verb::Apply,
         }
     }
 }
@@ -88,6 +100,7 @@ impl Intent {
                 let which = processor.as_deref().filter(|it| *it != &**name).map(|it| format!(" › {it}"));
                 format!("scale {name}{} to {replicas} TaskManagers", which.unwrap_or_default())
             }
+            Ask::Apply { .. } => format!("apply the edited {name}"),
             Ask::Savepoint => format!("take a savepoint of {name}"),
             Ask::Promote { to } => format!("promote {name} from {} to {}", self.pipeline.environment, to.environment),
             Ask::Rollback { to: Some(number) } => format!("roll {name} back to revision {number}"),

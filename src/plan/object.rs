@@ -139,6 +139,12 @@ pub fn annotation<'a>(object: &'a Value, name: &str) -> Option<&'a str> {
     object.get("metadata")?.get("annotations")?.get(name)?.as_str()
 }
 
+/// Whether another object keeps it: what a controller made, it takes away itself.
+#[must_use]
+pub fn is_kept_by_another(object: &Value) -> bool {
+    object.pointer("/metadata/ownerReferences").and_then(Value::as_array).is_some_and(|owners| !owners.is_empty())
+}
+
 /// Sets an annotation.
 pub fn annotate(object: &mut Value, name: &str, value: &str) {
     set(object, &["metadata", "annotations", name], Value::String(value.to_owned()));
@@ -180,4 +186,17 @@ pub fn wanted(object: &Value) -> Value {
         }
     }
     object
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_controller_made_is_its_own() {
+        let owned = serde_json::json!({"metadata": {"ownerReferences": [{"kind": "FlinkDeployment", "name": "a"}]}});
+        assert!(is_kept_by_another(&owned));
+        assert!(!is_kept_by_another(&serde_json::json!({"metadata": {"ownerReferences": []}})));
+        assert!(!is_kept_by_another(&serde_json::json!({"metadata": {}})));
+    }
 }

@@ -7,6 +7,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::difference::{Difference, between};
 use super::object::{Id, Kind, MANAGED_BY, MANAGER, OURS, PART_OF, label};
 use super::verb::Verb;
 use crate::model::Time;
@@ -159,6 +160,18 @@ impl Revision {
         revision.objects = part("objects.json").and_then(|it| serde_json::from_str(it).ok()).ok_or_else(unreadable)?;
         Ok(revision)
     }
+}
+
+/// What differs between two revisions, object by object.
+#[must_use]
+pub fn differences(from: &Revision, to: &Revision) -> Vec<Difference> {
+    let mut ids: Vec<Id> = from.objects.iter().chain(&to.objects).filter_map(Id::of).collect();
+    ids.sort();
+    ids.dedup();
+    let of =
+        |revision: &'_ Revision, id: &Id| revision.objects.iter().find(|it| Id::of(it).as_ref() == Some(id)).cloned();
+    let found = ids.iter().flat_map(|id| between(id, of(from, id).as_ref(), of(to, id).as_ref()));
+    found.filter(|it| !it.is_revision()).collect()
 }
 
 #[cfg(test)]

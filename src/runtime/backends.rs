@@ -309,6 +309,7 @@ impl EnvironmentTask {
 async fn fetch(cluster: source::kube::Cluster, document: DocumentKey, events: mpsc::Sender<Event>) {
     let text = match &document {
         DocumentKey::PodYaml(pod) => source::kube::pod_yaml(&cluster, pod).await.map_err(|error| error.to_string()),
+        DocumentKey::RevisionDifference(..) => Err("revisions are compared elsewhere".to_owned()),
     };
     if events.send(Event::Fetched(document, text.map_err(Into::into))).await.is_err() {
         tracing::debug!("nobody waits for the document any more");
@@ -317,7 +318,7 @@ async fn fetch(cluster: source::kube::Cluster, document: DocumentKey, events: mp
 
 fn document_owner(document: &DocumentKey) -> &ObjectKey {
     match document {
-        DocumentKey::PodYaml(pod) => pod,
+        DocumentKey::PodYaml(key) | DocumentKey::RevisionDifference(key, ..) => key,
     }
 }
 

@@ -15,12 +15,13 @@ use super::deploy::change::{self, Prepared, STEPS, Steps};
 use super::deploy::desk::{DeployError, Desk};
 use super::deploy::order::{self, Order};
 use super::deploy::{savepoint, survey, wait};
-use crate::event::{ChangeNews, Ending, Event};
+use crate::event::{ChangeNews, DocumentKey, Ending, Event};
 use crate::model::Time;
 use crate::model::key::PipelineKey;
 use crate::plan::guard::{self, Consent};
 use crate::plan::intent::{Ask, Intent};
 use crate::plan::proposal::{Proposal, Step};
+use crate::plan::revision::differences;
 use crate::settings::EnvironmentSettings;
 use crate::source::kube::change::Ownership;
 
@@ -90,6 +91,36 @@ impl Changes {
             }
         });
     }
+
+    /// Says what differs between two revisions; it comes as a document.
+    pub fn compare(&self, key: PipelineKey, from: u64, to: u64) {
+        let (environments, events) = (self.environments.clone(), self.events.clone());
+        tokio::spawn(async move {
+            let text = compared(&environments, &key, (from, to)).await;
+            let text = text.map(Into::into).map_err(|error| error.to_string().into());
+            let document = DocumentKey::RevisionDifference(key, from, to);
+            if events.send(Event::Fetched(document, text)).await.is_err() {
+                tracing::debug!("nobody waits for the difference any more");
+            }
+        });
+    }
+}
+
+async fn compared(
+    environments: &[EnvironmentSettings],
+    key: &PipelineKey,
+    (from, to): (u64, u64),
+) -> Result<String, DeployError> {
+    let revisions = open(environments, key).await?.revisions(&key.name.to_lowercase()).await?;
+    let find = |number: u64| {
+        let missing = || DeployError::NotFound(format!("revision {number} of {} is not kept any more", key.name));
+        revisions.iter().find(|it| it.number == number).ok_or_else(missing)
+    };
+    let found = differences(find(from)?, find(to)?);
+    if found.is_empty() {
+        return Ok(format!("revisions {from} and {to} are the same\n"));
+    }
+    Ok(found.iter().map(|it| format!("{it}\n")).collect())
 }
 
 impl Drop for Changes {

@@ -16,10 +16,10 @@ use tokio::time::Instant;
 
 use super::backends::Backends;
 use super::changes::Changes;
-use super::files::Files;
+use super::files::{self, Files};
 use super::visitor::Visitor;
 use crate::app::{self, Effect, State};
-use crate::event::{Event, Notice};
+use crate::event::{DocumentKey, Event, Notice};
 use crate::term::Guard;
 use crate::ui::{self, Theme};
 
@@ -403,8 +403,10 @@ impl<C: Canvas> Desk<'_, C> {
             }
             Effect::Edit(text, suffix) => self.errand = Some(Errand::Edit(text, suffix)),
             Effect::Keep(path, draft) => self.files().keep(path, draft),
+            Effect::Recall(path) => files::recall(path, self.backends.events()),
             Effect::Save { path, text, base } => self.files().save(path, text, base),
             Effect::Begin(folder, files) => self.files().begin(folder, files),
+            Effect::Fetch(DocumentKey::RevisionDifference(key, from, to)) => self.changes.compare(key, from, to),
             Effect::Fetch(document) => self.backends.fetch(document),
             Effect::Plan(number, intent) => self.changes.plan(number, *intent),
             Effect::Agree(number, consent) => self.changes.agree(number, consent),

@@ -171,6 +171,16 @@ pub fn draft_of(path: &Path) -> Option<Draft> {
     serde_json::from_slice(&text).inspect_err(|error| tracing::warn!(%error, "a draft that cannot be read")).ok()
 }
 
+/// Finds the draft that was left of a file; it comes as an event.
+pub fn recall(path: Arc<Path>, events: mpsc::Sender<Event>) {
+    tokio::task::spawn_blocking(move || {
+        let draft = draft_of(&path);
+        if events.blocking_send(Event::Recalled(path, draft)).is_err() {
+            tracing::debug!("nobody waits for the draft any more");
+        }
+    });
+}
+
 fn write_draft(path: &Path, draft: Option<&Draft>) -> io::Result<()> {
     let place = draft_path(path).ok_or_else(|| io::Error::other("HOME is not set"))?;
     let Some(draft) = draft else {

@@ -91,6 +91,12 @@ impl Pen<'_, '_> {
         self
     }
 
+    /// How everything looks.
+    #[must_use]
+    pub const fn theme(&self) -> Theme {
+        *self.canvas.theme
+    }
+
     /// Cells left.
     #[must_use]
     pub const fn left(&self) -> u16 {

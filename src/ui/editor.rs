@@ -20,7 +20,7 @@ const OFFERS: usize = 6;
 
 /// Draws the screen above the foot.
 pub fn draw(canvas: &mut Canvas<'_>, area: Rect, state: &State, screen: &EditorScreen) {
-    let layout = EditorScreen::layout(state.size());
+    let layout = screen.layout(state.size());
     let theme = *canvas.theme;
     let path = screen.path.display().to_string();
     let clean = text::clean_in(&path, theme.charset());
@@ -50,7 +50,8 @@ fn facts(state: &State, screen: &EditorScreen) -> (Vec<String>, Option<String>) 
     (facts, warning)
 }
 
-fn body(canvas: &mut Canvas<'_>, area: Rect, screen: &EditorScreen) {
+/// Draws the text with its line numbers.
+pub(super) fn body(canvas: &mut Canvas<'_>, area: Rect, screen: &EditorScreen) {
     let (top, left) = screen.view();
     let digits = screen.lines().len().max(1).ilog10() as usize + 1;
     let gutter = u16::try_from(digits + 3).unwrap_or(area.width).min(area.width);
@@ -141,7 +142,7 @@ fn written(canvas: &mut Canvas<'_>, place: Rect, line: &str, left: usize, spans:
 }
 
 /// What is wrong in the cursor's line, else what may be written there, else what the option does.
-fn detail(canvas: &mut Canvas<'_>, area: Rect, screen: &EditorScreen) {
+pub(super) fn detail(canvas: &mut Canvas<'_>, area: Rect, screen: &EditorScreen) {
     let theme = *canvas.theme;
     let (line, _) = screen.cursor();
     let mut lines: Vec<(String, Style)> = Vec::new();

@@ -79,6 +79,8 @@ pub enum Sign {
     Problem,
     /// It is well.
     Healthy,
+    /// A row that others are compared with.
+    Marked,
 }
 
 /// How everything looks.
@@ -189,6 +191,7 @@ impl Theme {
             Sign::Cursor => ("▏", "_"),
             Sign::Enter => ("↵", "ret"),
             Sign::Sideways => ("←→", "left/right"),
+            Sign::Marked => ("•", "*"),
             Sign::Problem => ("✖", "x"),
             Sign::Healthy => ("●", "*"),
         };

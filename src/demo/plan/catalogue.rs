@@ -1,5 +1,6 @@
 //! The table itself.
 
+use super::managed;
 use super::{ClusterPlan, Facts, JobPlan, Layout, NodePlan, Runtime, VertexPlan};
 
 const fn vertex(name: &'static str, busy: f64, yields: f64) -> VertexPlan {
@@ -220,7 +221,12 @@ fn sessionization(scale: &Scale, task_managers: u32) -> ClusterPlan {
         state_bytes: 38_600_000_000,
         checkpoint_millis: 6_400,
     };
-    row.plan(scale)
+    let mut plan = row.plan(scale);
+    if managed::manifest(&plan).is_some() {
+        plan.runtime = Runtime::Native;
+        managed::ACCOUNT.clone_into(&mut plan.service_account);
+    }
+    plan
 }
 
 fn expert_facts(revision: u32) -> Facts {

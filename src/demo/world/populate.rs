@@ -14,6 +14,7 @@ use crate::demo::kubernetes::resources::{
     CONFIG_MAPS, DEPLOYMENTS, FLINK_DEPLOYMENTS, FLINK_SESSION_JOBS, NAMESPACES, NODES, REPLICA_SETS, RESOURCE_QUOTAS,
     SERVICE_ACCOUNTS, SERVICES, STATEFUL_SETS,
 };
+use crate::demo::manifests::managed::{self, Site};
 use crate::demo::manifests::{flink, place, workload};
 use crate::demo::plan::{self, ClusterPlan, Runtime};
 use crate::model::job::JobState;
@@ -74,6 +75,15 @@ impl Cluster {
 
     fn create_owners(&self, moment: &Moment<'_>, created: DateTime<Utc>) {
         let plan = &self.plan;
+        let environment = moment.environment;
+        let site = Site { environment: &environment.name, kafka: &environment.kafka, created };
+        if let Some(objects) = managed::objects(plan, site) {
+            for object in objects.into_iter().chain(managed::revisions(plan, site)) {
+                let resource = if object["kind"] == "ConfigMap" { &CONFIG_MAPS } else { &FLINK_DEPLOYMENTS };
+                self.create(moment, resource, object);
+            }
+            return;
+        }
         if self.has_operator() {
             self.create(moment, &FLINK_DEPLOYMENTS, flink::deployment(plan, created));
             for job in plan.jobs.iter().filter(|job| job.in_session) {

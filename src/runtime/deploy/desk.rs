@@ -11,7 +11,7 @@ use crate::model::interest::{Depth, JobInterest};
 use crate::model::key::ObjectKey;
 use crate::plan::audit::{Line, Outcome};
 use crate::plan::guard::Place;
-use crate::plan::object::{Id, Kind, MANAGED_BY, MANAGER, OURS, PART_OF, label};
+use crate::plan::object::{Id, Kind, MANAGED_BY, MANAGER, OURS, PART_OF, is_kept_by_another, label};
 use crate::plan::revision::{Revision, RevisionError};
 use crate::plan::target::Target;
 use crate::plan::verb::Verb;
@@ -184,7 +184,8 @@ impl Desk {
         let selector = format!("{MANAGED_BY}={MANAGER},{PART_OF}={pipeline}");
         let mut managed = self.selected(&selector).await?;
         let is_revision = |object: &Value| label(object, &format!("{OURS}revision-of")).is_some();
-        managed.retain(|(_, object)| !is_revision(object));
+        // The operator labels what it makes as what it was asked for.
+        managed.retain(|(_, object)| !is_revision(object) && !is_kept_by_another(object));
         Ok(managed)
     }
 

@@ -94,8 +94,18 @@ pub async fn asked(
         Ask::Rollback { to } => rollback(desk, pipeline, *to, order).await,
         Ask::Decommission => decommission(desk, pipeline, order).await,
         Ask::Adopt => adopt(desk, pipeline, order).await,
+        Ask::Apply { text, base, .. } => edited(desk, (pipeline, *base), text, order).await,
         Ask::Savepoint => Err(DeployError::Failed("a savepoint writes nothing: it is taken, not applied".into())),
     }
+}
+
+/// A manifest that was edited from a revision, for what runs that one.
+async fn edited(desk: &Desk, (name, base): (&str, u64), text: &str, order: &Order) -> Result<Wish, DeployError> {
+    let revisions = desk.revisions(&name.to_lowercase()).await?;
+    let runtime = revisions.iter().find(|it| it.number == base).and_then(runtime_of);
+    let value: Value = serde_saphyr::from_str(text).map_err(|error| DeployError::Failed(error.to_string()))?;
+    let (pipeline, text) = parsed(&value)?;
+    manifest(desk, &Wanted { pipeline, text, runtime, base: Some(base) }, order).await
 }
 
 fn blank(desk: &Desk, pipeline: &str, number: u64, order: &Order) -> Revision {

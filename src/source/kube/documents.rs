@@ -17,6 +17,7 @@ use super::Cluster;
 use super::trouble::Trouble;
 use super::wire::pod::Pod;
 use crate::model::key::PodKey;
+use crate::model::secret::sounds_secret;
 
 /// How long a document may take.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -24,25 +25,6 @@ const PATIENCE: Duration = Duration::from_secs(20);
 const LARGEST_VALUE: usize = 4 << 10;
 /// Put where a secret stood.
 const MASK: &str = "******";
-/// Names that carry secrets hold one of these words.
-const SECRET_WORDS: [&str; 15] = [
-    "authorization",
-    "cookie",
-    "password",
-    "passwd",
-    "passphrase",
-    "secret",
-    "token",
-    "credential",
-    "apikey",
-    "api-key",
-    "accesskey",
-    "access-key",
-    "privatekey",
-    "private-key",
-    "jaas",
-];
-
 /// Why a document could not be had.
 #[derive(Debug, thiserror::Error)]
 pub enum DocumentError {
@@ -131,11 +113,6 @@ fn mask_after_flags(arguments: &mut [Value]) {
         }
         follows_secret = flag;
     }
-}
-
-fn sounds_secret(name: &str) -> bool {
-    let name = name.to_ascii_lowercase().replace(['_', '.'], "-");
-    SECRET_WORDS.iter().any(|word| name.contains(word))
 }
 
 /// Masks what follows a name that sounds secret, and passwords in addresses.

@@ -1,0 +1,146 @@
+//! Lists of what a pipeline is made of and was: its revisions, and the processors of its manifest.
+
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+
+use super::canvas::Canvas;
+use super::head::plural;
+use super::table::{self, Cell, Cells};
+use super::theme::{Sign, Theme, Tone};
+use super::title::{self, Title};
+use super::{text, why};
+use crate::app::State;
+use crate::app::compose::{ComposeScreen, MemberColumn, MemberRow};
+use crate::app::history::{HistoryScreen, RevisionColumn, RevisionRow};
+use crate::model::{Time, human};
+use crate::plan::revision;
+use crate::plan::tune::Field;
+
+struct RevisionCells {
+    theme: Theme,
+    now: Time,
+    marked: Option<u64>,
+}
+
+impl Cells<RevisionRow> for RevisionCells {
+    fn cell(&self, row: &RevisionRow, column: RevisionColumn) -> Cell {
+        let (theme, it) = (self.theme, &row.0);
+        match column {
+            RevisionColumn::Number => Cell::new(it.number.to_string(), theme.strong()),
+            RevisionColumn::State => {
+                let tone = match it.state {
+                    revision::State::Deployed => Tone::Good,
+                    revision::State::Pending => Tone::Warn,
+                    revision::State::Failed => Tone::Bad,
+                    revision::State::Superseded => Tone::Quiet,
+                };
+                Cell::new(it.state.word(), theme.tone(tone))
+            }
+            RevisionColumn::Age => Cell::new(human::age(it.at, self.now), theme.text()),
+            RevisionColumn::Verb => Cell::new(it.verb.word(), theme.text()),
+            RevisionColumn::By => Cell::new(&*it.by, theme.text()),
+            RevisionColumn::Note => Cell::new(&*it.note, theme.dim()),
+        }
+    }
+
+    fn mark(&self, row: &RevisionRow) -> Option<(&'static str, Style)> {
+        (self.marked == Some(row.0.number)).then(|| (self.theme.sign(Sign::Marked), self.theme.accent()))
+    }
+}
+
+/// Draws the revisions.
+pub fn draw(canvas: &mut Canvas<'_>, area: Rect, state: &State, screen: &HistoryScreen) {
+    let theme = *canvas.theme;
+    let layout = HistoryScreen::layout(state.size());
+    let (shown, all) = screen.table.counts();
+    let marked = screen.marked.map(|number| format!("compared with {number}"));
+    let facts = [Some(plural(all, "revision")), marked].into_iter().flatten().collect();
+    let crumbs: Vec<&str> = vec![&screen.key.environment, &screen.key.name, "history"];
+    title::draw(canvas, area, state, &Title { crumbs, facts, ..Title::default() });
+    let list = Rect { y: area.y + layout.head, height: layout.body, ..area };
+    if shown == 0 {
+        let none = ("It has no revisions.", "flowdeck did not deploy it; v shows what can be done, adopt among it.");
+        return nothing(canvas, list, (screen.dossier.as_ref().map(Result::as_ref), screen.table.filter(), none));
+    }
+    table::draw(canvas, list, &screen.table, &RevisionCells { theme, now: state.now(), marked: screen.marked });
+    if let Some((from, to)) = screen.pair().filter(|_| layout.detail > 0) {
+        let detail = Rect { y: list.y + list.height + 1, height: layout.detail, ..area };
+        why::paragraph(canvas, detail, "", &format!("d shows what differs between revisions {from} and {to}"));
+    }
+}
+
+type Asked<'a> = Option<Result<&'a std::sync::Arc<crate::plan::dossier::Dossier>, &'a std::sync::Arc<str>>>;
+
+/// Why there are no rows.
+fn nothing(canvas: &mut Canvas<'_>, area: Rect, (asked, filter, none): (Asked<'_>, &str, (&str, &str))) {
+    let theme = *canvas.theme;
+    let lines: Vec<(String, Style)> = match asked {
+        None => vec![("Asking the cluster…".to_owned(), theme.strong())],
+        Some(Err(why)) => vec![
+            (format!("The cluster does not say: {why}"), theme.tone(Tone::Bad)),
+            ("r asks again".to_owned(), theme.dim()),
+        ],
+        Some(Ok(_)) if !filter.is_empty() => vec![(format!("No row has “{filter}” in any column."), theme.strong())],
+        Some(Ok(_)) => vec![(none.0.to_owned(), theme.strong()), (none.1.to_owned(), theme.dim())],
+    };
+    let wrap = |(line, style): (String, Style)| {
+        let clean = text::clean_in(&line, theme.charset()).into_owned();
+        let parts = text::wrap(&clean, usize::from(area.width.saturating_sub(8)));
+        parts.into_iter().map(move |part| (part, style))
+    };
+    canvas.centred(area, &lines.into_iter().flat_map(wrap).collect::<Vec<_>>());
+}
+
+struct MemberCells {
+    theme: Theme,
+    now: Time,
+}
+
+impl Cells<MemberRow> for MemberCells {
+    fn cell(&self, row: &MemberRow, column: MemberColumn) -> Cell {
+        let (theme, it) = (self.theme, &row.member);
+        let value = |field: Field| Cell::new(it.tuning.get(field), theme.text());
+        match column {
+            MemberColumn::Name => Cell::new(it.name.as_str(), theme.strong()),
+            MemberColumn::Description => Cell::new(it.description(), theme.text()),
+            MemberColumn::Replicas => value(Field::Replicas),
+            MemberColumn::Cpu => value(Field::Cpu),
+            MemberColumn::Memory => value(Field::Memory),
+            MemberColumn::Offset => value(Field::Offset),
+            MemberColumn::Updated => Cell::known(it.updated.map(|at| human::age(at, self.now)), theme),
+        }
+    }
+}
+
+/// Draws the processors.
+pub fn compose(canvas: &mut Canvas<'_>, area: Rect, state: &State, screen: &ComposeScreen) {
+    let theme = *canvas.theme;
+    let layout = ComposeScreen::layout(state.size());
+    let (shown, all) = screen.table.counts();
+    let known = screen.dossier.as_ref().and_then(|it| it.as_ref().ok()).and_then(|it| it.current());
+    let revision = known.map(|it| format!("revision {}", it.number));
+    let facts = [Some(plural(all, "processor")), revision].into_iter().flatten().collect();
+    let crumbs: Vec<&str> = vec![&screen.key.environment, &screen.key.name, "compose"];
+    title::draw(canvas, area, state, &Title { crumbs, facts, ..Title::default() });
+    let list = Rect { y: area.y + layout.head, height: layout.body, ..area };
+    if shown == 0 {
+        let none =
+            ("It has no manifest.", "flowdeck did not deploy it; its processors are on the screen of the pipeline.");
+        return nothing(canvas, list, (screen.dossier.as_ref().map(Result::as_ref), screen.table.filter(), none));
+    }
+    table::draw(canvas, list, &screen.table, &MemberCells { theme, now: state.now() });
+    if let Some(row) = screen.table.selected().filter(|_| layout.detail > 0) {
+        let detail = Rect { y: list.y + list.height + 1, height: layout.detail, ..area };
+        let tuning = &row.member.tuning;
+        let topics = |field: Field| match tuning.get(field) {
+            "" => "nothing".to_owned(),
+            topics => topics.to_owned(),
+        };
+        why::paragraph(
+            canvas,
+            detail,
+            "",
+            &format!("reads {}, writes {}", topics(Field::Inputs), topics(Field::Outputs)),
+        );
+    }
+}
