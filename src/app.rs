@@ -69,6 +69,7 @@ use crate::model::route::Wish;
 use crate::model::signal::AlertOrder;
 use crate::plan::guard::Consent;
 use crate::plan::intent::Intent;
+use crate::plan::object::Id;
 use crate::plan::starter::ProjectFile;
 
 /// Something to be done outside.
@@ -91,6 +92,8 @@ pub enum Effect {
     Keep(Arc<Path>, Option<Draft>),
     /// Find the draft of a file, if one was left.
     Recall(Arc<Path>),
+    /// Read somebody else's object and its draft, to edit it in its own terms.
+    Open(PipelineKey, Id, Arc<Path>),
     /// Write a file, unless somebody else changed it since it was read.
     Save {
         /// The file.

@@ -15,6 +15,7 @@ use crate::model::environment::Backend;
 use crate::model::key::{KafkaKey, ObjectKey, PipelineKey};
 use crate::model::route::Granted;
 use crate::plan::dossier::Dossier;
+use crate::plan::object::Id;
 use crate::plan::proposal::{Proposal, Step};
 
 /// A text that was fetched for one screen.
@@ -46,6 +47,21 @@ pub enum Saving {
     Overtaken(Option<Arc<str>>),
     /// It could not be written, and why.
     Failed(Arc<str>),
+}
+
+/// Somebody else's object, to be edited in its own terms.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Opened {
+    /// The pipeline.
+    pub key: PipelineKey,
+    /// The object.
+    pub id: Id,
+    /// Under which name its draft is kept.
+    pub path: Arc<Path>,
+    /// Its text, or why there is none.
+    pub text: Result<Arc<str>, Arc<str>>,
+    /// The draft that was left of it.
+    pub draft: Option<Draft>,
 }
 
 /// How a change ended.
@@ -93,6 +109,8 @@ pub enum Event {
     Edited(Result<Arc<str>, Arc<str>>),
     /// The draft that was left of a file, or that there is none.
     Recalled(Arc<Path>, Option<Draft>),
+    /// An object was opened to be edited.
+    Opened(Box<Opened>),
     /// A file was to be written.
     Saved(Arc<Path>, Saving),
     /// The change of this number went on.

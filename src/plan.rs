@@ -7,6 +7,7 @@
 //! - [`revision`], [`merge`]: what was deployed, and two changes at once.
 //! - [`patch`]: a change as a file, where a repository keeps the objects; [`starter`]: projects to begin with.
 //! - [`compose`], [`tune`]: the processors of a manifest, and what is typed of one, read from it and written into it.
+//! - [`own_terms`]: somebody else's object as text, and from three texts to the fields that change.
 //! - [`verb`], [`intent`], [`wish`], [`audit`]: what can be done, what somebody asks for, what each writes, and the line
 //!   that says that it was; [`proposal`]: a change before somebody agrees to it.
 //!
@@ -21,6 +22,7 @@ pub mod guard;
 pub mod intent;
 pub mod merge;
 pub mod object;
+pub mod own_terms;
 pub mod patch;
 pub mod proposal;
 pub mod render;

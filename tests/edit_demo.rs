@@ -41,7 +41,7 @@ fn edit(console: &mut Console) {
 }
 
 /// From the first value of the form backwards to the document, and there to a text.
-fn find(console: &mut Console, text: &str) {
+fn find(console: &Console, text: &str) {
     console.press("\x1b[Z");
     console.press("\x06");
     console.press(text);
@@ -64,7 +64,7 @@ fn sizes_and_a_timeout_are_changed_by_keys_alone() {
     console.press("\x7f0");
     console.sees("15 → 20");
     console.sees_no("must be a number");
-    find(&mut console, "600000");
+    find(&console, "600000");
     console.press("7");
     console.sees("7600000");
     console.press("\x7f9\x1b[3~");
@@ -95,12 +95,14 @@ fn sizes_and_a_timeout_are_changed_by_keys_alone() {
         screen.lines().any(|line| line.starts_with('▸') && line.contains("sessionization apply"))
     });
     console.press("\r");
-    console.until_within(PATIENCE, "the end", |screen| screen.contains("done: revision 14"));
+    // The list says how it ended too.
+    console
+        .until_within(PATIENCE, "the end", |screen| screen.contains("› apply") && screen.contains("done: revision 14"));
     console.press("\x1b");
     console.until("the list of changes", |screen| !screen.contains("› apply") && screen.contains("1 change"));
     console.press("H");
     console.until_within(PATIENCE, "twenty TaskManagers and the next revision", |screen| {
-        row(screen).is_some_and(|row| row.contains("21/21") && row.trim_end().ends_with("14"))
+        row(screen).is_some_and(|row| row.contains("21/21") && row.contains(" 14 "))
     });
     let lines = audit(home.path());
     let outcomes: Vec<&str> = lines.iter().map(|line| line["outcome"].as_str().unwrap()).collect();
@@ -123,7 +125,7 @@ fn a_killed_terminal_loses_nothing_that_was_typed() {
     edit(&mut console);
     console.press("17");
     console.sees("15 → 17");
-    find(&mut console, "600000");
+    find(&console, "600000");
     console.press("7");
     console.sees("7600000");
     let drafts = home.path().join(".local/state/flowdeck/drafts");
@@ -155,11 +157,39 @@ fn more_than_the_job_can_ever_have_is_refused_before_anything_is_sent() {
     let home = tempfile::tempdir().unwrap();
     let mut console = demo(home.path());
     edit(&mut console);
-    find(&mut console, "\"maxParallelism");
+    find(&console, "\"maxParallelism");
     console.press("\"parallelism\": 400, ");
     console.sees("400 is more than flink.beam.maxParallelism = 360");
     console.press("\x1bOQ");
     console.sees("nothing was sent");
     assert!(audit(home.path()).is_empty());
+    console.press("\x03");
+}
+
+#[test]
+fn what_somebody_else_deployed_is_edited_in_its_own_terms() {
+    let home = tempfile::tempdir().unwrap();
+    let mut console = demo(home.path());
+    console.press("/e2e incident\r");
+    console.until_within(PATIENCE, "somebody else's pipeline", |screen| {
+        screen.contains("1 shown")
+            && screen.lines().any(|line| line.starts_with('▸') && line.contains("incident-stream"))
+    });
+    console.press("e");
+    console.sees("choose what is to be edited");
+    console.press("\r");
+    console.sees("incident-stream › FlinkDeployment");
+    console.press("\x06parallelism: 1\r");
+    console.press("\x1b[C\x1b[C\x1b[C\x1b[C\x1b[C\x1b[C\x1b[C\x1b[C\x1b[C\x1b[C\x1b[C\x1b[C\x1b[C2\x1b[3~");
+    console.sees("parallelism: 2");
+    console.press("\x1bOQ");
+    console.until_within(PATIENCE, "the forecast", |screen| {
+        screen.contains("incident-stream restarts from a savepoint") && screen.contains("spec.job.parallelism: 1 → 2")
+    });
+    console.press("y");
+    console.until_within(PATIENCE, "the end", |screen| screen.contains("incident-stream: running"));
+    let lines = audit(home.path());
+    assert_eq!(lines.len(), 2, "{lines:?}");
+    assert_eq!((&lines[1]["verb"], &lines[1]["outcome"]), (&"apply".into(), &"done".into()));
     console.press("\x03");
 }

@@ -259,7 +259,7 @@ pub const ACTIONS: &[Definition] = &[
         .hint("save")
         .at(&[Place::Editor])
         .key_only(),
-    Definition::new(Here, A::Save, "confirm", &["f2"], "find out what it would mean, and then make it")
+    Definition::new(Here, A::Save, "confirm-edit", &["f2"], "find out what it would mean, and then make it")
         .hint("confirm")
         .at(&[Place::Tune])
         .key_only(),

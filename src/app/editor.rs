@@ -18,14 +18,19 @@ use ratatui_textarea::{CursorMove, TextArea};
 use super::Effect;
 use super::layout::Layout;
 use super::screen::{Cause, Outcome, Part, World};
+use super::verbs;
 use crate::action::{Action, Place};
 use crate::event::{Draft, Saving};
 use crate::model::Time;
 use crate::model::config::spot::Offer;
 use crate::model::config::{self, Problem, Setting, Severity};
 use crate::model::interest::Interest;
+use crate::model::key::PipelineKey;
 use crate::model::manifest::{self, Judgement};
 use crate::model::options::Known;
+use crate::plan::intent::Ask;
+use crate::plan::object::Id;
+use crate::plan::own_terms;
 
 pub use self::syntax::{Token, tokens};
 
@@ -43,6 +48,17 @@ pub enum Language {
     Manifest,
     /// A configuration document: JSON.
     Configuration,
+    /// An object of Kubernetes: YAML.
+    Object,
+}
+
+/// Somebody else's object, which is edited instead of a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// Its pipeline.
+    pub key: PipelineKey,
+    /// The object.
+    pub id: Id,
 }
 
 /// The screen.
@@ -61,6 +77,8 @@ pub struct EditorScreen {
     pub resumed: Option<Time>,
     /// Whether the file was changed by somebody else since it was read.
     pub is_behind: bool,
+    /// What is edited instead of a file.
+    pub target: Option<Target>,
     area: TextArea<'static>,
     /// The file as it was last read or written; `None` when there is none.
     base: Option<Arc<str>>,
@@ -97,6 +115,7 @@ impl EditorScreen {
             option: None,
             resumed: None,
             is_behind: false,
+            target: None,
             area: area(&text),
             line_end: if text.contains("\r\n") { "\r\n" } else { "\n" },
             base: file,
@@ -126,6 +145,18 @@ impl EditorScreen {
         let mut screen = Self::new(Path::new("document.json").into(), Some(text.into()), None, judgement);
         screen.head = head;
         screen.judge_by(setting);
+        screen
+    }
+
+    /// Somebody else's object in its own terms, with the draft that was left of it.
+    #[must_use]
+    pub fn object(target: Target, (path, text): (Arc<Path>, Arc<str>), draft: Option<Draft>) -> Self {
+        // What others did since the draft began is merged when it is made; so it goes on from where it began.
+        let base = draft.as_ref().and_then(|draft| draft.base.clone()).unwrap_or_else(|| text.clone());
+        let mut screen = Self::new(path, Some(base.clone()), draft, Judgement::default());
+        screen.is_behind = base != text;
+        (screen.language, screen.target, screen.unchecked) = (Language::Object, Some(target), true);
+        screen.check();
         screen
     }
 
@@ -285,6 +316,7 @@ impl EditorScreen {
         self.problems = match self.language {
             Language::Configuration => config::check(&text, self.setting),
             Language::Manifest => manifest::check(&text, &self.judgement).problems,
+            Language::Object => own_terms::problems(&text),
         };
         self.look_around();
     }
@@ -358,9 +390,17 @@ impl EditorScreen {
         Outcome::Effect(self.changed(now))
     }
 
-    fn save(&self) -> Outcome {
+    fn save(&self, world: &World<'_>) -> Outcome {
         if !self.is_changed() {
-            return Outcome::Say("nothing to save: it is as it stands in the file");
+            return Outcome::Say("nothing to save: it is as it was");
+        }
+        if let Some(Target { key, id }) = &self.target {
+            if self.counts().0 > 0 {
+                return Outcome::Say("nothing was sent: what is wrong comes first; F3 leads there");
+            }
+            let (base, mine) = (self.base.clone().unwrap_or_default(), self.text().into());
+            let ask = Ask::Edit { id: id.clone(), base, mine, draft: self.path.clone() };
+            return Outcome::Begin(verbs::intent(key, ask, world));
         }
         Outcome::Effect(Effect::Save { path: self.path.clone(), text: self.text().into(), base: self.base.clone() })
     }
@@ -414,7 +454,7 @@ impl Part for EditorScreen {
             Action::NextProblem => self.next_problem(),
             Action::NextMatch | Action::PreviousMatch => self.search(action),
             Action::Clear => self.clear(world.now),
-            Action::Save => self.save(),
+            Action::Save => self.save(world),
             Action::Pager => {
                 let suffix = if self.language == Language::Configuration { ".json" } else { ".yaml" };
                 Outcome::Effect(Effect::Edit(self.text(), suffix))

@@ -28,6 +28,7 @@ use crate::model::key::PipelineKey;
 use crate::model::options::FlinkVersion;
 use crate::plan::dossier::{Dossier, Entry};
 use crate::plan::intent::Ask;
+use crate::plan::object::Id;
 use crate::plan::tune::{self, Field, Spot, Tuning};
 use crate::plan::verb::Verb;
 
@@ -64,6 +65,8 @@ pub struct Sheet {
 pub enum Known {
     /// The cluster was asked.
     Asking,
+    /// Somebody else deployed it: one of its objects is edited in its own terms, and this one is chosen.
+    Found(Vec<Id>, usize),
     /// It cannot be edited here, and why.
     Not(Arc<str>),
     /// It can.
@@ -185,6 +188,10 @@ impl TuneScreen {
         }
         let began = draft.and_then(draft::began);
         let kept = |number: u64| dossier.revisions.iter().find(|it| it.number == number && it.manifest.is_some());
+        if dossier.current().is_none() && !dossier.editable.is_empty() {
+            self.known = Known::Found(dossier.editable.clone(), 0);
+            return;
+        }
         let entry = began.as_ref().and_then(|began| kept(began.revision)).or_else(|| dossier.current());
         match entry.ok_or_else(unmanaged).and_then(|entry| self.laid_out(entry)) {
             Err(why) => self.known = Known::Not(why.into()),
@@ -451,6 +458,20 @@ impl Part for TuneScreen {
     }
 
     fn typed(&mut self, key: &KeyEvent, world: &World<'_>) -> Outcome {
+        if let Known::Found(objects, chosen) = &mut self.known {
+            let last = objects.len().saturating_sub(1);
+            match key.code {
+                KeyCode::Down => *chosen = (*chosen + 1).min(last),
+                KeyCode::Up => *chosen = chosen.saturating_sub(1),
+                KeyCode::Enter => {
+                    let Some(id) = objects.get(*chosen).cloned() else { return Outcome::Ignored };
+                    let path = path_of(&self.key, &format!("{}/{}", id.kind.word(), id.name));
+                    return Outcome::Effect(Effect::Open(self.key.clone(), id, path));
+                }
+                _ => return Outcome::Ignored,
+            }
+            return Outcome::Done;
+        }
         match (self.focus, key.code) {
             (Focus::Form(_), KeyCode::Enter | KeyCode::Down) => self.step(Back::No),
             (Focus::Form(_), KeyCode::Up) => self.step(Back::Yes),

@@ -7,14 +7,15 @@ use std::sync::Arc;
 use crossterm::event::KeyEvent;
 
 use super::change::ChangeScreen;
+use super::editor::{EditorScreen, Target};
 use super::help;
 use super::input::Input;
 use super::operations::Stage;
-use super::palette::{Palette, Target};
+use super::palette::{self, Palette};
 use super::screen::{Cause, Outcome, Screen, Touched};
 use super::{Effect, Layer, State};
 use crate::action::Action;
-use crate::event::{ChangeNews, DocumentKey, Draft, Ending, Event, Notice, Saving};
+use crate::event::{ChangeNews, DocumentKey, Draft, Ending, Event, Notice, Opened, Saving};
 use crate::logs::news::News;
 use crate::model::Time;
 use crate::model::change::Change;
@@ -22,7 +23,7 @@ use crate::model::key::PipelineKey;
 use crate::model::owner;
 use crate::model::signal::{Alert, AlertState, Signals};
 use crate::plan::dossier::Dossier;
-use crate::plan::intent::{Ask, Intent};
+use crate::plan::intent::Intent;
 
 /// A notice stays for so long, in seconds.
 const NOTICE_SECONDS: i64 = 6;
@@ -45,6 +46,7 @@ pub fn update(state: &mut State, event: Event) -> Vec<Effect> {
         Event::Fetched(key, result) => fetched(state, &key, &result),
         Event::Edited(result) => return edited(state, result),
         Event::Saved(path, saving) => return saved(state, &path, &saving),
+        Event::Opened(opened) => return self::opened(state, *opened),
         Event::Recalled(path, draft) => recalled(state, &path, draft.as_ref()),
         Event::ChangeWentOn(number, news) => return change_went_on(state, number, news),
         Event::Surveyed(key, dossier) => surveyed(state, &key, &dossier),
@@ -151,14 +153,35 @@ fn change_went_on(state: &mut State, number: u64, news: ChangeNews) -> Vec<Effec
 fn follow_up(state: &mut State, number: u64) -> Vec<Effect> {
     let Some(operation) = state.operations.get(number) else { return Vec::new() };
     let (reached, key) = (operation.stage.clone(), operation.intent.pipeline.clone());
-    let Ask::Apply { draft: Some(draft), .. } = operation.intent.ask.clone() else { return Vec::new() };
+    let Some(draft) = operation.intent.ask.draft().cloned() else { return Vec::new() };
     match reached {
         Stage::Ended(Ending::Done(_)) => {
-            state.above.retain(|screen| !matches!(screen, Screen::Tune(screen) if screen.key == key));
+            state.above.retain(|screen| match screen {
+                Screen::Tune(screen) => screen.key != key,
+                Screen::Editor(screen) => screen.path != draft,
+                _ => true,
+            });
             vec![Effect::Keep(draft, None)]
         }
         Stage::Ended(_) => vec![Effect::Survey(key)],
         _ => Vec::new(),
+    }
+}
+
+/// An object was opened: the editor takes the place of the list that it was chosen from.
+fn opened(state: &mut State, opened: Opened) -> Vec<Effect> {
+    let is_awaited = matches!(state.screen(), Screen::Tune(screen) if screen.key == opened.key);
+    if !is_awaited {
+        return Vec::new();
+    }
+    match opened.text {
+        Err(why) => concluded(state, Outcome::Tell(why.to_string())),
+        Ok(text) => {
+            state.above.pop();
+            let target = Target { key: opened.key, id: opened.id };
+            let editor = EditorScreen::object(target, (opened.path, text), opened.draft);
+            concluded(state, Outcome::open(Screen::Editor(Box::new(editor))))
+        }
     }
 }
 
@@ -335,10 +358,10 @@ fn palette_action(state: &mut State, action: Action) -> Vec<Effect> {
 
 fn palette_accepted(state: &mut State, palette: &Palette) -> Vec<Effect> {
     match palette.chosen().map(|offer| offer.target.clone()) {
-        Some(Target::Act(Action::Quit)) => leave(state),
-        Some(Target::Act(Action::Suspend)) => vec![Effect::Suspend],
-        Some(Target::Act(action)) => perform(state, action),
-        Some(Target::Pipeline(key)) => {
+        Some(palette::Target::Act(Action::Quit)) => leave(state),
+        Some(palette::Target::Act(Action::Suspend)) => vec![Effect::Suspend],
+        Some(palette::Target::Act(action)) => perform(state, action),
+        Some(palette::Target::Pipeline(key)) => {
             state.above.clear();
             concluded(state, Outcome::open(Screen::pipeline(key)))
         }

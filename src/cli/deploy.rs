@@ -14,7 +14,7 @@ use crate::plan::intent::Ask;
 use crate::plan::verb::Verb;
 use crate::runtime::deploy::change::prepare;
 use crate::runtime::deploy::desk::Desk;
-use crate::runtime::deploy::order::{self, Order, Wanted};
+use crate::runtime::deploy::order::{self, Base, Order, Wanted};
 use crate::settings::Settings;
 use crate::source::kube::change::Ownership;
 
@@ -27,7 +27,8 @@ pub struct Files {
     /// What runs the processors, instead of what the manifest says
     #[arg(long, value_enum)]
     runtime: Option<RuntimeName>,
-    /// The revision that the manifest was edited from: what others changed since is merged, or named
+    /// The revision that the manifest was edited from [default: your own last one]: what others changed since is
+    /// merged, or named
     #[arg(long, value_name = "REVISION")]
     base: Option<u64>,
 }
@@ -114,7 +115,7 @@ impl Files {
             pipeline,
             text,
             runtime: self.runtime.map(Runtime::from),
-            base: self.base,
+            base: self.base.map_or(Base::OwnLast, Base::Revision),
         };
         Ok(found.into_iter().map(wanted).collect())
     }

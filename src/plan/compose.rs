@@ -113,7 +113,7 @@ spec:
     fn each_has_the_time_of_its_own_last_change() {
         let older = MANIFEST.replace("replicas: 2", "replicas: 1");
         let revisions = vec![entry(1, &older), entry(2, MANIFEST), entry(3, MANIFEST)];
-        let dossier = Dossier { revisions, objects: Vec::new(), against: BTreeMap::new() };
+        let dossier = Dossier { revisions, objects: Vec::new(), editable: Vec::new(), against: BTreeMap::new() };
         let members = members(&dossier, "prd");
         let updated = |index: usize| members[index].updated.map(|at| (at - DateTime::UNIX_EPOCH).num_hours());
         assert_eq!((updated(0), updated(1)), (Some(2), Some(1)));

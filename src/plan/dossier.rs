@@ -69,6 +69,8 @@ pub struct Dossier {
     pub revisions: Vec<Entry>,
     /// The objects that make it.
     pub objects: Vec<Id>,
+    /// Objects of somebody else's pipeline that can be edited in their own terms.
+    pub editable: Vec<Id>,
     /// What stands against each verb; nothing when it can work.
     pub against: BTreeMap<&'static str, Arc<str>>,
 }
@@ -110,6 +112,7 @@ impl Evidence<'_> {
         Dossier {
             revisions: self.revisions.iter().map(Entry::of).collect(),
             objects: self.objects.iter().map(|(id, _)| id.clone()).collect(),
+            editable: Vec::new(),
             against,
         }
     }

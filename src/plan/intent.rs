@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::forecast::Load;
+use super::object::Id;
 use super::verb::Verb;
 use crate::model::key::PipelineKey;
 
@@ -49,9 +50,30 @@ pub enum Ask {
         /// The draft that is no longer needed once it is deployed.
         draft: Option<Arc<Path>>,
     },
+    /// Other fields of somebody else's object.
+    Edit {
+        /// The object.
+        id: Id,
+        /// Its text as it was when the edit began.
+        base: Arc<str>,
+        /// Its text as it is wanted.
+        mine: Arc<str>,
+        /// The draft that is no longer needed once it is made.
+        draft: Arc<Path>,
+    },
 }
 
 impl Ask {
+    /// The draft that is no longer needed once it is done.
+    #[must_use]
+    pub const fn draft(&self) -> Option<&Arc<Path>> {
+        match self {
+            Self::Apply { draft, .. } => draft.as_ref(),
+            Self::Edit { draft, .. } => Some(draft),
+            _ => None,
+        }
+    }
+
     /// The verb.
     #[must_use]
     pub const fn verb(&self) -> Verb {
@@ -65,7 +87,7 @@ impl Ask {
             Self::Rollback { .. } => Verb::Rollback,
             Self::Decommission => Verb::Decommission,
             Self::Adopt => Verb::Adopt,
-            Self::Apply { .. } => Verb::Apply,
+            Self::Apply { .. } | Self::Edit { .. } => Verb::Apply,
         }
     }
 }
@@ -101,6 +123,7 @@ impl Intent {
                 format!("scale {name}{} to {replicas} TaskManagers", which.unwrap_or_default())
             }
             Ask::Apply { .. } => format!("apply the edited {name}"),
+            Ask::Edit { id, .. } => format!("change {id}"),
             Ask::Savepoint => format!("take a savepoint of {name}"),
             Ask::Promote { to } => format!("promote {name} from {} to {}", self.pipeline.environment, to.environment),
             Ask::Rollback { to: Some(number) } => format!("roll {name} back to revision {number}"),

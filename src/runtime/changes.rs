@@ -5,6 +5,7 @@
 //! is [`crate::plan`]'s, and done by [`super::deploy`] as the commands do it.
 
 use std::collections::HashMap;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,11 +16,14 @@ use super::deploy::change::{self, Prepared, STEPS, Steps};
 use super::deploy::desk::{DeployError, Desk};
 use super::deploy::order::{self, Order};
 use super::deploy::{savepoint, survey, wait};
-use crate::event::{ChangeNews, DocumentKey, Ending, Event};
+use super::files;
+use crate::event::{ChangeNews, DocumentKey, Ending, Event, Opened};
 use crate::model::Time;
 use crate::model::key::PipelineKey;
 use crate::plan::guard::{self, Consent};
 use crate::plan::intent::{Ask, Intent};
+use crate::plan::object::Id;
+use crate::plan::own_terms;
 use crate::plan::proposal::{Proposal, Step};
 use crate::plan::revision::differences;
 use crate::settings::EnvironmentSettings;
@@ -88,6 +92,24 @@ impl Changes {
             let dossier = looked.await.map(Arc::new).map_err(|error| error.to_string().into());
             if events.send(Event::Surveyed(key, dossier)).await.is_err() {
                 tracing::debug!("nobody waits for the dossier any more");
+            }
+        });
+    }
+
+    /// Reads an object and its draft; they come as an event.
+    pub fn open(&self, key: PipelineKey, id: Id, path: Arc<Path>) {
+        let (environments, events) = (self.environments.clone(), self.events.clone());
+        tokio::spawn(async move {
+            let reading = async {
+                let object = open(&environments, &key).await?.read(&id).await?;
+                let object = object.ok_or_else(|| DeployError::NotFound(format!("{id} is gone")))?;
+                own_terms::text(&object).map_err(|error| DeployError::Refused(format!("{id}: {error}")))
+            };
+            let text = reading.await.map(Into::into).map_err(|error| error.to_string().into());
+            let drafted = path.clone();
+            let draft = tokio::task::spawn_blocking(move || files::draft_of(&drafted)).await.ok().flatten();
+            if events.send(Event::Opened(Box::new(Opened { key, id, path, text, draft }))).await.is_err() {
+                tracing::debug!("nobody waits for the object any more");
             }
         });
     }

@@ -411,6 +411,7 @@ impl<C: Canvas> Desk<'_, C> {
             Effect::Plan(number, intent) => self.changes.plan(number, *intent),
             Effect::Agree(number, consent) => self.changes.agree(number, consent),
             Effect::Cancel(number) => self.changes.cancel(number),
+            Effect::Open(key, id, path) => self.changes.open(key, id, path),
             Effect::Survey(key) => self.changes.survey(key),
             Effect::Answer(environment, order) => self.backends.answer(&environment, order),
             Effect::Wish(wish) => self.backends.wish(wish),

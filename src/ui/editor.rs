@@ -27,7 +27,15 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect, state: &State, screen: &EditorS
     let room = usize::from(area.width / 2);
     let crumb = text::cut_front(&clean, room, theme.charset());
     let (facts, warning) = facts(state, screen);
-    title::draw(canvas, area, state, &Title { crumbs: vec![&crumb], facts, warning, ..Title::default() });
+    let object = screen.target.as_ref().map(|target| (target, target.id.to_string()));
+    let crumbs: Vec<&str> = match &object {
+        Some((target, _)) if target.id.name == *target.key.name => {
+            vec![&target.key.environment, &target.key.name, target.id.kind.word()]
+        }
+        Some((target, id)) => vec![&target.key.environment, &target.key.name, id],
+        None => vec![&crumb],
+    };
+    title::draw(canvas, area, state, &Title { crumbs, facts, warning, ..Title::default() });
     body(canvas, Rect { y: area.y + layout.head, height: layout.body, ..area }, screen);
     if layout.detail > 0 {
         let below = Rect { y: area.y + layout.head + layout.body + 1, height: layout.detail, ..area };
@@ -37,7 +45,8 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect, state: &State, screen: &EditorS
 
 fn facts(state: &State, screen: &EditorScreen) -> (Vec<String>, Option<String>) {
     let mut facts = Vec::new();
-    let warning = screen.is_behind.then(|| "the file changed meanwhile".to_owned());
+    let what = if screen.target.is_some() { "object" } else { "file" };
+    let warning = screen.is_behind.then(|| format!("the {what} changed meanwhile"));
     if let Some(kept_at) = screen.resumed {
         facts.push(format!("draft of {} ago", human::age(kept_at, state.now())));
     } else if screen.is_changed() {

@@ -9,6 +9,7 @@ use super::{editor, text};
 use crate::app::State;
 use crate::app::tune::{Focus, HEAD, Known, Sheet, TuneScreen};
 use crate::model::human;
+use crate::plan::object::Id;
 use crate::plan::tune::Field;
 
 /// Draws the screen above the foot.
@@ -25,6 +26,7 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect, state: &State, screen: &TuneScr
     let sheet = match &screen.known {
         Known::Sheet(sheet) => sheet,
         Known::Asking => return say(canvas, body, "Asking the cluster for the manifest…"),
+        Known::Found(objects, chosen) => return found(canvas, body, (objects, *chosen)),
         Known::Not(why) => {
             return say(canvas, body, &format!("It cannot be edited here: {why}. esc goes back."));
         }
@@ -46,6 +48,18 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect, state: &State, screen: &TuneScr
             Focus::Document => editor::detail(canvas, below, &sheet.editor),
             Focus::Form(field) => about(canvas, below, (screen, sheet, field)),
         }
+    }
+}
+
+/// The objects of a pipeline that somebody else deployed.
+fn found(canvas: &mut Canvas<'_>, area: Rect, (objects, chosen): (&[Id], usize)) {
+    let theme = *canvas.theme;
+    let words = " flowdeck did not deploy it: choose what is to be edited, with the arrows and enter.";
+    canvas.write(area, 0, words, theme.dim());
+    for (row, (index, id)) in (2..area.height).zip(objects.iter().enumerate()) {
+        let mut pen = canvas.line(area, row);
+        pen.put(if index == chosen { theme.sign(Sign::Selected) } else { " " }, theme.accent()).skip(1);
+        pen.put(&id.to_string(), if index == chosen { theme.strong() } else { theme.text() });
     }
 }
 

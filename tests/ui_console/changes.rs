@@ -69,6 +69,7 @@ fn dossier() -> Dossier {
     Dossier {
         revisions: vec![entry(12, State::Superseded), entry(13, State::Deployed)],
         objects: vec![Id::new(Kind::FlinkDeployment, "n", "sessionization")],
+        editable: Vec::new(),
         against,
     }
 }

@@ -45,7 +45,7 @@ fn three() -> Dossier {
 }
 
 fn none() -> Dossier {
-    Dossier { revisions: Vec::new(), objects: Vec::new(), against: BTreeMap::new() }
+    Dossier { revisions: Vec::new(), objects: Vec::new(), editable: Vec::new(), against: BTreeMap::new() }
 }
 
 #[test]

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use flowdeck::app::Effect;
-use flowdeck::event::{ChangeNews, Draft, Ending, Event};
+use flowdeck::event::{ChangeNews, Draft, Ending, Event, Opened};
 use flowdeck::plan::dossier::{Dossier, Entry};
 use flowdeck::plan::intent::{Ask, Intent};
+use flowdeck::plan::object::{Id, Kind};
 use flowdeck::plan::revision::State;
 use flowdeck::plan::tune;
 use insta::assert_snapshot;
@@ -26,7 +27,7 @@ pub fn dossier(newest: Option<&str>) -> Dossier {
     let state = if newest.is_some() { State::Superseded } else { State::Deployed };
     revisions.push(revision(13, state, MANIFEST));
     revisions.extend(newest.map(|manifest| revision(14, State::Deployed, manifest)));
-    Dossier { revisions, objects: Vec::new(), against: BTreeMap::new() }
+    Dossier { revisions, objects: Vec::new(), editable: Vec::new(), against: BTreeMap::new() }
 }
 
 fn asked(columns: u16, rows: u16) -> Bench {
@@ -156,7 +157,7 @@ fn what_was_applied_needs_no_draft() {
 
 #[test]
 fn what_cannot_be_edited_here_says_why() {
-    let none = Dossier { revisions: Vec::new(), objects: Vec::new(), against: BTreeMap::new() };
+    let none = Dossier { revisions: Vec::new(), objects: Vec::new(), editable: Vec::new(), against: BTreeMap::new() };
     assert_snapshot!("tune_unmanaged", known(asked(80, 24), none, None).screen());
     let against = BTreeMap::from([("apply", Arc::from("FlinkDeployment sessionization belongs to Argo CD (shop)"))]);
     let owned = known(asked(80, 24), Dossier { against, ..dossier(None) }, None).typed("20").press("f2");
@@ -173,4 +174,62 @@ fn letters_are_never_commands_here() {
     let bench = editing(80, 24).press("backtab").typed("q?/:");
     assert!(bench.screen().contains("q?/:{"), "{}", bench.screen());
     assert!(!bench.effects.contains(&Effect::Quit));
+}
+
+const OBJECT: &str = "\
+apiVersion: flink.apache.org/v1beta1
+kind: FlinkDeployment
+metadata:
+  name: sessionization
+spec:
+  job:
+    parallelism: 15
+";
+
+/// Somebody else's pipeline, of which one object was chosen.
+fn chosen(answer: Result<Arc<str>, Arc<str>>, draft: Option<Draft>) -> Bench {
+    let editable = ["sessionization", "other"].map(|name| Id::new(Kind::FlinkDeployment, "n", name)).to_vec();
+    let found = Dossier { revisions: Vec::new(), objects: Vec::new(), editable, against: BTreeMap::new() };
+    let bench = known(asked(80, 24), found, None);
+    assert_snapshot!("tune_found", bench.screen());
+    let bench = bench.press("down up enter");
+    let opened = bench.effects.iter().find_map(|effect| match effect {
+        Effect::Open(key, id, path) => Some((key.clone(), id.clone(), path.clone())),
+        _ => None,
+    });
+    let (key, id, path) = opened.unwrap();
+    assert_eq!(id.name, "sessionization");
+    bench.send(Event::Opened(Box::new(Opened { key, id, path, text: answer, draft })))
+}
+
+#[test]
+fn what_somebody_else_deployed_is_edited_in_its_own_terms() {
+    let bench = chosen(Ok(OBJECT.into()), None);
+    assert_snapshot!("object_80x24", bench.screen());
+    assert!(bench.effects.iter().all(|effect| !matches!(effect, Effect::Plan(..))));
+    let bench = bench.press("ctrl-f").typed("15").press("enter").typed("1");
+    let draft = kept(&bench).unwrap();
+    let bench = bench.press("f2");
+    let mine = OBJECT.replace("15", "115");
+    let [(1, Intent { ask: Ask::Edit { base, mine: asked, .. }, .. })] = &planned(&bench)[..] else {
+        panic!("{:?}", planned(&bench))
+    };
+    assert_eq!((&**base, &**asked), (OBJECT, mine.as_str()));
+    // What it began with goes with the draft, so that what others did since is merged and not written over.
+    let theirs = OBJECT.replace("spec:", "spec:\n  image: other");
+    let again = chosen(Ok(theirs.into()), Some(Draft { kept_at: world::ago(300), ..draft }));
+    assert!(again.screen().contains("the object changed meanwhile") && again.screen().contains("115"));
+    let again = again.press("f2");
+    assert!(matches!(&planned(&again)[0].1.ask, Ask::Edit { base, .. } if **base == *OBJECT));
+    let done = again.send(Event::ChangeWentOn(1, ChangeNews::Ended(Ending::Done("done".into()))));
+    assert_eq!(kept(&done), None);
+}
+
+#[test]
+fn an_object_that_is_none_is_not_sent_and_one_with_a_secret_is_not_shown() {
+    let bench = chosen(Ok(OBJECT.into()), None).typed("[").press("f2");
+    assert!(bench.screen().contains("nothing was sent"), "{}", bench.screen());
+    assert_eq!(planned(&bench), []);
+    let refused = chosen(Err("it holds what must not be shown (data.p.password)".into()), None);
+    assert!(refused.screen().contains("it holds what must not be shown"), "{}", refused.screen());
 }

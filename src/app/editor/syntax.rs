@@ -26,7 +26,7 @@ pub enum Token {
 pub fn tokens(line: &str, language: Language) -> Vec<(Range<usize>, Token)> {
     let mut found = Vec::new();
     let mut at = 0;
-    if language == Language::Manifest
+    if language != Language::Configuration
         && let Some(key) = yaml_key(line)
     {
         at = key.end;
@@ -40,7 +40,7 @@ pub fn tokens(line: &str, language: Language) -> Vec<(Range<usize>, Token)> {
                 let is_key = rest.get(length..).is_some_and(|after| after.trim_start().starts_with(':'));
                 (length, if is_key { Token::Key } else { Token::Text })
             }
-            '#' if language == Language::Manifest && is_alone(line, at) => (rest.len(), Token::Comment),
+            '#' if language != Language::Configuration && is_alone(line, at) => (rest.len(), Token::Comment),
             '{' | '}' | '[' | ']' | ':' | ',' => (1, Token::Mark),
             _ if letter.is_whitespace() => {
                 at += letter.len_utf8();

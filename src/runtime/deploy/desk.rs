@@ -216,6 +216,17 @@ impl Desk {
         Ok(found)
     }
 
+    /// ConfigMaps that somebody deployed with a pipeline.
+    ///
+    /// # Errors
+    /// When the server does not list them.
+    pub async fn config_maps(&self, name: &str) -> Result<Vec<Id>, DeployError> {
+        let found = self.cluster.objects(Kind::ConfigMap, &self.target.namespace, &format!("{PART_OF}={name}")).await;
+        let found = found.map_err(|trouble| DeployError::Read { what: Kind::ConfigMap.plural().into(), trouble })?;
+        let is_revision = |object: &Value| label(object, &format!("{OURS}revision-of")).is_some();
+        Ok(found.iter().filter(|it| !is_revision(it) && !is_kept_by_another(it)).filter_map(Id::of).collect())
+    }
+
     async fn selected(&self, selector: &str) -> Result<Vec<(Id, Value)>, DeployError> {
         let kinds = [Kind::ConfigMap, Kind::Service, Kind::Deployment, Kind::StatefulSet, Kind::FlinkDeployment];
         let mut found = Vec::new();

@@ -12,6 +12,7 @@ use crate::plan::guard::Refusal;
 use crate::plan::intent::Ask;
 use crate::plan::merge::merge;
 use crate::plan::object::{Id, Kind, MANAGED_BY, MANAGER, OURS, PART_OF, label, set};
+use crate::plan::own_terms::{self, EditError};
 use crate::plan::render::render;
 use crate::plan::revision::{Revision, State};
 use crate::plan::verb::Verb;
@@ -40,8 +41,20 @@ pub struct Wanted {
     pub text: String,
     /// What runs it, instead of what the manifest says.
     pub runtime: Option<Runtime>,
-    /// The revision that it was edited from.
-    pub base: Option<u64>,
+    /// What it was edited from.
+    pub base: Base,
+}
+
+/// What a manifest was edited from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Base {
+    /// This revision.
+    Revision(u64),
+    /// The last revision of whoever asks: what others deployed since is merged, and somebody who never deployed it has
+    /// to say what they have seen.
+    OwnLast,
+    /// Nothing that is there: it takes the place of all that is.
+    Nothing,
 }
 
 /// A manifest as a wish: a new revision, what it writes, and what it no longer has.
@@ -51,7 +64,7 @@ pub struct Wanted {
 pub async fn manifest(desk: &Desk, wanted: &Wanted, order: &Order) -> Result<Wish, DeployError> {
     let name = wanted.pipeline.metadata.name.value.to_lowercase();
     let revisions = desk.revisions(&name).await?;
-    let merged = merged(wanted, &revisions)?;
+    let merged = merged(wanted, &revisions, &desk.by)?;
     let (pipeline, text) =
         merged.as_ref().map_or((&wanted.pipeline, &wanted.text), |(pipeline, text)| (pipeline, text));
     let runtime = wanted.runtime.unwrap_or(pipeline.spec.runtime);
@@ -95,6 +108,7 @@ pub async fn asked(
         Ask::Decommission => decommission(desk, pipeline, order).await,
         Ask::Adopt => adopt(desk, pipeline, order).await,
         Ask::Apply { text, base, .. } => edited(desk, (pipeline, *base), text, order).await,
+        Ask::Edit { id, base, mine, .. } => in_own_terms(desk, pipeline, (id, base, mine), order).await,
         Ask::Savepoint => Err(DeployError::Failed("a savepoint writes nothing: it is taken, not applied".into())),
     }
 }
@@ -105,7 +119,24 @@ async fn edited(desk: &Desk, (name, base): (&str, u64), text: &str, order: &Orde
     let runtime = revisions.iter().find(|it| it.number == base).and_then(runtime_of);
     let value: Value = serde_saphyr::from_str(text).map_err(|error| DeployError::Failed(error.to_string()))?;
     let (pipeline, text) = parsed(&value)?;
-    manifest(desk, &Wanted { pipeline, text, runtime, base: Some(base) }, order).await
+    manifest(desk, &Wanted { pipeline, text, runtime, base: Base::Revision(base) }, order).await
+}
+
+/// Somebody else's object with other fields, put together with what others did to it since.
+async fn in_own_terms(
+    desk: &Desk,
+    pipeline: &str,
+    (id, base, mine): (&Id, &str, &str),
+    order: &Order,
+) -> Result<Wish, DeployError> {
+    let live = desk.read(id).await?.ok_or_else(|| DeployError::NotFound(format!("{id} is gone")))?;
+    let patch = own_terms::patch(base, mine, &live).map_err(|error| match error {
+        EditError::Clashes(_) => DeployError::Overtaken(error.to_string()),
+        other => DeployError::Failed(other.to_string()),
+    })?;
+    let writes: Vec<Write> = patch.map(|patch| Write::Patch(id.clone(), patch)).into_iter().collect();
+    let name = label(&live, PART_OF).unwrap_or(pipeline);
+    Ok(wish(name.to_owned(), writes, None, order))
 }
 
 fn blank(desk: &Desk, pipeline: &str, number: u64, order: &Order) -> Revision {
@@ -124,8 +155,17 @@ fn blank(desk: &Desk, pipeline: &str, number: u64, order: &Order) -> Revision {
 }
 
 /// What was edited from an older revision, put together with what others did since.
-fn merged(wanted: &Wanted, revisions: &[Revision]) -> Result<Option<(Pipeline, String)>, DeployError> {
-    let (Some(base), Some(newest)) = (wanted.base, revisions.last()) else { return Ok(None) };
+fn merged(wanted: &Wanted, revisions: &[Revision], by: &str) -> Result<Option<(Pipeline, String)>, DeployError> {
+    let Some(newest) = revisions.last() else { return Ok(None) };
+    let own = || revisions.iter().rev().find(|it| it.by == by && it.manifest.is_some()).map(|it| it.number);
+    let base = match wanted.base {
+        Base::Nothing => return Ok(None),
+        Base::Revision(base) => base,
+        Base::OwnLast => match own() {
+            Some(base) => base,
+            None => return unseen(newest),
+        },
+    };
     if newest.number <= base {
         return Ok(None);
     }
@@ -151,6 +191,20 @@ fn merged(wanted: &Wanted, revisions: &[Revision]) -> Result<Option<(Pipeline, S
         ))
     })?;
     parsed(&together).map(Some)
+}
+
+/// Somebody who never deployed a pipeline must not write over what others did, unseen.
+fn unseen(newest: &Revision) -> Result<Option<(Pipeline, String)>, DeployError> {
+    if newest.manifest.is_none() {
+        // It was adopted: there is no manifest that could be lost.
+        return Ok(None);
+    }
+    let Revision { number, by, verb, pipeline, .. } = newest;
+    Err(DeployError::Overtaken(format!(
+        "revision {number} is from {by} ({}), and you never deployed {pipeline}: look at it with `flowdeck history \
+         {pipeline} --show {number}`; --base {number} says that yours was made from it",
+        verb.word()
+    )))
 }
 
 /// A manifest from its values.
@@ -283,7 +337,7 @@ pub async fn scale(
     let unclear = || DeployError::NotFound(format!("which processor of {name}? name one that it has"));
     let (pipeline, text) = parsed(&scaled(&value, processor, replicas).ok_or_else(unclear)?)?;
     let runtime = runtime_of(&revision);
-    let wish = manifest(desk, &Wanted { pipeline, text, runtime, base: None }, order).await?;
+    let wish = manifest(desk, &Wanted { pipeline, text, runtime, base: Base::Nothing }, order).await?;
     // An interrupted try goes on with the same number; another one must not be taken up with it.
     let newest = desk.revisions(&wish.pipeline).await?.pop();
     match newest.filter(|it| it.state == State::Pending) {
@@ -371,7 +425,7 @@ pub async fn promote(from: &Desk, to: &Desk, pipeline: &str, order: &Order) -> R
     let value: Value = serde_saphyr::from_str(text).map_err(|error| DeployError::Failed(error.to_string()))?;
     let (pipeline, text) = parsed(&value)?;
     let order = Order { note: format!("promoted from {place}, revision {}", revision.number), ..order.clone() };
-    manifest(to, &Wanted { pipeline, text, runtime: runtime_of(&revision), base: None }, &order).await
+    manifest(to, &Wanted { pipeline, text, runtime: runtime_of(&revision), base: Base::Nothing }, &order).await
 }
 
 /// Everything that flowdeck deployed goes; revisions, topics, groups, savepoints and secrets stay.
@@ -427,4 +481,52 @@ pub async fn adopt(desk: &Desk, pipeline: &str, order: &Order) -> Result<Wish, D
     let revision = Revision { objects, ..blank(desk, &name, 1, order) };
     let resumes = begun.is_some();
     Ok(Wish { resumes, ..wish(name, writes, Some(revision), order) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn manifest_of(replicas: u32, cpu: u32) -> String {
+        format!(
+            "apiVersion: flowdeck.dev/v1\nkind: Pipeline\nmetadata: {{name: p, team: t}}\nspec:\n  environments: [qal]\n  \
+             processors:\n  - {{name: a, artifact: 'g:a:1', replicas: {replicas}, cpu: {cpu}, memory: 1Gi}}\n"
+        )
+    }
+
+    fn revision(number: u64, by: &str, manifest: String) -> Revision {
+        Revision {
+            number,
+            pipeline: "p".into(),
+            namespace: "n".into(),
+            state: State::Superseded,
+            verb: Verb::Apply,
+            by: by.into(),
+            at: chrono::DateTime::UNIX_EPOCH,
+            note: String::new(),
+            manifest: Some(manifest),
+            objects: Vec::new(),
+        }
+    }
+
+    fn wanted(text: String, base: Base) -> Wanted {
+        let (documents, _) = manifest::read(&text, &Judgement::default());
+        let Some(Document::Pipeline(pipeline)) = documents.into_iter().next() else { panic!("no pipeline") };
+        Wanted { pipeline: *pipeline, text, runtime: None, base }
+    }
+
+    #[test]
+    fn without_a_base_what_others_deployed_is_merged_named_or_has_to_be_seen() {
+        let revisions = [revision(1, "ann", manifest_of(15, 3)), revision(2, "bob", manifest_of(15, 4))];
+        let apply = |text: String, by: &str| merged(&wanted(text, Base::OwnLast), &revisions, by);
+        let (_, together) = apply(manifest_of(20, 3), "ann").unwrap().unwrap();
+        assert!(together.contains("replicas: 20") && together.contains("cpu: 4"), "{together}");
+        let clash = apply(manifest_of(15, 5), "ann").unwrap_err().to_string();
+        assert!(clash.contains("cpu: 5 here, 4 there (was 3)"), "{clash}");
+        let stranger = apply(manifest_of(20, 3), "eve").unwrap_err();
+        assert!(matches!(&stranger, DeployError::Overtaken(words) if words.contains("--base 2")), "{stranger}");
+        assert_eq!(apply(manifest_of(20, 4), "bob").unwrap().map(|(_, text)| text), None);
+        let promoted = merged(&wanted(manifest_of(1, 1), Base::Nothing), &revisions, "eve").unwrap();
+        assert!(promoted.is_none());
+    }
 }

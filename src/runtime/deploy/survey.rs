@@ -30,7 +30,12 @@ pub async fn survey(desk: &Desk, pipeline: &str) -> Result<Dossier, DeployError>
     }
     let evidence =
         Evidence { pipeline, place: &desk.place, revisions: &revisions, objects: &objects, forbidden: &forbidden };
-    Ok(evidence.dossier())
+    let mut dossier = evidence.dossier();
+    if revisions.is_empty() {
+        dossier.editable.clone_from(&dossier.objects);
+        dossier.editable.extend(desk.config_maps(pipeline).await?);
+    }
+    Ok(dossier)
 }
 
 /// A verb of the API server and a kind.
