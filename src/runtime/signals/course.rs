@@ -35,7 +35,7 @@ struct Standing {
     target: i64,
     position: i64,
     end: i64,
-    /// When it last had records, by the clock; the least there is when that is unknown.
+    /// When it last had records, by the clock, or was assigned: an empty partition may fill at that moment.
     heard_at: i64,
     stretches: VecDeque<Stretch>,
 }
@@ -105,11 +105,8 @@ impl Course {
     }
 
     fn assign(&mut self, assignment: &Assignment, intake: &mut impl Intake, now: i64) {
-        let Assignment { place, topic, partition, position, end, quiet_since, .. } = assignment;
+        let Assignment { place, topic, partition, position, end, .. } = assignment;
         intake.assign(*place, &format!("{topic}/{partition}"), now);
-        if let Some(since) = quiet_since {
-            intake.touch(*place, *since);
-        }
         let standing = Standing {
             topic: topic.clone(),
             partition: *partition,
@@ -117,7 +114,7 @@ impl Course {
             target: *end,
             position: *position,
             end: *end,
-            heard_at: quiet_since.unwrap_or(i64::MIN),
+            heard_at: now,
             stretches: VecDeque::new(),
         };
         self.live = false;

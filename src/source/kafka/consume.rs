@@ -105,8 +105,6 @@ pub struct Assignment {
     pub end: i64,
     /// The turn of the [`Wish`] for which it is read; 0 where nobody wishes.
     pub turn: u64,
-    /// Since when at least nothing was written to it, milliseconds since 1970, where that is known.
-    pub quiet_since: Option<i64>,
 }
 
 /// Records of one partition.

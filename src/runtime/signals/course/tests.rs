@@ -39,7 +39,7 @@ impl Intake for Notes {
 
 fn assigned(place: u32, position: i64, end: i64) -> News {
     let partition = i32::try_from(place).unwrap();
-    News::Assigned(Assignment { place, topic: "t".into(), partition, position, end, turn: 0, quiet_since: None })
+    News::Assigned(Assignment { place, topic: "t".into(), partition, position, end, turn: 0 })
 }
 
 /// Ten records from an offset on, whose greatest event time is `time`.
@@ -104,6 +104,18 @@ fn whoever_was_heard_a_moment_ago_is_waited_for() {
         assert_eq!(notes.active.get(&1), Some(&1_000), "its end may have grown by now");
     }
     course.tick(&mut notes, 1_000 + GRACE);
+    assert_eq!(notes.active.get(&1), Some(&i64::MIN));
+}
+
+#[test]
+fn an_empty_partition_may_be_about_to_fill() {
+    let (mut course, mut notes) = (Course::default(), Notes::default());
+    course.take(assigned(0, 0, 1_000), &mut notes, 500);
+    course.take(assigned(1, 0, 0), &mut notes, 500);
+    course.take(records(0, 0, 1, 1_000), &mut notes, 600);
+    course.tick(&mut notes, 600);
+    assert_eq!(notes.active.get(&1), Some(&500), "its first events would be late");
+    course.tick(&mut notes, 500 + GRACE);
     assert_eq!(notes.active.get(&1), Some(&i64::MIN));
 }
 

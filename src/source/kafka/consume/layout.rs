@@ -242,14 +242,14 @@ impl Layout {
             let offset = |time: i64| found.get(&(place.topic.clone(), place.partition, time)).copied();
             if let (Some(latest), Some(earliest)) = (offset(LATEST), offset(EARLIEST)) {
                 let at_time = |time: i64| offset(time).filter(|offset| *offset >= 0);
-                let (position, quiet_since) = beginning(&place, earliest, latest, &at_time);
+                let position = beginning(&place, earliest, latest, &at_time);
                 self.places.with(|places| {
                     if let Some(place) = places.get_mut(&number) {
                         place.end = latest;
                         place.origin = Origin::Earliest;
                     }
                 });
-                self.places.begin(number, position, quiet_since).await;
+                self.places.begin(number, position).await;
             } else if place.origin == Origin::Latest {
                 // Its leader does not answer yet; what is written meanwhile is wanted all the same.
                 let begun_at = self.begun_at;
@@ -347,20 +347,17 @@ async fn changed(wishes: &mut Option<watch::Receiver<Wishes>>) {
     std::future::pending::<()>().await;
 }
 
-/// Where to begin, and since when the partition is quiet if that is known.
-fn beginning(place: &Place, earliest: i64, latest: i64, at_time: &dyn Fn(i64) -> Option<i64>) -> (i64, Option<i64>) {
+/// Where to begin.
+fn beginning(place: &Place, earliest: i64, latest: i64, at_time: &dyn Fn(i64) -> Option<i64>) -> i64 {
     if let Some(lost) = place.lost_from {
         // Cut off at the front by retention, or at the back by an election of a leader that had less.
-        return (lost.clamp(earliest, latest), None);
+        return lost.clamp(earliest, latest);
     }
     match place.origin {
-        Origin::Latest => (latest, None),
-        Origin::Earliest => (earliest, (earliest == latest).then_some(0)),
-        Origin::Offset(offset) => (offset.clamp(earliest, latest), None),
-        Origin::Time(time) => match at_time(time) {
-            Some(offset) => (offset.clamp(earliest, latest), None),
-            None => (latest, Some(time)),
-        },
+        Origin::Latest => latest,
+        Origin::Earliest => earliest,
+        Origin::Offset(offset) => offset.clamp(earliest, latest),
+        Origin::Time(time) => at_time(time).map_or(latest, |offset| offset.clamp(earliest, latest)),
     }
 }
 

@@ -162,7 +162,7 @@ impl Places {
     }
 
     /// Says where reading of a partition begins, or goes on after a loss.
-    pub(super) async fn begin(&self, number: u32, position: i64, quiet_since: Option<i64>) {
+    pub(super) async fn begin(&self, number: u32, position: i64) {
         let news = self.with(|places| {
             let place = places.get_mut(&number)?;
             place.position = Some(position);
@@ -173,7 +173,7 @@ impl Places {
             }
             let (topic, partition, turn) = (place.topic.clone(), place.partition, place.turn);
             let end = place.end.max(position);
-            Some(News::Assigned(Assignment { place: number, topic, partition, position, end, turn, quiet_since }))
+            Some(News::Assigned(Assignment { place: number, topic, partition, position, end, turn }))
         });
         if let Some(news) = news {
             self.tell(news).await;
