@@ -379,7 +379,7 @@ fn insert(spec: &Spec) -> String {
          COUNT(*), COUNT(*) FILTER (WHERE `failed`), MIN(`us`), MAX(`us`), SUM(`us`),\n  \
          COLLECT(CAST(CAST(FLOOR(LN(CAST(`us` AS DOUBLE)) / {LN_GAMMA:e}) AS INT) AS STRING)),\n  \
          0, TRUE, 'drop', 'flink-sql/{flowdeck}'\n\
-         FROM TUMBLE(TABLE `flowdeck_admitted`, DESCRIPTOR(`flowdeck_time`), {size})\n\
+         FROM TABLE(TUMBLE(TABLE `flowdeck_admitted`, DESCRIPTOR(`flowdeck_time`), {size}))\n\
          GROUP BY `window_start`, `window_end`, `service`;\n",
         version = contract::VERSION,
         sha = text(&contract::sha(spec)),
