@@ -21,6 +21,7 @@ mod manifests;
 mod new;
 mod output;
 mod render;
+mod rollout;
 mod router;
 mod scrape;
 mod signals;
@@ -188,6 +189,8 @@ enum Command {
     Promote(deploy::Promote),
     /// Deploy an earlier revision again
     Rollback(deploy::Rollback),
+    /// Deploy without downtime: start a copy beside the other one, give it the traffic by their route, stop the other
+    Rollout(rollout::Rollout),
     /// Take a pipeline's objects away; revisions, topics, groups and savepoints stay
     Decommission(deploy::Named),
     /// Manage a pipeline that somebody else deployed
@@ -261,6 +264,7 @@ fn run(arguments: Arguments) -> Result<u8, Failure> {
         Some(Command::Savepoint(named)) => deploy::named(&Ask::Savepoint, &named, &shared.load()?),
         Some(Command::Promote(promote)) => deploy::promote(&promote, &shared.load()?),
         Some(Command::Rollback(rollback)) => deploy::rollback(&rollback, &shared.load()?),
+        Some(Command::Rollout(rollout)) => rollout::run(&rollout, &shared.load()?),
         Some(Command::Decommission(named)) => deploy::named(&Ask::Decommission, &named, &shared.load()?),
         Some(Command::Adopt(named)) => deploy::named(&Ask::Adopt, &named, &shared.load()?),
         Some(Command::History(history)) => history::history(&history, &shared.load()?),

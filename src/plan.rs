@@ -4,7 +4,7 @@
 //! - [`object`], [`difference`]: the kinds of objects that a change touches, and what differs in them.
 //! - [`topics`]: whether its processors find their topics and may use them.
 //! - [`forecast`], [`guard`]: what a change will cause, and what stands against it; [`dossier`]: what is known before.
-//! - [`revision`], [`merge`]: what was deployed, and two changes at once.
+//! - [`revision`], [`merge`]: what was deployed, and two changes at once; [`rollout`]: a deployment through a route.
 //! - [`patch`]: a change as a file, where a repository keeps the objects; [`starter`]: projects to begin with.
 //! - [`compose`], [`tune`]: the processors of a manifest, and what is typed of one, read from it and written into it.
 //! - [`own_terms`]: somebody else's object as text, and from three texts to the fields that change.
@@ -27,6 +27,7 @@ pub mod patch;
 pub mod proposal;
 pub mod render;
 pub mod revision;
+pub mod rollout;
 pub mod starter;
 pub mod target;
 pub mod topics;

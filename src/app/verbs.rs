@@ -131,6 +131,8 @@ pub fn begin(key: &PipelineKey, processor: Option<&str>, verb: Verb, world: &Wor
         Verb::Rollback => Outcome::open(HistoryScreen::open(key.clone())),
         Verb::Decommission => plan(Ask::Decommission),
         Verb::Adopt => plan(Ask::Adopt),
+        Verb::Rollout => plan(Ask::Rollout),
+        Verb::AbortRollout => plan(Ask::AbortRollout),
         Verb::Scale => {
             let views = processors(key, world);
             let sizes: Vec<(String, u32)> =

@@ -12,12 +12,14 @@ use tokio::sync::mpsc;
 use super::{Failure, exit, output, render};
 use crate::model::Time;
 use crate::plan::guard::Consent;
+use crate::plan::intent::Ask;
 use crate::plan::patch;
 use crate::plan::proposal::{Proposal, Step};
 use crate::plan::topics::{Finding, Weight};
 use crate::runtime::deploy::change::{self, Prepared, STEPS, Savepoints, Wish};
 use crate::runtime::deploy::desk::{DeployError, Desk};
-use crate::runtime::deploy::{savepoint, wait};
+use crate::runtime::deploy::order::Order;
+use crate::runtime::deploy::{rollout, savepoint, wait};
 use crate::settings::Settings;
 use crate::source::kube::change::Ownership;
 
@@ -173,14 +175,46 @@ impl Changing {
         let made = teller.await?;
         match result {
             Ok(()) => self.report("done", proposal, made, String::new()),
-            Err(error) if self.output == Form::Json => {
-                let message = error.to_string();
-                let Failure { code, .. } = Failure::from(error);
-                self.report("failed", proposal, made, message)?;
-                Ok(code)
-            }
-            Err(error) => Err(error.into()),
+            Err(error) => self.failed(error, proposal, made),
         }
+    }
+
+    /// Rolls out or takes it back: what the first step means is shown and agreed to, then every step is told.
+    pub(super) async fn roll_out(&self, desk: &Desk, (pipeline, ask): (&str, &Ask)) -> Result<u8, Failure> {
+        let order = Order { verb: ask.verb(), note: String::new(), ownership: self.ownership(), now: now() };
+        let prepared = change::prepare(desk, rollout::wish(desk, pipeline, &order).await?, &self.consent()).await?;
+        let proposal = &prepared.proposal;
+        if self.output == Form::Text {
+            output::print(&output::clean_lines(&told(proposal)))?;
+        }
+        if !proposal.is_possible() {
+            return self.refused(desk, &prepared);
+        }
+        if self.dry_run.is_some() {
+            return self.report("dry-run", proposal, Vec::new(), String::new());
+        }
+        if !self.yes && !agreed(&question(proposal), &proposal.pipeline)? {
+            return self.report("not-agreed", proposal, Vec::new(), "nothing was changed".to_owned());
+        }
+        let (steps, made) = mpsc::channel(STEPS);
+        let teller = tokio::spawn(tell(made, self.output));
+        let gone = rollout::go(desk, (pipeline, ask), &self.consent(), &steps).await;
+        drop(steps);
+        let made = teller.await?;
+        match gone {
+            Ok(_) => self.report("done", proposal, made, String::new()),
+            Err(error) => self.failed(error, proposal, made),
+        }
+    }
+
+    fn failed(&self, error: DeployError, proposal: &Proposal, made: Vec<Step>) -> Result<u8, Failure> {
+        if self.output == Form::Text {
+            return Err(error.into());
+        }
+        let message = error.to_string();
+        let Failure { code, .. } = Failure::from(error);
+        self.report("failed", proposal, made, message)?;
+        Ok(code)
     }
 
     fn refused(&self, desk: &Desk, prepared: &Prepared) -> Result<u8, Failure> {

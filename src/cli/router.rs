@@ -7,7 +7,6 @@ mod serve;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use anyhow::Context;
 use clap::{Args, Subcommand, ValueEnum};
 
 use super::cluster::Cluster;
@@ -69,11 +68,7 @@ enum Form {
 
 impl Place {
     fn open(&self, shared: &Shared) -> Result<(Arc<Spec>, ClientProperties), Failure> {
-        let path = self.spec.display();
-        let text = std::fs::read_to_string(&self.spec)
-            .with_context(|| format!("cannot read the route spec {path}"))
-            .map_err(Failure::usage)?;
-        let spec = Spec::parse(&text).with_context(|| path.to_string()).map_err(Failure::usage)?;
+        let spec = Spec::open(&self.spec).map_err(Failure::usage)?;
         Ok((Arc::new(spec), self.cluster.properties(shared)?))
     }
 }

@@ -14,9 +14,11 @@ use crate::model::Time;
 use crate::model::environment::Protection;
 
 /// The verbs in the order in which they are offered: what is done daily first, what cannot be taken back last.
-pub const OFFERED: [Verb; 10] = [
+pub const OFFERED: [Verb; 12] = [
     Verb::Apply,
     Verb::Deploy,
+    Verb::Rollout,
+    Verb::AbortRollout,
     Verb::Restart,
     Verb::Stop,
     Verb::Scale,
@@ -160,7 +162,9 @@ impl Evidence<'_> {
         let needed: Vec<(&'static str, Kind)> = match verb {
             Verb::Deploy | Verb::Stop | Verb::Restart => own("patch").collect(),
             Verb::Scale if self.revisions.is_empty() => own("patch").collect(),
-            Verb::Apply | Verb::Scale | Verb::Rollback | Verb::Adopt => own("patch").chain(revision).collect(),
+            Verb::Apply | Verb::Scale | Verb::Rollback | Verb::Adopt | Verb::Rollout | Verb::AbortRollout => {
+                own("patch").chain(revision).collect()
+            }
             Verb::Decommission => own("delete").collect(),
             Verb::Savepoint | Verb::Promote => Vec::new(),
         };

@@ -41,6 +41,10 @@ pub enum Ask {
     Decommission,
     /// Manage what somebody else deployed.
     Adopt,
+    /// Give it the traffic of its route.
+    Rollout,
+    /// Take that back.
+    AbortRollout,
     /// Another manifest.
     Apply {
         /// Its text.
@@ -87,6 +91,8 @@ impl Ask {
             Self::Rollback { .. } => Verb::Rollback,
             Self::Decommission => Verb::Decommission,
             Self::Adopt => Verb::Adopt,
+            Self::Rollout => Verb::Rollout,
+            Self::AbortRollout => Verb::AbortRollout,
             Self::Apply { .. } | Self::Edit { .. } => Verb::Apply,
         }
     }
@@ -127,6 +133,8 @@ impl Intent {
             Ask::Savepoint => format!("take a savepoint of {name}"),
             Ask::Promote { to } => format!("promote {name} from {} to {}", self.pipeline.environment, to.environment),
             Ask::Rollback { to: Some(number) } => format!("roll {name} back to revision {number}"),
+            Ask::Rollout => format!("roll {name} out through its route"),
+            Ask::AbortRollout => format!("take the rollout of {name} back"),
             Ask::Rollback { to: None } => format!("roll {name} back to the revision before"),
             _ => format!("{verb} {name}"),
         }

@@ -26,6 +26,10 @@ pub enum Verb {
     Decommission,
     /// Manage what somebody else deployed.
     Adopt,
+    /// Start it beside the other copy of its route, give it the traffic, and stop the other one.
+    Rollout,
+    /// Take such a rollout back.
+    AbortRollout,
 }
 
 impl Verb {
@@ -33,8 +37,14 @@ impl Verb {
     #[must_use]
     pub const fn leads_to_running_jobs(self) -> bool {
         match self {
-            Self::Apply | Self::Deploy | Self::Restart | Self::Scale | Self::Promote | Self::Rollback => true,
-            Self::Stop | Self::Savepoint | Self::Decommission | Self::Adopt => false,
+            Self::Apply
+            | Self::Deploy
+            | Self::Restart
+            | Self::Scale
+            | Self::Promote
+            | Self::Rollback
+            | Self::Rollout => true,
+            Self::Stop | Self::Savepoint | Self::Decommission | Self::Adopt | Self::AbortRollout => false,
         }
     }
 
@@ -52,6 +62,8 @@ impl Verb {
             Self::Rollback => "rollback",
             Self::Decommission => "decommission",
             Self::Adopt => "adopt",
+            Self::Rollout => "rollout",
+            Self::AbortRollout => "abort-rollout",
         }
     }
 
@@ -69,6 +81,8 @@ impl Verb {
             Self::Rollback => "deploy an earlier revision",
             Self::Decommission => "take everything away that was deployed",
             Self::Adopt => "manage it from here from now on",
+            Self::Rollout => "start it beside its other copy, give it the traffic by its route, stop the other one",
+            Self::AbortRollout => "give the other copy the traffic back, and stop this one",
         }
     }
 }

@@ -6,6 +6,8 @@
 //!
 //! It must not hold a default that `config/examples/route.toml` does not show.
 
+use std::path::Path;
+
 use serde::Deserialize;
 
 use crate::model::span::Span;
@@ -22,6 +24,12 @@ const LONGEST_COMMIT: i64 = 2_000;
 /// Why a spec cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SpecError {
+    /// No file, or none that we may read.
+    #[error("cannot read the route spec {0}: {1}")]
+    File(String, String),
+    /// What is wrong with a file.
+    #[error("{0}: {1}")]
+    Within(String, Box<Self>),
     /// Not TOML, an unknown key or a wrong type.
     #[error("the route spec is not valid:\n{0}")]
     Parse(String),
@@ -70,6 +78,9 @@ pub struct Spec {
     /// What was promised.
     #[serde(default)]
     pub sla: Sla,
+    /// How a new copy of the pipeline takes the place of the one before.
+    #[serde(default)]
+    pub rollout: Rollout,
 }
 
 /// Which way records go.
@@ -106,6 +117,8 @@ pub struct Lane {
     pub http: Option<String>,
     /// Address of its Flink's REST API, whose jobs must run.
     pub flink: Option<String>,
+    /// Name of its pipeline, for deployments without downtime.
+    pub pipeline: Option<String>,
 }
 
 /// Where the controller speaks.
@@ -216,6 +229,24 @@ impl Default for Sla {
     }
 }
 
+/// How a new copy of the pipeline takes the place of the one before.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Rollout {
+    /// Longest time for each step: that the new copy gets well, that the lanes can be compared, that the flip is done.
+    pub patience: Span,
+    /// How long the old copy is kept running after the flip.
+    pub bake: Span,
+    /// Whether the old copy is stopped in the end.
+    pub retire: bool,
+}
+
+impl Default for Rollout {
+    fn default() -> Self {
+        Self { patience: Span::seconds(900), bake: Span::seconds(600), retire: true }
+    }
+}
+
 impl Spec {
     /// Reads a spec.
     ///
@@ -226,6 +257,17 @@ impl Spec {
         let spec: Self = toml::from_str(text).map_err(|error| SpecError::Parse(error.to_string()))?;
         spec.check()?;
         Ok(spec)
+    }
+
+    /// Reads a spec from its file.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be read, or the spec not be used.
+    pub fn open(path: &Path) -> Result<Self, SpecError> {
+        let shown = path.display().to_string();
+        let text = std::fs::read_to_string(path).map_err(|error| SpecError::File(shown.clone(), error.to_string()))?;
+        Self::parse(&text).map_err(|error| SpecError::Within(shown, Box::new(error)))
     }
 
     /// The consumer group of the workers.
@@ -266,6 +308,9 @@ impl Spec {
         if first.name == second.name {
             return Err(refuse("lane.name", &first.name, "both lanes have it: give each its own"));
         }
+        if let Some(pipeline) = first.pipeline.as_ref().filter(|name| second.pipeline.as_ref() == Some(name)) {
+            return Err(refuse("lane.pipeline", pipeline, "both lanes have it: they are two copies, each its own"));
+        }
         if self.lane(&self.control.initial).is_none() {
             return Err(refuse("control.initial", &self.control.initial, "no lane has this name"));
         }
@@ -303,6 +348,7 @@ impl Spec {
             ("checks.timeout", self.checks.timeout),
             ("checks.freshness", self.checks.freshness),
             ("sla.flip", self.sla.flip),
+            ("rollout.patience", self.rollout.patience),
         ];
         if let Some((key, _)) = positive.iter().find(|(_, span)| span.millis() == 0) {
             return Err(refuse(key, "0s", "write more than nothing"));

@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::deploy::change::{self, Prepared, STEPS, Steps};
 use super::deploy::desk::{DeployError, Desk};
 use super::deploy::order::{self, Order};
-use super::deploy::{savepoint, survey, wait};
+use super::deploy::{rollout, savepoint, survey, wait};
 use super::files;
 use crate::event::{ChangeNews, DocumentKey, Ending, Event, Opened};
 use crate::model::Time;
@@ -299,7 +299,11 @@ impl Task {
     }
 
     async fn make(&self, desk: &Desk, ready: &Ready, consent: &Consent, steps: Steps) -> Result<(), DeployError> {
+        let (ask, name) = (&self.intent.ask, &*self.intent.pipeline.name);
         match ready {
+            Ready::Writes(_) if matches!(ask, Ask::Rollout | Ask::AbortRollout) => {
+                rollout::go(desk, (name, ask), consent, &steps).await.map(drop)
+            }
             Ready::Writes(prepared) => change::make(desk, prepared, &steps).await,
             Ready::Savepoint(_) => {
                 savepoint::savepoint(desk, &self.intent.pipeline.name, consent, chrono::Utc::now(), &steps).await

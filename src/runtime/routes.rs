@@ -3,7 +3,7 @@
 //! Each route has one task. Reading is [`router::watch`](crate::router::watch), which blocks, on a thread of its own that
 //! lives only while the route is on screen; asking is [`router::ask`](crate::router::ask), as on the command line.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -173,10 +173,8 @@ fn down(why: String) -> Link {
     Link::Down { since: now, error: why.into(), next_try: now + AGAIN }
 }
 
-fn open(path: &PathBuf, kafka: Option<&KafkaSettings>) -> Result<(Arc<Spec>, ClientProperties), String> {
-    let shown = path.display();
-    let text = std::fs::read_to_string(path).map_err(|error| format!("cannot read the route spec {shown}: {error}"))?;
-    let spec = Spec::parse(&text).map_err(|error| format!("{shown}: {error}"))?;
+fn open(path: &Path, kafka: Option<&KafkaSettings>) -> Result<(Arc<Spec>, ClientProperties), String> {
+    let spec = Spec::open(path).map_err(|error| error.to_string())?;
     let kafka = kafka.ok_or("the environment has routes but no kafka section: say where their topics are")?;
     Ok((Arc::new(spec), client_properties(kafka).map_err(|error| error.to_string())?))
 }

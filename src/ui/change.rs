@@ -78,6 +78,10 @@ fn planned(proposal: &Proposal, theme: Theme) -> Vec<Line> {
         lines.push((1, "A savepoint is taken of each job, and the jobs go on.".to_owned(), theme.text()));
         return lines;
     }
+    if let Some(words) = through_its_route(proposal.verb) {
+        lines.push((1, words.to_owned(), theme.text()));
+        lines.push(blank(theme));
+    }
     if proposal.is_empty() {
         lines.push((1, "Nothing differs: it is as it is asked for.".to_owned(), theme.text()));
         return lines;
@@ -95,6 +99,18 @@ fn planned(proposal: &Proposal, theme: Theme) -> Vec<Line> {
     lines.push((1, format!("what changes: {}{revision}", human::counted(changes.len(), "field")), theme.dim()));
     lines.extend(changes.into_iter().map(|words| (3, words, theme.text())));
     lines
+}
+
+/// What a rollout does besides what differs in the named copy.
+const fn through_its_route(verb: Verb) -> Option<&'static str> {
+    match verb {
+        Verb::Rollout => Some(
+            "It is started beside its other copy; once it is well and says the same, it gets the traffic by a flip of \
+             the route. The other copy is kept for the bake time, then stopped with a savepoint.",
+        ),
+        Verb::AbortRollout => Some("The other copy gets the traffic back; then this one is stopped."),
+        _ => None,
+    }
 }
 
 fn blank(theme: Theme) -> Line {

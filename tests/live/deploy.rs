@@ -45,13 +45,13 @@ fn every_example_rendered_for_both_runtimes_passes_the_servers_dry_run() {
 
 /// Follows the operator's documented transitions, as far as a deployment's status tells them: a new spec is seen, a
 /// running job is STABLE and RUNNING, a suspended one SUSPENDED with the savepoint that it stopped with.
-struct Reconciler {
+pub struct Reconciler {
     stop: Arc<AtomicBool>,
     thread: Option<std::thread::JoinHandle<()>>,
 }
 
 impl Reconciler {
-    fn of(namespace: &str) -> Self {
+    pub fn of(namespace: &str) -> Self {
         let (stop, namespace) = (Arc::new(AtomicBool::new(false)), namespace.to_owned());
         let stopped = stop.clone();
         let thread = std::thread::spawn(move || {

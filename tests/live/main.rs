@@ -19,6 +19,7 @@ mod logs;
 mod lost;
 mod proxy;
 mod resume;
+mod rollout;
 mod side_input;
 mod signals;
 mod stack;

@@ -3,7 +3,7 @@
 //! They are the very ones that `flowdeck router controller` and `flowdeck router worker` run, and talk to the demo's
 //! Kafka as they would to any other. They begin once the console has had time to show its first rows.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -66,9 +66,7 @@ fn begin(path: &Path, kafka: Option<&KafkaSettings>, stop: &Arc<AtomicBool>) -> 
 }
 
 fn open(path: &Path, kafka: Option<&KafkaSettings>) -> Result<(Arc<Spec>, ClientProperties), String> {
-    let shown = |error: &dyn std::fmt::Display| format!("{}: {error}", PathBuf::from(path).display());
-    let text = std::fs::read_to_string(path).map_err(|error| shown(&error))?;
-    let spec = Spec::parse(&text).map_err(|error| shown(&error))?;
+    let spec = Spec::open(path).map_err(|error| error.to_string())?;
     let kafka = kafka.ok_or("the environment has no Kafka")?;
     Ok((Arc::new(spec), client_properties(kafka).map_err(|error| error.to_string())?))
 }

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
@@ -14,6 +14,8 @@ use crate::router::{RouterError, controller, topics, worker};
 
 /// Between two looks at how a worker is.
 const BEAT: Duration = Duration::from_millis(500);
+/// Topics that were made are known everywhere after so long.
+const SETTLED: Duration = Duration::from_secs(5);
 
 /// Arguments of `flowdeck router init`.
 #[derive(Clone, Debug, Args)]
@@ -64,7 +66,14 @@ pub(super) fn init(arguments: &Init, shared: &Shared) -> Result<u8, Failure> {
     for name in runtime.block_on(made).map_err(|error| failure(&error))? {
         output::print(&format!("made the topic {name}\n"))?;
     }
-    let partitions = topics::check(&properties, &spec).map_err(|error| failure(&error))?;
+    let deadline = Instant::now() + SETTLED;
+    let partitions = loop {
+        match topics::check(&properties, &spec) {
+            // Brokers may know nothing yet of a topic that they have just made.
+            Err(RouterError::Refused(_)) if Instant::now() < deadline => std::thread::sleep(BEAT),
+            checked => break checked.map_err(|error| failure(&error))?,
+        }
+    };
     output::print(&format!("the route {} is ready: {partitions} partitions\n", spec.name))?;
     Ok(exit::OK)
 }

@@ -410,6 +410,17 @@ pub struct FlipStatus {
     pub why: String,
 }
 
+/// What the two lanes say of the same windows.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Comparison {
+    /// Well when they say the same, unwell when they differ, unknown while there is too little to compare.
+    pub health: Health,
+    /// Windows that both have.
+    pub windows: u64,
+    /// The numbers.
+    pub words: String,
+}
+
 /// How the route stands, by its leading controller.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Status {
@@ -433,6 +444,9 @@ pub struct Status {
     pub held_back: Option<String>,
     /// Lanes.
     pub lanes: Vec<LaneStatus>,
+    /// What they say of the same windows; `None` where the spec wants no comparison, or nothing was compared yet.
+    #[serde(default)]
+    pub comparison: Option<Comparison>,
     /// Partitions.
     pub partitions: Vec<PartitionStatus>,
     /// What else somebody should know.

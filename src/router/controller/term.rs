@@ -466,6 +466,7 @@ impl<'a> Term<'a> {
             flip: self.helm.flip(now, &epochs),
             held_back: self.helm.held_back().map(str::to_owned),
             lanes: lanes.collect(),
+            comparison: None,
             partitions: partitions.collect(),
             troubles: self.troubles.iter().cloned().chain(jumped).collect(),
             answers: self.answers.iter().cloned().collect(),

@@ -73,6 +73,23 @@ pub enum Savepoints {
 }
 
 impl Wish {
+    /// Writes by which no revision is made.
+    #[must_use]
+    pub fn of(pipeline: &str, writes: Vec<Write>, order: &super::order::Order) -> Self {
+        Self {
+            pipeline: pipeline.to_owned(),
+            verb: order.verb,
+            writes,
+            revision: None,
+            resumes: false,
+            ownership: order.ownership,
+            now: order.now,
+            refusals: Vec::new(),
+            loads: BTreeMap::new(),
+            savepoints: Savepoints::Taken,
+        }
+    }
+
     /// The objects that are there afterwards.
     #[must_use]
     pub fn lasting(&self) -> Vec<Id> {

@@ -83,6 +83,8 @@ pub struct Desk {
     pub kafka: Option<KafkaSettings>,
     /// Kafka user of the processors, as the settings write it.
     pub principal: Option<String>,
+    /// Files of route specs.
+    pub routes: Vec<PathBuf>,
     audit: PathBuf,
 }
 
@@ -106,7 +108,8 @@ impl Desk {
             Actions::new(cluster.clone(), &settings.flink).map_err(|error| DeployError::Flink(error.to_string()))?;
         let (kafka, principal) = (settings.kafka.clone(), settings.deploy.kafka_principal.clone());
         let (by, audit) = (whoami(settings), audit::path().ok_or_else(no_home)?);
-        Ok(Self { cluster, target, place, by, jobs, kafka, principal, audit })
+        let routes = settings.routes.clone();
+        Ok(Self { cluster, target, place, by, jobs, kafka, principal, routes, audit })
     }
 
     /// Adds a line to the audit.

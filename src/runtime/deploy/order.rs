@@ -1,10 +1,8 @@
 //! From what somebody asks for to the writes that it takes: manifests, verbs, and two people at once.
 
-use std::collections::BTreeMap;
-
 use serde_json::Value;
 
-use super::change::{Savepoints, Wish, Write};
+use super::change::{Wish, Write};
 use super::desk::{DeployError, Desk};
 use crate::model::Time;
 use crate::model::manifest::{self, Document, Judgement, Pipeline, Runtime};
@@ -109,6 +107,7 @@ pub async fn asked(
         Ask::Adopt => adopt(desk, pipeline, order).await,
         Ask::Apply { text, base, .. } => edited(desk, (pipeline, *base), text, order).await,
         Ask::Edit { id, base, mine, .. } => in_own_terms(desk, pipeline, (id, base, mine), order).await,
+        Ask::Rollout | Ask::AbortRollout => super::rollout::wish(desk, pipeline, order).await,
         Ask::Savepoint => Err(DeployError::Failed("a savepoint writes nothing: it is taken, not applied".into())),
     }
 }
@@ -232,19 +231,7 @@ async fn objects_wish(desk: &Desk, revision: Revision, order: &Order) -> Result<
 }
 
 fn wish(pipeline: String, writes: Vec<Write>, revision: Option<Revision>, order: &Order) -> Wish {
-    let Order { verb, ownership, now, .. } = *order;
-    Wish {
-        pipeline,
-        verb,
-        writes,
-        revision,
-        resumes: false,
-        ownership,
-        now,
-        refusals: Vec::new(),
-        loads: BTreeMap::new(),
-        savepoints: Savepoints::Taken,
-    }
+    Wish { pipeline, revision, ..Wish::of("", writes, order) }
 }
 
 async fn applied(desk: &Desk, objects: &[Value]) -> Result<Vec<Write>, DeployError> {

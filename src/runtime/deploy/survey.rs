@@ -6,8 +6,10 @@ use std::sync::Arc;
 use futures_util::{StreamExt, stream};
 
 use super::desk::{DeployError, Desk};
+use super::rollout::Way;
 use crate::plan::dossier::{Dossier, Evidence};
 use crate::plan::object::Kind;
+use crate::plan::verb::Verb;
 
 /// Questions under way at once.
 const AT_ONCE: usize = 8;
@@ -31,6 +33,12 @@ pub async fn survey(desk: &Desk, pipeline: &str) -> Result<Dossier, DeployError>
     let evidence =
         Evidence { pipeline, place: &desk.place, revisions: &revisions, objects: &objects, forbidden: &forbidden };
     let mut dossier = evidence.dossier();
+    if let Err(error) = Way::to(desk, pipeline) {
+        let why: Arc<str> = error.to_string().into();
+        for verb in [Verb::Rollout, Verb::AbortRollout] {
+            dossier.against.insert(verb.word(), why.clone());
+        }
+    }
     if revisions.is_empty() {
         dossier.editable.clone_from(&dossier.objects);
         dossier.editable.extend(desk.config_maps(pipeline).await?);
