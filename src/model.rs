@@ -4,6 +4,7 @@
 //! argument, and everything that a screen or a report shows is derived from [`inventory::Inventory`].
 //! Words are those of Kubernetes, Flink, Beam and Kafka.
 
+pub mod apart;
 pub mod batch;
 pub mod change;
 pub mod cluster_event;

@@ -18,6 +18,8 @@ const FORM: &[Place] = &[Place::Author];
 const WRITTEN: &[Place] = &[Place::Editor, Place::Tune, Place::Confirm];
 const CHANGED: &[Place] = &[Place::Pipelines, Place::Pipeline];
 /// Screens on which a letter agrees to a change mean nothing else by it.
+/// Screens where a text is looked for rather than rows left out.
+const SEARCHED: &[Place] = &[Place::Logs, Place::Document];
 const UNDECIDED: Places = Places::SCREENS.without(&[Place::Change]);
 /// Screens where other keys mean nothing of their own: no charts, no log.
 const BEYOND_CHARTS: Places =
@@ -237,10 +239,10 @@ pub const ACTIONS: &[Definition] = &[
     Definition::new(Here, A::LeastLevel, "least-level", &["e"], "all levels, warnings and worse, errors")
         .hint("level")
         .at(&[Place::Logs]),
-    Definition::new(Here, A::NextMatch, "next-match", &["n"], "the next match").hint("next").at(&[Place::Logs]),
-    Definition::new(Here, A::PreviousMatch, "previous-match", &["N"], "the match before").at(&[Place::Logs]),
-    Definition::new(Here, A::OnlyMatches, "only-matches", &["&"], "matches only, or all events with matches marked")
-        .at(&[Place::Logs]),
+    Definition::new(Here, A::NextMatch, "next-match", &["n"], "the next match").hint("next").at(SEARCHED),
+    Definition::new(Here, A::PreviousMatch, "previous-match", &["N"], "the match before").at(SEARCHED),
+    Definition::new(Here, A::OnlyMatches, "only-matches", &["&"], "matches only, or everything with matches marked")
+        .at(SEARCHED),
     Definition::new(Here, A::Context, "context", &["c"], "0, 3 or 10 events around each match").at(&[Place::Logs]),
     Definition::new(Here, A::Histogram, "histogram", &["h"], "choose a moment: left and right move, the log follows")
         .hint("histogram")
@@ -349,9 +351,10 @@ pub const ACTIONS: &[Definition] = &[
     Definition::new(Move, A::Right, "right", &["right", "l"], "to the right").at(&[Place::Document]),
     Definition::new(Move, A::Left, "log-left", &["left"], "to the left, or to an earlier bar").at(&[Place::Logs]),
     Definition::new(Move, A::Right, "log-right", &["right"], "to the right, or to a later bar").at(&[Place::Logs]),
+    Definition::new(Here, A::Filter, "search", &["/"], "look for a text").hint("search").at(SEARCHED).key_only(),
     Definition::new(List, A::Filter, "filter", &["/"], "show only rows with this text in any column")
         .hint("filter")
-        .within(UNDECIDED)
+        .within(UNDECIDED.without(SEARCHED))
         .key_only(),
     Definition::new(List, A::SortNext, "sort-next", &[">"], "sort by the next column, then worst first again")
         .hint("sort"),
@@ -360,7 +363,7 @@ pub const ACTIONS: &[Definition] = &[
     Definition::new(Go, A::Pipelines, "pipelines", &["H"], "all pipelines").also(&["pods", "po", "pl"]),
     Definition::new(Go, A::Signals, "signals", &["s"], "golden signals of services")
         .hint("signals")
-        .also(&["services"])
+        .also(&["services", "health", "dashboard"])
         .at(&[Place::Pipelines, Place::Pipeline]),
     Definition::new(Go, A::Signals, "go-signals", &["s"], "golden signals of services").within(ELSEWHERE),
     Definition::new(Go, A::Alerts, "alerts", &["a"], "alerts of all environments")
@@ -374,15 +377,29 @@ pub const ACTIONS: &[Definition] = &[
     Definition::new(Go, A::Router, "go-router", &["ctrl-o"], "routes: which copy of a pipeline gets the records")
         .also(&["router", "route", "routes"])
         .at(&[Place::Logs, Place::Exceptions, Place::Signals, Place::Service, Place::Alerts]),
-    Definition::new(Go, A::Topics, "topics", &["T"], "topics of all environments").also(&["topic"]),
-    Definition::new(Go, A::Groups, "groups", &["K"], "consumer groups of all environments")
-        .also(&["group", "consumers"]),
+    Definition::new(Go, A::Topics, "topics", &["T"], "topics of all environments").also(&[
+        "topic",
+        "kafka",
+        "partitions",
+    ]),
+    Definition::new(Go, A::Groups, "groups", &["K"], "consumer groups of all environments").also(&[
+        "group",
+        "consumers",
+        "lag",
+        "offsets",
+    ]),
     Definition::new(Go, A::Author, "author", &["B"], "begin a new processor: a form, its rules, a project")
         .also(&["new"]),
     Definition::new(Go, A::Changes, "changes", &["C"], "changes that were begun here").also(&["operations"]),
     Definition::new(Go, A::Events, "events", &["V"], "Kubernetes events").also(&["ev"]),
-    Definition::new(Go, A::Environments, "environments", &["L"], "environments, links and permissions")
-        .also(&["env", "links"]),
+    Definition::new(Go, A::Environments, "environments", &["L"], "environments, links and permissions").also(&[
+        "env",
+        "links",
+        "context",
+        "ctx",
+        "namespaces",
+        "permissions",
+    ]),
     Definition::new(Program, A::Palette, "palette", &[":"], "type a command").hint("command").key_only(),
     Definition::new(Program, A::Help, "help", &["?", "f1"], "the keys of this screen")
         .hint("help")

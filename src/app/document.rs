@@ -1,4 +1,5 @@
-//! A text: a pod as YAML, a stack trace.
+//! A text: a pod as YAML, a stack trace. What is looked for is marked where it stands, as in a pager; `&` leaves only
+//! its lines.
 
 use std::sync::Arc;
 
@@ -39,7 +40,15 @@ pub struct DocumentScreen {
     key: Option<DocumentKey>,
     text: Arc<str>,
     lines: Vec<(usize, usize)>,
+    /// What is looked for, in small letters.
     filter: String,
+    only_matches: bool,
+    /// Numbers of the lines that have it.
+    matches: Vec<usize>,
+    /// Which of them was gone to last.
+    found: usize,
+    /// Where the search began.
+    origin: usize,
     offset: usize,
     /// Cells of a line.
     width: usize,
@@ -54,6 +63,14 @@ impl DocumentScreen {
         screen.arrival = Arrival::Here;
         screen.set_text(text);
         Screen::Document(Box::new(screen))
+    }
+
+    /// An event of a log, or a failure: its deepest cause is on top, where it is seen first.
+    #[must_use]
+    pub fn trace(title: String, trace: &Arc<str>) -> Screen {
+        let root = trace.lines().filter_map(|line| line.trim_start().strip_prefix("Caused by: ")).next_back();
+        let text = root.map_or_else(|| trace.clone(), |root| format!("root cause: {root}\n\n{trace}").into());
+        Self::given(title, text)
     }
 
     /// A pod as YAML.
@@ -83,6 +100,10 @@ impl DocumentScreen {
             text: "".into(),
             lines: Vec::new(),
             filter: String::new(),
+            only_matches: false,
+            matches: Vec::new(),
+            found: 0,
+            origin: 0,
             offset: 0,
             width: 78,
             height: 1,
@@ -141,6 +162,49 @@ impl DocumentScreen {
         (self.offset.saturating_add(1).min(last), last, self.lines.len())
     }
 
+    /// Which match was gone to, from 1, and how many there are; `None` when nothing is looked for.
+    #[must_use]
+    pub fn matches(&self) -> Option<(usize, usize)> {
+        let all = self.matches.len();
+        (!self.filter.is_empty()).then(|| ((self.found + 1).min(all), all))
+    }
+
+    /// Whether lines without it are left out.
+    #[must_use]
+    pub fn shows_only_matches(&self) -> bool {
+        self.only_matches && !self.filter.is_empty()
+    }
+
+    /// Goes to a match, and leaves some lines before it in sight.
+    fn find(&mut self, number: usize) {
+        self.found = number;
+        if let Some(line) = self.matches.get(number) {
+            // Broken lines take more rows than one.
+            let surely = if self.wrap { self.height / 2 } else { self.height };
+            if !(self.offset..self.offset.saturating_add(surely)).contains(line) {
+                self.offset = line.saturating_sub(self.height / 4).min(self.most());
+            }
+        }
+    }
+
+    fn next_match(&mut self, action: Action) -> Outcome {
+        if self.filter.is_empty() {
+            return Outcome::Say("Nothing is looked for: / looks for something.");
+        }
+        if self.matches.is_empty() {
+            return Outcome::Say("It is nowhere in this text.");
+        }
+        let last = self.matches.len() - 1;
+        let next = match action {
+            Action::NextMatch if self.found < last => self.found + 1,
+            Action::NextMatch => 0,
+            _ if self.found > 0 => self.found - 1,
+            _ => last,
+        };
+        self.find(next);
+        Outcome::Done
+    }
+
     fn set_text(&mut self, text: Arc<str>) {
         self.text = text;
         self.arrange();
@@ -148,16 +212,15 @@ impl DocumentScreen {
 
     fn arrange(&mut self) {
         let start = self.text.as_ptr() as usize;
-        let filter = &self.filter;
-        self.lines = self
-            .text
-            .lines()
-            .filter(|line| filter.is_empty() || line.to_lowercase().contains(filter))
-            .map(|line| {
-                let from = line.as_ptr() as usize - start;
-                (from, from + line.len())
-            })
-            .collect();
+        let (filter, only) = (&self.filter, self.shows_only_matches());
+        let has_it = |line: &str| !filter.is_empty() && line.to_lowercase().contains(filter);
+        let lines: Vec<&str> = self.text.lines().filter(|line| !only || has_it(line)).collect();
+        self.matches = (0..).zip(&lines).filter(|(_, line)| has_it(line)).map(|(number, _)| number).collect();
+        let place = |line: &&str| {
+            let from = line.as_ptr() as usize - start;
+            (from, from + line.len())
+        };
+        self.lines = lines.iter().map(place).collect();
         self.offset = self.offset.min(self.most());
     }
 
@@ -236,6 +299,12 @@ impl Part for DocumentScreen {
                 self.wrap = !self.wrap;
                 self.offset = self.offset.min(self.most());
             }
+            Action::NextMatch | Action::PreviousMatch => return self.next_match(action),
+            Action::OnlyMatches => {
+                self.only_matches = !self.only_matches;
+                self.arrange();
+                self.find(self.found.min(self.matches.len().saturating_sub(1)));
+            }
             Action::Left => self.column = self.column.saturating_sub(SIDE_STEP),
             Action::Right => self.column = (self.column + SIDE_STEP).min(4_096),
             Action::Retry => return self.ask(),
@@ -252,6 +321,7 @@ impl Part for DocumentScreen {
         match action {
             Action::Retry => self.key.is_some(),
             Action::Copy => !self.lines.is_empty(),
+            Action::NextMatch | Action::PreviousMatch | Action::OnlyMatches => !self.filter.is_empty(),
             _ => true,
         }
     }
@@ -267,7 +337,13 @@ impl Part for DocumentScreen {
     }
 
     fn set_filter(&mut self, filter: &str) {
+        if self.filter.is_empty() {
+            self.origin = self.offset;
+        }
         self.filter = filter.to_lowercase();
+        self.offset = self.origin;
         self.arrange();
+        let ahead = self.matches.iter().position(|line| *line >= self.origin);
+        self.find(ahead.unwrap_or(0));
     }
 }

@@ -28,6 +28,10 @@ use crate::model::pod::Role;
 
 /// A failure that shows so soon after the beginning of the logs may be older.
 const SETTLED: chrono::TimeDelta = chrono::TimeDelta::seconds(30);
+/// A silence before it that is so many times as long as that between its events is no chance.
+const OFTEN: i32 = 5;
+/// A silence before a single event that tells that it is new.
+const LONG: chrono::TimeDelta = chrono::TimeDelta::minutes(10);
 
 /// Columns of the list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -213,13 +217,21 @@ impl ExceptionsScreen {
                 row.count = row.count.max(count);
             }
         }
-        let reaches_back =
-            |first: Time, deployed: Time| begin.is_none_or(|begin| begin <= deployed || first - begin > SETTLED);
         for row in rows.values_mut() {
-            row.new = self.deployed.is_some_and(|deployed| row.first >= deployed && reaches_back(row.first, deployed));
+            row.new = self.deployed.is_some_and(|deployed| is_new(row, deployed, begin));
         }
         rows.into_values().collect()
     }
+}
+
+/// Whether a failure came with what was deployed last. Logs that begin later than that tell it only of a failure that
+/// comes often, or of one after a long silence: a rare old one would be new again each time that it comes.
+fn is_new(row: &ExceptionRow, deployed: Time, begin: Option<Time>) -> bool {
+    let Some(begin) = begin.filter(|begin| *begin > deployed) else { return row.first >= deployed };
+    let absent = row.first - begin;
+    let between = i32::try_from(row.count.saturating_sub(1)).unwrap_or(i32::MAX);
+    let enough = if between == 0 { LONG } else { (row.last - row.first) / between * OFTEN };
+    absent > enough.max(SETTLED)
 }
 
 fn row_of(kind: &Kind) -> ExceptionRow {
@@ -296,7 +308,7 @@ impl Part for ExceptionsScreen {
             Action::Open => {
                 let Some(row) = selected else { return Outcome::Ignored };
                 let title = format!("{} › {}", self.target.key().name, row.root.short_class());
-                return Outcome::open(DocumentScreen::given(title, row.sample.clone()));
+                return Outcome::open(DocumentScreen::trace(title, &row.sample));
             }
             Action::Log => {
                 let query = selected.map_or_else(
@@ -346,5 +358,46 @@ impl Part for ExceptionsScreen {
 
     fn set_filter(&mut self, filter: &str) {
         self.table.set_filter(filter);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::sync::Arc;
+
+    use super::{Throwable, Time, is_new, row_of};
+    use crate::logs::radar::Kind;
+    use crate::logs::trace;
+
+    #[test]
+    fn what_was_there_before_the_logs_begin_is_not_new() {
+        let at = |minutes: i64| Time::from_timestamp(minutes * 60, 0).unwrap();
+        let thrown = || Throwable { class: "java.io.IOException".into(), message: "x".into() };
+        let exception = trace::of_field("java.io.IOException: x\n\tat a.B.c(B.java:1)").unwrap();
+        let row = |count, first, last| {
+            row_of(&Kind {
+                fingerprint: exception.fingerprint,
+                count,
+                first: at(first),
+                last: at(last),
+                rate: Arc::from([]),
+                pods: BTreeSet::new(),
+                root: thrown(),
+                outer: thrown(),
+                event: 0,
+                sample: "".into(),
+            })
+        };
+        // Logs from before the deployment at 60 minutes know, and so does Flink's history.
+        assert!(is_new(&row(1, 61, 90), at(60), Some(at(50))));
+        assert!(!is_new(&row(9, 59, 90), at(60), Some(at(50))));
+        assert!(is_new(&row(1, 61, 61), at(60), None));
+        // Logs that begin 40 minutes after it: five times the silence between two events before the first one is enough.
+        assert!(is_new(&row(11, 106, 116), at(60), Some(at(100))));
+        assert!(!is_new(&row(11, 104, 114), at(60), Some(at(100))));
+        assert!(!is_new(&row(1_000, 100, 114), at(60), Some(at(100))));
+        assert!(!is_new(&row(1, 109, 109), at(60), Some(at(100))));
+        assert!(is_new(&row(1, 111, 111), at(60), Some(at(100))));
     }
 }

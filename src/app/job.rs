@@ -278,12 +278,6 @@ impl JobScreen {
     }
 }
 
-/// A trace with its deepest cause on top, where it is seen first.
-fn with_root(trace: &Arc<str>) -> Arc<str> {
-    let root = trace.lines().filter_map(|line| line.trim_start().strip_prefix("Caused by: ")).next_back();
-    root.map_or_else(|| trace.clone(), |root| format!("root cause: {root}\n\n{trace}").into())
-}
-
 impl Part for JobScreen {
     fn place(&self) -> Place {
         Place::Job
@@ -312,7 +306,7 @@ impl Part for JobScreen {
             Action::Open => {
                 let Some(FailureRow(failure)) = self.failures.selected() else { return Outcome::Ignored };
                 let title = format!("{} › {}", self.key.name, failure.root.short_class());
-                Outcome::open(DocumentScreen::given(title, with_root(&failure.trace)))
+                Outcome::open(DocumentScreen::trace(title, &failure.trace))
             }
             Action::Copy => {
                 let id = self.view.as_ref().and_then(|view| view.job_id.clone());

@@ -16,6 +16,7 @@ use crate::logs::event::Level;
 use crate::logs::news::{News, Row};
 use crate::logs::query::Query;
 use crate::model::Time;
+use crate::model::apart::short_names;
 use crate::model::interest::Interest;
 use crate::model::log::{Anchor, LogInterest, Target, View, main_container};
 
@@ -74,6 +75,8 @@ pub struct LogScreen {
     pub wrong: Option<String>,
     /// What is looked for.
     pub query: Query,
+    /// Short names of the pods of the streams, in their order.
+    names: Vec<Arc<str>>,
     filter: String,
     opened: BTreeSet<u64>,
     anchor: Anchor,
@@ -103,6 +106,7 @@ impl LogScreen {
             column: 0,
             wrong: None,
             query: Query::default(),
+            names: Vec::new(),
             filter: String::new(),
             opened: BTreeSet::new(),
             anchor: Anchor::End,
@@ -173,6 +177,7 @@ impl LogScreen {
         }
         let mut kept = news.clone();
         kept.rows = Vec::new();
+        self.names = short_names(kept.streams.iter().map(|(container, _)| &container.pod.name));
         self.news = Some(kept);
         true
     }
@@ -297,7 +302,7 @@ impl LogScreen {
     fn trace(&self) -> Outcome {
         let Some(row) = self.selected() else { return Outcome::Ignored };
         let pod = self.source(row).unwrap_or_default();
-        Outcome::open(DocumentScreen::given(format!("{pod} › {}", row.time.format("%H:%M:%S%.3f")), row.text.clone()))
+        Outcome::open(DocumentScreen::trace(format!("{pod} › {}", row.time.format("%H:%M:%S%.3f")), &row.text))
     }
 
     /// The pod that an event is of.
@@ -305,6 +310,18 @@ impl LogScreen {
     pub fn source(&self, row: &Row) -> Option<&str> {
         let (container, _) = self.news.as_ref()?.streams.get(usize::from(row.source))?;
         Some(&container.pod.name)
+    }
+
+    /// The pod that an event is of, as short as the others allow.
+    #[must_use]
+    pub fn short_source(&self, row: &Row) -> Option<&str> {
+        self.names.get(usize::from(row.source)).map(|name| &**name)
+    }
+
+    /// Cells that the longest short name takes.
+    #[must_use]
+    pub fn source_cells(&self) -> usize {
+        self.names.iter().map(|name| name.chars().count()).max().unwrap_or(0)
     }
 
     /// The events on screen as text, for a pager.

@@ -21,7 +21,7 @@ use crate::model::Time;
 use crate::model::change::Change;
 use crate::model::key::PipelineKey;
 use crate::model::owner;
-use crate::model::signal::{Alert, AlertState, Signals};
+use crate::model::signal::{Alert, AlertOrder, AlertState, Answer, Signals};
 use crate::plan::dossier::Dossier;
 use crate::plan::intent::Intent;
 
@@ -502,12 +502,27 @@ fn concluded(state: &mut State, outcome: Outcome) -> Vec<Effect> {
             return vec![Effect::Cancel(number)];
         }
         Outcome::Effect(effect) => {
+            if let Effect::Answer(_, order) = &effect {
+                state.say(Notice::Done(answered(order).into()));
+            }
             state.dirty = true;
             return vec![effect];
         }
     }
     state.dirty = true;
     Vec::new()
+}
+
+/// What an answer to an alert means from now on.
+fn answered(order: &AlertOrder) -> String {
+    let (rule, service) = (&order.rule, &order.service);
+    match &order.answer {
+        Answer::Acknowledge(_) => {
+            format!("{rule} of {service} is yours: no more bell and messages until it is resolved; A takes that back")
+        }
+        Answer::Snooze(until) => format!("{rule} of {service} sleeps until {}; z wakes it", until.format("%H:%M:%SZ")),
+        Answer::Wake => format!("{rule} of {service} is awake again: it rings and tells as before"),
+    }
 }
 
 /// A change is planned on a screen of its own, which takes the place of what asked for it or of its last try.

@@ -3,12 +3,13 @@
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
-use super::canvas::Canvas;
+use super::canvas::{Canvas, Pen};
 use super::text;
 use super::theme::{Theme, Tone};
 use super::title::{self, Title};
 use crate::app::State;
 use crate::app::document::{Arrival, DocumentScreen};
+use crate::app::screen::Part;
 
 /// Draws the screen above the foot.
 pub fn draw(canvas: &mut Canvas<'_>, area: Rect, state: &State, screen: &DocumentScreen) {
@@ -24,7 +25,7 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect, state: &State, screen: &Documen
     }
     let room = usize::from(area.width).saturating_sub(facts.first().map_or(0, |fact| fact.len() + 3) + CLOCK);
     let crumb = fitting(&screen.title, room, theme);
-    let title = Title { crumbs: vec![&crumb], facts, ..Title::default() };
+    let title = Title { crumbs: vec![&crumb], facts, found: screen.matches(), ..Title::default() };
     title::draw(canvas, area, state, &title);
     let body = Rect { y: area.y + layout.head, height: layout.body, ..area };
     let message = match &screen.arrival {
@@ -91,8 +92,26 @@ fn lines(canvas: &mut Canvas<'_>, area: Rect, screen: &DocumentScreen) {
         screen.visible().flat_map(|line| broken(line, width, theme)).take(height).collect()
     };
     for (row, (line, style)) in (0..).zip(&shown) {
-        canvas.line(area, row).skip(1).put(line, *style);
+        marked(canvas.line(area, row).skip(1), line, screen.filter(), (*style, theme));
     }
+}
+
+/// A line with what is looked for standing out.
+fn marked(pen: &mut Pen<'_, '_>, line: &str, wanted: &str, (style, theme): (Style, Theme)) {
+    let small = line.to_lowercase();
+    // Letters whose small form is longer would shift what is marked.
+    if wanted.is_empty() || small.len() != line.len() {
+        pen.put(line, style);
+        return;
+    }
+    let mut at = 0;
+    for (from, found) in small.match_indices(wanted) {
+        let to = from + found.len();
+        pen.put(line.get(at..from).unwrap_or_default(), style);
+        pen.put(line.get(from..to).unwrap_or_default(), theme.strong().patch(theme.tone(Tone::Warn)));
+        at = to;
+    }
+    pen.put(line.get(at..).unwrap_or_default(), style);
 }
 
 fn harmless(line: &str, theme: Theme) -> String {

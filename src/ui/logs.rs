@@ -206,8 +206,9 @@ fn event(canvas: &mut Canvas<'_>, area: Rect, (screen, row): (&LogScreen, &Row),
     pen.field(row.level.map_or("", Level::name), 5, level_style(row, theme)).skip(1);
     let several = screen.news.as_ref().is_some_and(|news| news.streams.len() > 1);
     if several {
-        let cells = if wide { 28 } else { 12 };
-        let pod = screen.source(row).unwrap_or_default();
+        let most = if wide { 32 } else { 18 };
+        let cells = u16::try_from(screen.source_cells()).unwrap_or(most).clamp(4, most);
+        let pod = screen.short_source(row).unwrap_or_default();
         let shown = text::cut_front(pod, usize::from(cells), theme.charset()).into_owned();
         pen.field(&shown, cells, theme.accent()).skip(1);
     }

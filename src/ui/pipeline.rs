@@ -48,6 +48,7 @@ fn top(canvas: &mut Canvas<'_>, area: Rect, state: &State, screen: &PipelineScre
         verdict: row.map(|row| &row.view.verdict),
         facts,
         warning: row.is_none().then(|| "gone from the cluster".to_owned()),
+        found: None,
     };
     title::draw(canvas, area, state, &title);
     flow::draw(canvas, Rect { y: area.y + 1, height: head.flow.min(area.height.saturating_sub(1)), ..area }, screen);

@@ -21,6 +21,8 @@ pub struct Title<'a> {
     pub verdict: Option<&'a Verdict>,
     /// Short facts.
     pub facts: Vec<String>,
+    /// Which match was gone to and how many there are, where a text is searched.
+    pub found: Option<(usize, usize)>,
     /// A fact that needs attention.
     pub warning: Option<String>,
 }
@@ -54,7 +56,11 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect, state: &State, title: &Title<'_
     let clock = head::clock(state.now());
     let reserved = trouble.as_ref().map_or(clock.len(), |(words, _)| words.len()) + 2;
     if let Some((filter, rows)) = state.filtered() {
-        let shown = format!(": {rows} shown");
+        let shown = match title.found {
+            Some((_, 0)) => ": no match".to_owned(),
+            Some((number, all)) => format!(": match {number} of {all}"),
+            None => format!(": {rows} shown"),
+        };
         let room = usize::from(pen.skip(3).left()).saturating_sub(reserved + shown.len() + 1).max(LEAST_FILTER);
         let filter = super::text::clean_in(filter, theme.charset());
         let filter = super::text::cut(&filter, room, theme.charset());

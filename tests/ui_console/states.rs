@@ -110,7 +110,15 @@ fn documents() {
     let bench = bench.send(Event::Fetched(key.clone(), Ok(yaml.into()))).press("G");
     assert_snapshot!("yaml_end", bench.screen());
     let bench = bench.press("/").typed("value 5").press("enter");
-    assert_snapshot!("yaml_filtered", bench.screen());
+    assert_snapshot!("yaml_searched", bench.screen());
+    let bench = bench.press("N N");
+    assert!(bench.screen().contains("match 11 of 11"), "{}", bench.screen());
+    let bench = bench.press("n n n &");
+    assert_snapshot!("yaml_matches_only", bench.screen());
+    let bench = bench.press("&");
+    assert!(bench.screen().contains("label-38:"), "{}", bench.screen());
+    let bench = bench.press("esc n");
+    assert!(!bench.screen().contains("match "), "{}", bench.screen());
     let bench = bench.send(Event::Fetched(key, Err("pods \"match-making\" is forbidden".into())));
     assert_snapshot!("yaml_failed", bench.screen());
 }

@@ -314,15 +314,16 @@ impl Condition {
         let Self::Threshold { signal, op, value, .. } = self else { return None };
         let (name, unit) = signal.words();
         let seen = short(signal.value(point, window_ms)?);
+        let bound = short(*value);
         let beyond = match op {
-            Comparison::Above => "above",
-            Comparison::AtLeast => "at least",
-            Comparison::Below => "below",
-            Comparison::AtMost => "at most",
-            Comparison::Equal => "exactly",
-            Comparison::NotEqual => "anything but",
+            Comparison::Above => format!("above {bound}{unit}"),
+            Comparison::AtLeast => format!("at {bound}{unit} or above"),
+            Comparison::Below => format!("below {bound}{unit}"),
+            Comparison::AtMost => format!("at {bound}{unit} or below"),
+            Comparison::Equal => format!("at {bound}{unit}"),
+            Comparison::NotEqual => format!("at anything but {bound}{unit}"),
         };
-        Some(format!("{name} {seen}{unit}; {beyond} {}{unit} is too bad", short(*value)))
+        Some(format!("{name} {seen}{unit}; the rule fires {beyond}"))
     }
 }
 

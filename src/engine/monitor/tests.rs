@@ -266,7 +266,7 @@ fn saturation_from_outside_is_a_fact_that_rules_judge() {
         let view = monitor.view(&focus("a"), at);
         let full = view.alerts.iter().find(|alert| alert.state == AlertState::Firing);
         if let Some(alert) = full.filter(|_| fired.is_none()) {
-            assert_eq!((&*alert.service, &*alert.summary), ("a", "saturation is 95%; above 80% is too bad"));
+            assert_eq!((&*alert.service, &*alert.summary), ("a", "saturation is 95%; the rule fires above 80%"));
             fired = Some(window);
         }
         levels = view.history.unwrap().points.iter().flatten().map(|it| it.saturation.clone()).collect();
