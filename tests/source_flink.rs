@@ -18,6 +18,7 @@ use flowdeck::model::inventory::Inventory;
 use flowdeck::model::job::{Job, JobState};
 use flowdeck::model::key::ObjectKey;
 use flowdeck::settings::{EnvironmentSettings, FlinkSettings};
+use flowdeck::source::flink::{Actions, Afterwards};
 use flowdeck::source::{flink, kube};
 use http_body_util::Full;
 use hyper::service::service_fn;
@@ -38,10 +39,10 @@ macro_rules! recorded {
     };
 }
 
-/// A server of canned answers: code and body by path without query.
+/// A server of canned answers: code and body by path without query, one after the other, and the last for good.
 #[derive(Default)]
 struct Answers {
-    by_path: Mutex<HashMap<String, (u16, String)>>,
+    by_path: Mutex<HashMap<String, Vec<(u16, String)>>>,
     asked: Mutex<Vec<String>>,
     under_way: AtomicUsize,
     most: AtomicUsize,
@@ -49,7 +50,12 @@ struct Answers {
 
 impl Answers {
     fn put(&self, path: &str, code: u16, body: &str) {
-        self.by_path.lock().unwrap().insert(path.to_owned(), (code, body.to_owned()));
+        self.put_all(path, &[(code, body)]);
+    }
+
+    fn put_all(&self, path: &str, answers: &[(u16, &str)]) {
+        let answers = answers.iter().rev().map(|(code, body)| (*code, (*body).to_owned())).collect();
+        self.by_path.lock().unwrap().insert(path.to_owned(), answers);
     }
 
     /// A running job behind a base path.
@@ -86,7 +92,12 @@ impl Answers {
         self.asked.lock().unwrap().push(request.uri().to_string());
         // Long enough for others to come in between.
         sleep(Duration::from_millis(5)).await;
-        let found = self.by_path.lock().unwrap().get(&path).cloned();
+        let found = self
+            .by_path
+            .lock()
+            .unwrap()
+            .get_mut(&path)
+            .and_then(|answers| if answers.len() > 1 { answers.pop() } else { answers.first().cloned() });
         let missing = || (404, recorded!("error-404").to_owned());
         let (code, body) = found.unwrap_or_else(missing);
         self.under_way.fetch_sub(1, Ordering::SeqCst);
@@ -102,6 +113,7 @@ struct Run {
     interest: watch::Sender<Arc<Interest>>,
     events: mpsc::Receiver<Event>,
     cancel: CancellationToken,
+    cluster: kube::Cluster,
     _folder: tempfile::TempDir,
 }
 
@@ -124,8 +136,8 @@ impl Run {
         let (sender, events) = mpsc::channel(4);
         let cancel = CancellationToken::new();
         let settings = FlinkSettings { url: url.map(|url| url.replace("ADDRESS", &address)) };
-        tokio::spawn(flink::run(cluster, settings, interests, sender, cancel.clone()));
-        Self { answers, address, interest, events, cancel, _folder: folder }
+        tokio::spawn(flink::run(cluster.clone(), settings, interests, sender, cancel.clone()));
+        Self { answers, address, interest, events, cancel, cluster, _folder: folder }
     }
 
     fn want(&self, jobs: Vec<JobInterest>) {
@@ -324,4 +336,35 @@ async fn every_job_of_the_demonstration_is_reached() {
     until("up again", &|inventory| matches!(inventory.link(&"test".into(), Backend::Flink), Link::Up { .. })).await;
     cancel.cancel();
     platform.stop().await;
+}
+
+#[tokio::test]
+async fn a_savepoint_waits_until_all_tasks_run_and_other_failures_are_told_at_once() {
+    let run = Run::start(None).await;
+    let (overview, savepoints) = ("/jobs/overview", format!("/jobs/{JOB}/savepoints"));
+    let failed = |why: &str| {
+        let trace = format!("org.apache.flink.runtime.checkpoint.CheckpointException: {why}\n\tat a.B.c(B.java:1)");
+        serde_json::json!({"status": {"id": "COMPLETED"}, "operation": {"failure-cause": {"stack-trace": trace}}})
+            .to_string()
+    };
+    let early = failed(
+        "Checkpoint triggering task Source (1/2) of job 1 is not being executed at the moment. Aborting \
+         checkpoint. Failure reason: Not all required tasks are currently running.",
+    );
+    let taken = r#"{"status":{"id":"COMPLETED"},"operation":{"location":"s3://state/savepoint-1"}}"#;
+    run.answers.put(overview, 200, recorded!("jobs-overview"));
+    run.answers.put(&savepoints, 202, r#"{"request-id":"r1"}"#);
+    let result = format!("{savepoints}/r1");
+    run.answers.put_all(&result, &[(200, &early), (200, r#"{"status":{"id":"IN_PROGRESS"}}"#), (200, taken)]);
+    let settings = FlinkSettings { url: Some(run.address.clone()) };
+    let actions = Actions::new(run.cluster.clone(), &settings).unwrap();
+    let job = actions.job(&interest("sessionization", &[], Depth::Summary)).await.unwrap().unwrap();
+    let place = actions.savepoint(&job, Afterwards::GoesOn).await;
+    assert_eq!(place.as_deref(), Ok("s3://state/savepoint-1"));
+    let asked = || run.answers.asked.lock().unwrap().iter().filter(|path| **path == savepoints).count();
+    assert_eq!(asked(), 2);
+    run.answers.put(&result, 200, &failed("Checkpoint Coordinator is suspending."));
+    let told = actions.savepoint(&job, Afterwards::GoesOn).await.unwrap_err().to_string();
+    assert!(told.contains("is suspending"), "{told}");
+    assert_eq!(asked(), 3);
 }

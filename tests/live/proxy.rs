@@ -27,11 +27,24 @@ pub enum Cut {
     Answer,
 }
 
-/// A request that came by.
+/// Which request's line is cut.
 #[derive(Clone, Debug)]
+pub enum Which {
+    /// By its place, counted from 0.
+    Place(usize),
+    /// The same as one of an earlier run.
+    Like(Seen),
+}
+
+/// A request that came by. How many reads there are differs from run to run, so a request is known by what it asks and
+/// how often that was asked before, not by its place among all.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Seen {
     pub method: Method,
+    /// Each number in it is `#`: that of a revision is another in each run.
     pub target: String,
+    /// How many like it came before.
+    pub before: usize,
 }
 
 impl Seen {
@@ -44,8 +57,37 @@ impl Seen {
 #[derive(Default)]
 struct Plan {
     seen: Vec<Seen>,
-    /// Which request, counted from 0, and how.
-    cut: Option<(usize, Cut)>,
+    cut: Option<(Which, Cut)>,
+    was_cut: bool,
+}
+
+impl Plan {
+    /// Notes a request; whether and how its line is to be cut.
+    fn pass(&mut self, method: &Method, target: &str) -> Option<Cut> {
+        let target = without_numbers(target);
+        let before = self.seen.iter().filter(|it| it.method == method && it.target == target).count();
+        let seen = Seen { method: method.clone(), target, before };
+        let is_meant = |which: &Which| match which {
+            Which::Place(place) => *place == self.seen.len(),
+            Which::Like(other) => *other == seen,
+        };
+        let cut = self.cut.as_ref().filter(|(which, _)| is_meant(which)).map(|(_, cut)| *cut);
+        self.seen.push(seen);
+        self.was_cut |= cut.is_some();
+        cut
+    }
+}
+
+fn without_numbers(target: &str) -> String {
+    let mut shown = String::new();
+    for letter in target.chars() {
+        match letter {
+            '0'..='9' if shown.ends_with('#') => {}
+            '0'..='9' => shown.push('#'),
+            other => shown.push(other),
+        }
+    }
+    shown
 }
 
 /// The proxy; it ends with this.
@@ -108,8 +150,13 @@ impl Proxy {
     }
 
     /// Forgets what came by, and cuts the line at a request from now on.
-    pub fn plan(&self, cut: Option<(usize, Cut)>) {
-        *self.plan.lock().unwrap() = Plan { seen: Vec::new(), cut };
+    pub fn plan(&self, cut: Option<(Which, Cut)>) {
+        *self.plan.lock().unwrap() = Plan { cut, ..Plan::default() };
+    }
+
+    /// Whether that request came and its line was cut.
+    pub fn was_cut(&self) -> bool {
+        self.plan.lock().unwrap().was_cut
     }
 
     /// What came by since.
@@ -154,12 +201,7 @@ async fn pass(
     plan: &Mutex<Plan>,
 ) -> Result<Response<Full<Bytes>>, Gone> {
     let target = request.uri().path_and_query().map_or_else(String::new, ToString::to_string);
-    let cut = {
-        let mut plan = plan.lock().unwrap();
-        let number = plan.seen.len();
-        plan.seen.push(Seen { method: request.method().clone(), target: target.clone() });
-        plan.cut.filter(|(at, _)| *at == number).map(|(_, cut)| cut)
-    };
+    let cut = plan.lock().unwrap().pass(request.method(), &target);
     if cut == Some(Cut::Request) {
         return Err(Gone);
     }

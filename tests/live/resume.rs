@@ -13,7 +13,7 @@ use std::thread::JoinHandle;
 use serde_json::{Value, json};
 
 use crate::deploy::{done, file, items, report};
-use crate::proxy::{Cut, Proxy};
+use crate::proxy::{Cut, Proxy, Which};
 use crate::stack::{Namespace, Settings, eventually, flink_submit, variable};
 
 const MANIFEST: &str = r#"apiVersion: flowdeck.dev/v1
@@ -212,7 +212,7 @@ fn a_line_to_flink_that_is_cut_while_a_job_stops_loses_no_state() {
     let (mut number, mut failed) = (0, 0);
     for (request, cut) in [(0, Cut::Request), (1, Cut::Request), (1, Cut::Answer), (2, Cut::Request)] {
         let running = launcher.job(number);
-        proxy.plan(Some((request, cut)));
+        proxy.plan(Some((Which::Place(request), cut)));
         let (code, told, words) = report(&settings, &["stop", "counting", "--yes", "--wait"]);
         let asked = proxy.seen();
         proxy.plan(None);

@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use super::rest::{Base, Miss, Rest};
 use crate::model::exception::root_cause;
@@ -16,6 +17,11 @@ use crate::source::kube::trouble::cut;
 
 /// How often an operation is asked for.
 const PACE: Duration = Duration::from_millis(500);
+/// How long a job may take to get all its tasks running before a savepoint of it counts as failed: Flink says RUNNING
+/// of a job whose tasks are still being deployed, and refuses every savepoint until the last one runs.
+const ALL_TASKS: Duration = Duration::from_mins(1);
+/// How Flink says that (`CheckpointFailureReason.NOT_ALL_REQUIRED_TASKS_RUNNING`).
+const TASKS_MISSING: &str = "Not all required tasks are currently running";
 
 /// Whether the job goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,11 +81,23 @@ impl Actions {
         Ok(job.map(|job| Found { base, id: text(job, "jid"), state: text(job, "state") }))
     }
 
-    /// Takes a savepoint; answers where it is.
+    /// Takes a savepoint, as soon as all tasks of the job run; answers where it is.
     ///
     /// # Errors
     /// When Flink refuses or fails; its own words say why.
     pub async fn savepoint(&self, job: &Found, afterwards: Afterwards) -> Result<String, Miss> {
+        let begun = Instant::now();
+        loop {
+            match self.one_savepoint(job, afterwards).await {
+                Err(Miss::Failed(why)) if why.contains(TASKS_MISSING) && begun.elapsed() < ALL_TASKS => {
+                    tokio::time::sleep(PACE).await;
+                }
+                answer => return answer,
+            }
+        }
+    }
+
+    async fn one_savepoint(&self, job: &Found, afterwards: Afterwards) -> Result<String, Miss> {
         let Found { base, id, .. } = job;
         let (path, body) = match afterwards {
             Afterwards::GoesOn => (format!("/jobs/{id}/savepoints"), json!({"cancel-job": false})),
