@@ -13,7 +13,7 @@ use rdkafka::producer::{BaseRecord, Producer, ThreadedProducer};
 use rdkafka::{ClientConfig, Message, Offset, TopicPartitionList};
 use serde_json::Value;
 
-use crate::stack::{Killed, eventually, kafka_tool, throughout, variable};
+use crate::stack::{Killed, eventually, eventually_or, kafka_tool, throughout, variable};
 use crate::support::FLOWDECK;
 
 /// Requests, errors, and sum, least and greatest of latencies by window and service.
@@ -343,11 +343,23 @@ fn runs_of_a_group_share_a_topic_and_their_parts_add_up_whoever_is_killed_or_fro
     close(&mut stream, base);
     let paths = ["killed", "frozen", "ended", "last"].map(|name| stream.path(&format!("{name}.jsonl")));
     let expected = stream.expected.clone();
-    let closed = |paths: &[PathBuf]| {
-        let (sums, _) = added(paths);
-        expected.iter().all(|(key, counts)| sums.get(key) == Some(counts))
+    let size = || paths.iter().map(|path| std::fs::metadata(path).unwrap().len()).sum::<u64>();
+    let mut seen = 0;
+    let closed = || {
+        let grown = size();
+        if grown == std::mem::replace(&mut seen, grown) {
+            return None;
+        }
+        let (sums, _) = added(&paths);
+        expected.iter().all(|(key, counts)| sums.get(key) == Some(counts)).then_some(())
     };
-    eventually("the sums of all windows", || closed(&paths).then_some(()));
+    let give_up = || {
+        for name in ["killed", "frozen", "ended", "last"] {
+            println!("{name} said:\n{}", said(&stream, name));
+        }
+        assert_same(&added(&paths).0, &expected);
+    };
+    eventually_or(give_up, closed);
     for running in [frozen, last] {
         assert_eq!(running.terminate(), Some(143));
     }
