@@ -1,7 +1,7 @@
 //! Names of pods, short enough for a column and still apart.
 //!
-//! What all have in common before the pod's role says nothing, `taskmanager` is `tm`, and a ReplicaSet's hash tells no two
-//! pods apart that their own five letters do not. A name that would be another's is left whole.
+//! What all have in common before the pod's role says nothing, `taskmanager` is `tm`, and the hash of a `ReplicaSet`
+//! tells no two pods apart that their own five letters do not. A name that would be another's is left whole.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -31,7 +31,7 @@ pub fn short_names<'a>(names: impl IntoIterator<Item = &'a Arc<str>>) -> Vec<Arc
     short.iter().zip(&names).map(unless_taken).collect()
 }
 
-/// The words of a name, without the hash of a ReplicaSet.
+/// The words of a name, without the hash of a `ReplicaSet`.
 fn words(name: &str) -> Vec<&str> {
     let mut parts: Vec<&str> = name.split('-').collect();
     if let [.., hash, own] = &*parts
