@@ -17,6 +17,7 @@ mod gather;
 mod get;
 mod history;
 mod logs;
+mod manage;
 mod manifests;
 mod new;
 mod output;
@@ -195,6 +196,12 @@ enum Command {
     Decommission(deploy::Named),
     /// Manage a pipeline that somebody else deployed
     Adopt(deploy::Named),
+    /// Show or edit a pipeline's labels, links, team and last day
+    Manage(Box<manage::Manage>),
+    /// Show or edit who decides a pipeline's size, and what was decided
+    Autoscale(Box<manage::Autoscale>),
+    /// Show or edit the IAM roles of a pipeline's service accounts, and what they may do
+    Role(Box<manage::Role>),
     /// Print the revisions of a pipeline
     History(history::History),
     /// Print what was changed from here, by whom, and what came of it
@@ -267,6 +274,9 @@ fn run(arguments: Arguments) -> Result<u8, Failure> {
         Some(Command::Rollout(rollout)) => rollout::run(&rollout, &shared.load()?),
         Some(Command::Decommission(named)) => deploy::named(&Ask::Decommission, &named, &shared.load()?),
         Some(Command::Adopt(named)) => deploy::named(&Ask::Adopt, &named, &shared.load()?),
+        Some(Command::Manage(manage)) => manage::manage(&manage, &shared.load()?),
+        Some(Command::Autoscale(autoscale)) => manage::autoscale(&autoscale, &shared.load()?),
+        Some(Command::Role(role)) => manage::role(&role, &shared.load()?),
         Some(Command::History(history)) => history::history(&history, &shared.load()?),
         Some(Command::Audit(audit)) => history::audit(&audit),
         Some(Command::Completions(completions)) => completions::run(&completions),

@@ -5,6 +5,7 @@
 //! - [`topics`]: whether its processors find their topics and may use them.
 //! - [`forecast`], [`guard`]: what a change will cause, and what stands against it; [`dossier`]: what is known before.
 //! - [`revision`], [`merge`]: what was deployed, and two changes at once; [`rollout`]: a deployment through a route.
+//! - [`manage`]: what stands around its jobs: labels, links, expiry, autoscaling, roles.
 //! - [`patch`]: a change as a file, where a repository keeps the objects; [`starter`]: projects to begin with.
 //! - [`compose`], [`tune`]: the processors of a manifest, and what is typed of one, read from it and written into it.
 //! - [`own_terms`]: somebody else's object as text, and from three texts to the fields that change.
@@ -20,6 +21,7 @@ pub mod dossier;
 pub mod forecast;
 pub mod guard;
 pub mod intent;
+pub mod manage;
 pub mod merge;
 pub mod object;
 pub mod own_terms;

@@ -150,6 +150,7 @@ pub fn begin(key: &PipelineKey, processor: Option<&str>, verb: Verb, world: &Wor
             (None, [one]) => Outcome::open(TuneScreen::open(key.clone(), one.key.name.clone())),
             (None, _) => Outcome::Say("it has several processors: open it (Enter) and choose one (tab)"),
         },
+        Verb::Manage => Outcome::Say("from the shell: flowdeck manage, flowdeck autoscale, flowdeck role"),
     }
 }
 

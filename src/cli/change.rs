@@ -108,6 +108,11 @@ impl Changing {
         if self.force_conflicts { Ownership::Take } else { Ownership::Respect }
     }
 
+    /// Whether a program reads.
+    pub(super) fn is_json(&self) -> bool {
+        self.output == Form::Json
+    }
+
     fn consent(&self) -> Consent {
         Consent {
             typed: self.confirm.clone(),

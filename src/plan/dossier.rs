@@ -14,7 +14,7 @@ use crate::model::Time;
 use crate::model::environment::Protection;
 
 /// The verbs in the order in which they are offered: what is done daily first, what cannot be taken back last.
-pub const OFFERED: [Verb; 12] = [
+pub const OFFERED: [Verb; 13] = [
     Verb::Apply,
     Verb::Deploy,
     Verb::Rollout,
@@ -25,6 +25,7 @@ pub const OFFERED: [Verb; 12] = [
     Verb::Savepoint,
     Verb::Rollback,
     Verb::Promote,
+    Verb::Manage,
     Verb::Adopt,
     Verb::Decommission,
 ];
@@ -160,7 +161,7 @@ impl Evidence<'_> {
         let own = |verb: &'static str| self.objects.iter().map(move |(id, _)| (verb, id.kind));
         let revision = [("create", Kind::ConfigMap), ("patch", Kind::ConfigMap)];
         let needed: Vec<(&'static str, Kind)> = match verb {
-            Verb::Deploy | Verb::Stop | Verb::Restart => own("patch").collect(),
+            Verb::Deploy | Verb::Stop | Verb::Restart | Verb::Manage => own("patch").collect(),
             Verb::Scale if self.revisions.is_empty() => own("patch").collect(),
             Verb::Apply | Verb::Scale | Verb::Rollback | Verb::Adopt | Verb::Rollout | Verb::AbortRollout => {
                 own("patch").chain(revision).collect()

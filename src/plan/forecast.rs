@@ -222,7 +222,11 @@ fn restarts(difference: &Difference) -> bool {
         }
         Kind::Deployment | Kind::StatefulSet => !difference.is_about_the_object(),
         // Pods carry the sum of their configuration, so that it shows there.
-        Kind::ConfigMap | Kind::Service | Kind::FlinkStateSnapshot => false,
+        Kind::ConfigMap
+        | Kind::Service
+        | Kind::FlinkStateSnapshot
+        | Kind::ServiceAccount
+        | Kind::HorizontalPodAutoscaler => false,
     }
 }
 

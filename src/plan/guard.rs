@@ -5,8 +5,10 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::forecast::{Effect, Forecast};
+use super::manage::about;
 use super::object::{Id, PART_OF, annotation, label};
 use super::topics::{Finding, Weight};
+use super::verb::Verb;
 use crate::model::Time;
 use crate::model::environment::Protection;
 
@@ -61,6 +63,14 @@ pub enum Refusal {
         object: String,
         /// Whose it is.
         pipeline: String,
+    },
+    /// Its last day is over.
+    #[error("{pipeline} expired on {day}: flowdeck manage {pipeline} --expires DAY extends it")]
+    Expired {
+        /// Which pipeline.
+        pipeline: String,
+        /// Its last day.
+        day: String,
     },
     /// Kafka lacks what a job needs.
     #[error("{processor} {message}; this would grant it: {command}; --ignore-topics goes on")]
@@ -123,6 +133,7 @@ impl Refusal {
             | Self::Temporary { .. }
             | Self::Owned { .. }
             | Self::Foreign { .. }
+            | Self::Expired { .. }
             | Self::Topics { .. } => None,
         }
     }
@@ -237,6 +248,17 @@ pub fn losses(forecasts: &[Forecast], consent: &Consent) -> Vec<Refusal> {
             because: it.because.join("; "),
         })
         .collect()
+}
+
+/// Whether the last day of a pipeline is over that jobs would run of afterwards.
+#[must_use]
+pub fn expiry<'a>(live: impl Iterator<Item = &'a Value>, (pipeline, verb): (&str, Verb), now: Time) -> Option<Refusal> {
+    if !verb.leads_to_running_jobs() {
+        return None;
+    }
+    let last = live.filter_map(about::expiry).min()?;
+    let over = now.date_naive() > last;
+    over.then(|| Refusal::Expired { pipeline: pipeline.to_owned(), day: last.to_string() })
 }
 
 /// Whether what Kafka lacks stands against it.

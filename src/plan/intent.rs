@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::forecast::Load;
+use super::manage::edit::Edit;
 use super::object::Id;
 use super::verb::Verb;
 use crate::model::key::PipelineKey;
@@ -45,6 +46,8 @@ pub enum Ask {
     Rollout,
     /// Take that back.
     AbortRollout,
+    /// Edit what stands around its jobs.
+    Manage(Edit),
     /// Another manifest.
     Apply {
         /// Its text.
@@ -93,6 +96,7 @@ impl Ask {
             Self::Adopt => Verb::Adopt,
             Self::Rollout => Verb::Rollout,
             Self::AbortRollout => Verb::AbortRollout,
+            Self::Manage(_) => Verb::Manage,
             Self::Apply { .. } | Self::Edit { .. } => Verb::Apply,
         }
     }
@@ -130,6 +134,7 @@ impl Intent {
             }
             Ask::Apply { .. } => format!("apply the edited {name}"),
             Ask::Edit { id, .. } => format!("change {id}"),
+            Ask::Manage(edit) => format!("edit {name}: {}", edit.words()),
             Ask::Savepoint => format!("take a savepoint of {name}"),
             Ask::Promote { to } => format!("promote {name} from {} to {}", self.pipeline.environment, to.environment),
             Ask::Rollback { to: Some(number) } => format!("roll {name} back to revision {number}"),

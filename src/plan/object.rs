@@ -29,17 +29,23 @@ pub enum Kind {
     FlinkDeployment,
     /// A savepoint that the operator is asked for.
     FlinkStateSnapshot,
+    /// Who pods are.
+    ServiceAccount,
+    /// What decides the number of TaskManagers without an operator.
+    HorizontalPodAutoscaler,
 }
 
 impl Kind {
     /// All of them, in the order in which they are applied.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 8] = [
         Self::ConfigMap,
         Self::Service,
         Self::Deployment,
         Self::StatefulSet,
         Self::FlinkDeployment,
         Self::FlinkStateSnapshot,
+        Self::ServiceAccount,
+        Self::HorizontalPodAutoscaler,
     ];
 
     /// As an object's `kind` says it.
@@ -52,6 +58,8 @@ impl Kind {
             Self::StatefulSet => "StatefulSet",
             Self::FlinkDeployment => "FlinkDeployment",
             Self::FlinkStateSnapshot => "FlinkStateSnapshot",
+            Self::ServiceAccount => "ServiceAccount",
+            Self::HorizontalPodAutoscaler => "HorizontalPodAutoscaler",
         }
     }
 
@@ -65,9 +73,10 @@ impl Kind {
     #[must_use]
     pub const fn group(self) -> &'static str {
         match self {
-            Self::ConfigMap | Self::Service => "",
+            Self::ConfigMap | Self::Service | Self::ServiceAccount => "",
             Self::Deployment | Self::StatefulSet => "apps",
             Self::FlinkDeployment | Self::FlinkStateSnapshot => "flink.apache.org",
+            Self::HorizontalPodAutoscaler => "autoscaling",
         }
     }
 
@@ -75,9 +84,10 @@ impl Kind {
     #[must_use]
     pub const fn api_version(self) -> &'static str {
         match self {
-            Self::ConfigMap | Self::Service => "v1",
+            Self::ConfigMap | Self::Service | Self::ServiceAccount => "v1",
             Self::Deployment | Self::StatefulSet => "apps/v1",
             Self::FlinkDeployment | Self::FlinkStateSnapshot => "flink.apache.org/v1beta1",
+            Self::HorizontalPodAutoscaler => "autoscaling/v2",
         }
     }
 
@@ -91,6 +101,8 @@ impl Kind {
             Self::StatefulSet => "statefulsets",
             Self::FlinkDeployment => "flinkdeployments",
             Self::FlinkStateSnapshot => "flinkstatesnapshots",
+            Self::ServiceAccount => "serviceaccounts",
+            Self::HorizontalPodAutoscaler => "horizontalpodautoscalers",
         }
     }
 }

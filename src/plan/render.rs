@@ -77,8 +77,13 @@ impl Rendered {
     /// Writes the pipeline's revision on every object. On the objects alone: a pod that only learns a new number would
     /// be restarted for it.
     pub fn stamp(&mut self, revision: u64) {
+        self.mark(&format!("{OURS}revision"), &revision.to_string());
+    }
+
+    /// Writes an annotation on every object, and on no pod.
+    pub fn mark(&mut self, annotation: &str, value: &str) {
         let objects = self.parts.iter_mut().flat_map(|part| &mut part.objects);
-        objects.for_each(|object| annotate(object, &format!("{OURS}revision"), &revision.to_string()));
+        objects.for_each(|object| annotate(object, annotation, value));
     }
 }
 

@@ -30,6 +30,8 @@ pub enum Verb {
     Rollout,
     /// Take such a rollout back.
     AbortRollout,
+    /// Edit what stands around its jobs: labels, links, owners, expiry, autoscaling, roles.
+    Manage,
 }
 
 impl Verb {
@@ -44,7 +46,9 @@ impl Verb {
             | Self::Promote
             | Self::Rollback
             | Self::Rollout => true,
-            Self::Stop | Self::Savepoint | Self::Decommission | Self::Adopt | Self::AbortRollout => false,
+            Self::Stop | Self::Savepoint | Self::Decommission | Self::Adopt | Self::AbortRollout | Self::Manage => {
+                false
+            }
         }
     }
 
@@ -64,6 +68,7 @@ impl Verb {
             Self::Adopt => "adopt",
             Self::Rollout => "rollout",
             Self::AbortRollout => "abort-rollout",
+            Self::Manage => "manage",
         }
     }
 
@@ -83,6 +88,7 @@ impl Verb {
             Self::Adopt => "manage it from here from now on",
             Self::Rollout => "start it beside its other copy, give it the traffic by its route, stop the other one",
             Self::AbortRollout => "give the other copy the traffic back, and stop this one",
+            Self::Manage => "labels, links, owners, last day, autoscaling, roles",
         }
     }
 }

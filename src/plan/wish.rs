@@ -2,7 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::object::{Id, Kind, OURS, annotate, label, set};
+use super::manage::about::EXPIRES;
+use super::manage::scaling::AUTOSCALED;
+use super::object::{Id, Kind, OURS, annotate, annotation, label, set};
 
 /// The argument by which a JobManager starts from a savepoint.
 const FROM_SAVEPOINT: &str = "--fromSavepoint";
@@ -15,6 +17,14 @@ pub fn carried(live: Option<&Value>, wanted: &Value) -> Value {
     let Some(live) = live else { return object };
     if let Some(nonce) = live.pointer("/spec/restartNonce").filter(|it| !it.is_null()) {
         set(&mut object, &["spec", "restartNonce"], nonce.clone());
+    }
+    // Somebody else decides the number: to write the manifest's would undo it.
+    if let Some(replicas) = live.pointer("/spec/replicas").filter(|_| annotation(live, AUTOSCALED) == Some("true")) {
+        set(&mut object, &["spec", "replicas"], replicas.clone());
+    }
+    // Somebody may have said another last day since.
+    if let (Some(day), Some(_)) = (annotation(live, EXPIRES), annotation(wanted, EXPIRES)) {
+        annotate(&mut object, EXPIRES, day);
     }
     let restarted = format!("{OURS}restarted-at");
     let annotations = ["spec", "template", "metadata", "annotations"];
@@ -85,7 +95,11 @@ fn restart_field(kind: Kind, number: i64) -> Option<(Vec<String>, Value)> {
             let name = format!("{OURS}restarted-at");
             Some((path(&["spec", "template", "metadata", "annotations", &name]), json!(number.to_string())))
         }
-        Kind::ConfigMap | Kind::Service | Kind::FlinkStateSnapshot => None,
+        Kind::ConfigMap
+        | Kind::Service
+        | Kind::FlinkStateSnapshot
+        | Kind::ServiceAccount
+        | Kind::HorizontalPodAutoscaler => None,
     }
 }
 
@@ -127,7 +141,7 @@ pub fn patch(live: &Value, touch: Touch) -> Option<Value> {
             set(&mut patch, &["spec", "replicas"], json!(0));
         }
         (Kind::Deployment | Kind::StatefulSet, Touch::Start) => {
-            let before = super::object::annotation(live, &format!("{OURS}replicas"))?;
+            let before = annotation(live, &format!("{OURS}replicas"))?;
             set(&mut patch, &["spec", "replicas"], json!(before.parse::<u32>().ok()?));
         }
         (Kind::Deployment | Kind::StatefulSet, Touch::Scale(count)) if role("taskmanager") => {

@@ -4,6 +4,7 @@
 //! - [`order`]: what somebody asks for, into the writes that it takes.
 //! - [`change`]: prepare a change, and make it step by step; [`wait`]: until it runs, or why it does not.
 //! - [`rollout`]: a deployment without downtime, through a route.
+//! - [`manage`]: labels, links, expiry, autoscaling and roles.
 //! - [`topics`]: what the broker says of topics and rights.
 //! - [`survey`]: a pipeline looked at before anything is done to it; [`savepoint`]: a savepoint of what runs, now.
 //! - [`audit`]: the file that knows of every change.
@@ -13,6 +14,7 @@
 pub mod audit;
 pub mod change;
 pub mod desk;
+pub mod manage;
 pub mod order;
 pub mod rollout;
 pub mod savepoint;

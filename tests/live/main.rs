@@ -17,6 +17,7 @@ mod kafka;
 mod kubernetes;
 mod logs;
 mod lost;
+mod manage;
 mod proxy;
 mod resume;
 mod rollout;

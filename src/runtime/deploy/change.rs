@@ -195,6 +195,7 @@ pub async fn prepare(desk: &Desk, wish: Wish, consent: &Consent) -> Result<Prepa
     refusals.extend(wish.refusals.iter().cloned());
     refusals.extend(guard::objects(live.iter().map(|(id, object)| (id, object)), &wish.pipeline));
     refusals.extend(guard::losses(&forecasts, consent));
+    refusals.extend(guard::expiry(live.iter().map(|(_, object)| object), (&wish.pipeline, wish.verb), wish.now));
     let topics = if wish.verb.leads_to_running_jobs() {
         let after: Vec<&Value> = states.iter().filter_map(|(_, _, after)| after.as_ref()).collect();
         topics::check(desk, &wish.pipeline, &after).await

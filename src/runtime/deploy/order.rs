@@ -1,13 +1,16 @@
 //! From what somebody asks for to the writes that it takes: manifests, verbs, and two people at once.
 
+use chrono::{NaiveDate, TimeDelta};
 use serde_json::Value;
 
 use super::change::{Wish, Write};
 use super::desk::{DeployError, Desk};
+use super::manage::{self, autoscaler_of};
 use crate::model::Time;
 use crate::model::manifest::{self, Document, Judgement, Pipeline, Runtime};
 use crate::plan::guard::Refusal;
 use crate::plan::intent::Ask;
+use crate::plan::manage::about::{EXPIRES, expiry};
 use crate::plan::merge::merge;
 use crate::plan::object::{Id, Kind, MANAGED_BY, MANAGER, OURS, PART_OF, label, set};
 use crate::plan::own_terms::{self, EditError};
@@ -16,6 +19,9 @@ use crate::plan::revision::{Revision, State};
 use crate::plan::verb::Verb;
 use crate::plan::wish::{Touch, carried, patch, restarted, scaled, stopped};
 use crate::source::kube::change::Ownership;
+
+/// How long something temporary runs.
+const TEMPORARY: TimeDelta = TimeDelta::days(30);
 
 /// Who asks for what, and how.
 #[derive(Clone, Debug)]
@@ -66,7 +72,12 @@ pub async fn manifest(desk: &Desk, wanted: &Wanted, order: &Order) -> Result<Wis
     let (pipeline, text) =
         merged.as_ref().map_or((&wanted.pipeline, &wanted.text), |(pipeline, text)| (pipeline, text));
     let runtime = wanted.runtime.unwrap_or(pipeline.spec.runtime);
-    let rendered = render(pipeline, &desk.target, runtime).map_err(|error| DeployError::Failed(error.to_string()))?;
+    let mut rendered =
+        render(pipeline, &desk.target, runtime).map_err(|error| DeployError::Failed(error.to_string()))?;
+    if pipeline.metadata.temporary {
+        let day = last_day(desk, &name, order.now).await?;
+        rendered.mark(EXPIRES, &day.to_string());
+    }
     let objects = |number: u64| {
         let mut stamped = rendered.clone();
         stamped.stamp(number);
@@ -108,6 +119,7 @@ pub async fn asked(
         Ask::Apply { text, base, .. } => edited(desk, (pipeline, *base), text, order).await,
         Ask::Edit { id, base, mine, .. } => in_own_terms(desk, pipeline, (id, base, mine), order).await,
         Ask::Rollout | Ask::AbortRollout => super::rollout::wish(desk, pipeline, order).await,
+        Ask::Manage(edit) => manage::edit(desk, pipeline, edit, order).await,
         Ask::Savepoint => Err(DeployError::Failed("a savepoint writes nothing: it is taken, not applied".into())),
     }
 }
@@ -136,6 +148,13 @@ async fn in_own_terms(
     let writes: Vec<Write> = patch.map(|patch| Write::Patch(id.clone(), patch)).into_iter().collect();
     let name = label(&live, PART_OF).unwrap_or(pipeline);
     Ok(wish(name.to_owned(), writes, None, order))
+}
+
+/// The last day of a temporary pipeline: as it was said, else some days from now.
+async fn last_day(desk: &Desk, pipeline: &str, now: Time) -> Result<NaiveDate, DeployError> {
+    let managed = desk.managed(pipeline).await?;
+    let said = managed.iter().filter_map(|(_, object)| expiry(object)).min();
+    Ok(said.unwrap_or_else(|| (now + TEMPORARY).date_naive()))
 }
 
 fn blank(desk: &Desk, pipeline: &str, number: u64, order: &Order) -> Revision {
@@ -230,7 +249,8 @@ async fn objects_wish(desk: &Desk, revision: Revision, order: &Order) -> Result<
     Ok(wish(revision.pipeline.clone(), writes, Some(revision), order))
 }
 
-fn wish(pipeline: String, writes: Vec<Write>, revision: Option<Revision>, order: &Order) -> Wish {
+/// A wish without anything special.
+pub(super) fn wish(pipeline: String, writes: Vec<Write>, revision: Option<Revision>, order: &Order) -> Wish {
     Wish { pipeline, revision, ..Wish::of("", writes, order) }
 }
 
@@ -430,7 +450,16 @@ pub async fn decommission(desk: &Desk, pipeline: &str, order: &Order) -> Result<
         let words = format!("there is nothing of {pipeline} that flowdeck deployed; adopt it first if it is meant");
         return Err(DeployError::NotFound(words));
     }
-    Ok(wish(name, managed.into_iter().rev().map(|(id, _)| Write::Delete(id)).collect(), None, order))
+    let mut goes: Vec<Id> = managed.into_iter().rev().map(|(id, _)| id).collect();
+    // What decided the number of TaskManagers is no part of any revision.
+    for workers in goes.clone().iter().filter(|id| matches!(id.kind, Kind::StatefulSet | Kind::Deployment)) {
+        let autoscaler = autoscaler_of(workers);
+        let is_ours = |object: &Value| label(object, MANAGED_BY) == Some(MANAGER);
+        if desk.read(&autoscaler).await?.as_ref().is_some_and(is_ours) {
+            goes.push(autoscaler);
+        }
+    }
+    Ok(wish(name, goes.into_iter().map(Write::Delete).collect(), None, order))
 }
 
 /// Somebody else's pipeline becomes managed: its objects are kept as revision 1, and marked.

@@ -30,7 +30,11 @@ pub fn standing(object: &Value) -> Option<Standing> {
     match Id::of(object)?.kind {
         Kind::FlinkDeployment => Some(operated(object)),
         Kind::Deployment | Kind::StatefulSet => Some(workload(object)),
-        Kind::ConfigMap | Kind::Service | Kind::FlinkStateSnapshot => None,
+        Kind::ConfigMap
+        | Kind::Service
+        | Kind::FlinkStateSnapshot
+        | Kind::ServiceAccount
+        | Kind::HorizontalPodAutoscaler => None,
     }
 }
 

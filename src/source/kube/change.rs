@@ -172,6 +172,34 @@ impl Cluster {
         Ok(Some(cut(reason.unwrap_or("no rule allows it"))))
     }
 
+    /// Whether a service account may do something in its namespace; `None` when we may not ask.
+    ///
+    /// # Errors
+    /// When the server does not say.
+    pub async fn account_may(
+        &self,
+        account: &Id,
+        verb: &str,
+        (group, resource): (&str, &str),
+    ) -> Result<Option<bool>, Trouble> {
+        let Id { namespace, name, .. } = account;
+        let attributes = json!({"namespace": namespace, "verb": verb, "group": group, "resource": resource});
+        let groups = ["system:serviceaccounts".to_owned(), format!("system:serviceaccounts:{namespace}")];
+        let body = json!({
+            "apiVersion": "authorization.k8s.io/v1",
+            "kind": "LocalSubjectAccessReview",
+            "metadata": {"namespace": namespace},
+            "spec": {"user": format!("system:serviceaccount:{namespace}:{name}"), "groups": groups,
+                "resourceAttributes": attributes},
+        });
+        let path = format!("/apis/authorization.k8s.io/v1/namespaces/{namespace}/localsubjectaccessreviews");
+        let answer = self.ask(Method::POST, &path, Some(("application/json", &body))).await?;
+        if answer.code == 403 {
+            return Ok(None);
+        }
+        Ok(parsed(&answer)?.pointer("/status/allowed").and_then(Value::as_bool))
+    }
+
     async fn write(
         &self,
         id: &Id,
