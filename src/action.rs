@@ -173,6 +173,8 @@ pub enum Action {
     History,
     /// The processors of the selected pipeline, as its manifest has them.
     Compose,
+    /// What stands around the jobs of the selected pipeline.
+    Manage,
     /// Compare others with the selected one.
     Mark,
     /// What differs.

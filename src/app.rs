@@ -23,6 +23,7 @@ pub mod job;
 pub mod kafka;
 pub mod layout;
 pub mod logs;
+pub mod manage;
 pub mod marks;
 pub mod operations;
 pub mod overview;
@@ -113,6 +114,8 @@ pub enum Effect {
     Cancel(u64),
     /// Look at a pipeline before something is done to it.
     Survey(PipelineKey),
+    /// Read what stands around a pipeline's jobs.
+    Around(PipelineKey),
     /// Ring the terminal's bell, and say why: a pipeline has started to fail, or an alert fires.
     Alarm(String),
     /// Tell the golden signals of an environment what somebody does about an alert.

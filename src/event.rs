@@ -15,6 +15,7 @@ use crate::model::environment::Backend;
 use crate::model::key::{KafkaKey, ObjectKey, PipelineKey};
 use crate::model::route::Granted;
 use crate::plan::dossier::Dossier;
+use crate::plan::manage::Around;
 use crate::plan::object::Id;
 use crate::plan::proposal::{Proposal, Step};
 
@@ -117,6 +118,8 @@ pub enum Event {
     ChangeWentOn(u64, ChangeNews),
     /// A pipeline was looked at before something is done to it; or why that was not possible.
     Surveyed(PipelineKey, Result<Arc<Dossier>, Arc<str>>),
+    /// What stands around a pipeline's jobs; or why it is not known.
+    Around(PipelineKey, Result<Arc<Around>, Arc<str>>),
     /// The log that is looked at went on.
     Logs(Box<News>),
     /// What came of asking a route's controller for something.

@@ -21,6 +21,7 @@ pub mod help;
 pub mod history;
 pub mod job;
 pub mod logs;
+pub mod manage;
 pub mod palette;
 pub mod pipeline;
 pub mod pipelines;
@@ -96,6 +97,7 @@ fn screen(canvas: &mut Canvas<'_>, area: Rect, state: &State) {
         Screen::Route(screen) => route::draw(canvas, area, state, screen),
         Screen::History(screen) => history::draw(canvas, area, state, screen),
         Screen::Compose(screen) => history::compose(canvas, area, state, screen),
+        Screen::Manage(screen) => manage::draw(canvas, area, state, screen),
         Screen::Tune(screen) => tune::draw(canvas, area, state, screen),
         Screen::Editor(screen) => editor::draw(canvas, area, state, screen),
         Screen::Author(screen) => author::draw(canvas, area, state, screen),

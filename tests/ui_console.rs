@@ -14,6 +14,8 @@ mod editor;
 mod history;
 #[path = "ui_console/logs.rs"]
 mod logs;
+#[path = "ui_console/manage.rs"]
+mod manage;
 #[path = "ui_console/pipelines.rs"]
 mod pipelines;
 #[path = "ui_console/random.rs"]

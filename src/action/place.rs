@@ -49,6 +49,8 @@ pub enum Place {
     History,
     /// The processors of a pipeline's manifest.
     Compose,
+    /// What stands around a pipeline's jobs.
+    Manage,
     /// Something has to be typed before a change goes on.
     Confirm,
     /// A route.
@@ -95,6 +97,7 @@ impl Place {
         Self::Changes,
         Self::History,
         Self::Compose,
+        Self::Manage,
         Self::Confirm,
         Self::Route,
         Self::RouteDialog,
@@ -133,6 +136,7 @@ impl Place {
             Self::Changes => "changes",
             Self::History => "history",
             Self::Compose => "compose",
+            Self::Manage => "manage",
             Self::Confirm => "a word before it is done",
             Self::Route | Self::RouteDialog => "route",
             Self::Tune => "edit",

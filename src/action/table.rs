@@ -169,6 +169,14 @@ pub const ACTIONS: &[Definition] = &[
         .hint("history")
         .also(&["revisions"])
         .at(CHANGED),
+    Definition::new(Here, A::Manage, "manage", &["m"], "team, last day, labels, links, autoscaling, IAM roles")
+        .hint("manage")
+        .also(&["labels", "autoscaling", "roles"])
+        .at(CHANGED),
+    Definition::new(Here, A::Open, "edit-fact", &["enter", "e"], "edit it; nothing is changed before you agree")
+        .hint("edit")
+        .at(&[Place::Manage])
+        .key_only(),
     Definition::new(Here, A::Open, "open-revision", &["enter"], "the manifest of the revision")
         .hint("manifest")
         .at(&[Place::History])

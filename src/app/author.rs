@@ -393,14 +393,4 @@ impl Part for AuthorScreen {
     }
 
     fn interest(&self, _world: &World<'_>, _interest: &mut Interest) {}
-
-    fn filter(&self) -> &'static str {
-        ""
-    }
-
-    fn rows_shown(&self) -> usize {
-        0
-    }
-
-    fn set_filter(&mut self, _filter: &str) {}
 }

@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 use super::layout::Layout;
 use super::screen::{Cause, Outcome, Part, Screen, World};
 use super::standing::{self, Standings};
-use super::table::{Column, Row, Table};
+use super::table::{Column, Listed, Row, Table};
 use crate::action::{Action, Place};
 use crate::model::cluster_event::ClusterEvent;
 use crate::model::interest::Interest;
@@ -164,16 +164,12 @@ impl Part for Events {
         interest.events.extend(world.overview.environments().iter().cloned());
     }
 
-    fn filter(&self) -> &str {
-        self.table.filter()
+    fn listed(&self) -> Option<&dyn Listed> {
+        Some(&self.table)
     }
 
-    fn rows_shown(&self) -> usize {
-        self.table.counts().0
-    }
-
-    fn set_filter(&mut self, filter: &str) {
-        self.table.set_filter(filter);
+    fn listed_mut(&mut self) -> Option<&mut dyn Listed> {
+        Some(&mut self.table)
     }
 }
 

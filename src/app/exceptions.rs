@@ -11,7 +11,7 @@ use super::document::DocumentScreen;
 use super::layout::Layout;
 use super::logs::LogScreen;
 use super::screen::{Cause, Outcome, Part, Screen, World};
-use super::table::{Column, Row, Table};
+use super::table::{Column, Listed, Row, Table};
 use crate::action::{Action, Place};
 use crate::logs::fingerprint::Fingerprint;
 use crate::logs::news::News;
@@ -348,16 +348,12 @@ impl Part for ExceptionsScreen {
             keys.iter().filter_map(|key| interest::job_interest(world.inventory, key, Depth::Detail)).collect();
     }
 
-    fn filter(&self) -> &str {
-        self.table.filter()
+    fn listed(&self) -> Option<&dyn Listed> {
+        Some(&self.table)
     }
 
-    fn rows_shown(&self) -> usize {
-        self.table.counts().0
-    }
-
-    fn set_filter(&mut self, filter: &str) {
-        self.table.set_filter(filter);
+    fn listed_mut(&mut self) -> Option<&mut dyn Listed> {
+        Some(&mut self.table)
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::groups::{ask, is_stopped};
 use super::layout::Layout;
 use super::screen::{Cause, Outcome, Part, World};
-use super::table::{Column, Row, Table};
+use super::table::{Column, Listed, Row, Table};
 use crate::action::{Action, Place};
 use crate::model::interest::Interest;
 use crate::model::kafka::{Group, PartitionLag};
@@ -142,15 +142,11 @@ impl Part for GroupScreen {
         interest.groups.insert(ask(world.inventory, &self.key, self.processor.as_ref()));
     }
 
-    fn filter(&self) -> &str {
-        self.table.filter()
+    fn listed(&self) -> Option<&dyn Listed> {
+        Some(&self.table)
     }
 
-    fn rows_shown(&self) -> usize {
-        self.table.counts().0
-    }
-
-    fn set_filter(&mut self, filter: &str) {
-        self.table.set_filter(filter);
+    fn listed_mut(&mut self) -> Option<&mut dyn Listed> {
+        Some(&mut self.table)
     }
 }

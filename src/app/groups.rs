@@ -8,7 +8,7 @@ use super::group::GroupScreen;
 use super::kafka::{self, KafkaStanding};
 use super::layout::Layout;
 use super::screen::{Cause, Outcome, Part, Screen, World};
-use super::table::{Column, Row, Table};
+use super::table::{Column, Listed, Row, Table};
 use crate::action::{Action, Place};
 use crate::model::interest::{self, GroupInterest, Interest};
 use crate::model::inventory::Inventory;
@@ -265,15 +265,11 @@ impl Part for Groups {
         }
     }
 
-    fn filter(&self) -> &str {
-        self.table.filter()
+    fn listed(&self) -> Option<&dyn Listed> {
+        Some(&self.table)
     }
 
-    fn rows_shown(&self) -> usize {
-        self.table.counts().0
-    }
-
-    fn set_filter(&mut self, filter: &str) {
-        self.table.set_filter(filter);
+    fn listed_mut(&mut self) -> Option<&mut dyn Listed> {
+        Some(&mut self.table)
     }
 }

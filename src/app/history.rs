@@ -7,7 +7,7 @@ use super::Effect;
 use super::document::DocumentScreen;
 use super::layout::Layout;
 use super::screen::{Cause, Outcome, Part, Screen, World};
-use super::table::{Column, Row, Table};
+use super::table::{Column, Listed, Row, Table};
 use super::verbs;
 use crate::action::{Action, Place};
 use crate::model::interest::Interest;
@@ -197,15 +197,11 @@ impl Part for HistoryScreen {
         verbs::watch(&self.key, world, interest);
     }
 
-    fn filter(&self) -> &str {
-        self.table.filter()
+    fn listed(&self) -> Option<&dyn Listed> {
+        Some(&self.table)
     }
 
-    fn rows_shown(&self) -> usize {
-        self.table.counts().0
-    }
-
-    fn set_filter(&mut self, filter: &str) {
-        self.table.set_filter(filter);
+    fn listed_mut(&mut self) -> Option<&mut dyn Listed> {
+        Some(&mut self.table)
     }
 }

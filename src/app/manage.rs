@@ -225,9 +225,8 @@ fn sizes(view: &ScalingView) -> Vec<FactRow> {
     }
     facts.extend(view.chosen.as_ref().map(|chosen| FactRow::new(SIZE, name, "chosen", chosen)));
     let decisions = view.decisions.iter().rev();
-    facts.extend(decisions.map(|it| {
-        FactRow::new(SIZE, name, it.reason.as_str(), format!("{}  {}", it.at, it.message))
-    }));
+    facts
+        .extend(decisions.map(|it| FactRow::new(SIZE, name, it.reason.as_str(), format!("{}  {}", it.at, it.message))));
     facts
 }
 

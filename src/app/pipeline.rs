@@ -9,6 +9,7 @@ use super::flow::{self, FlowLine, Piece};
 use super::history::HistoryScreen;
 use super::layout::Layout;
 use super::logs::{LogScreen, NEVER_RESTARTED};
+use super::manage::ManageScreen;
 use super::pods::{self, PodRow};
 use super::route;
 use super::screen::{Cause, Outcome, Part, Screen, World};
@@ -236,6 +237,7 @@ impl Part for PipelineScreen {
             Action::Verbs => Outcome::open(VerbsScreen::open(self.key.clone(), self.processor_name())),
             Action::History => Outcome::open(HistoryScreen::open(self.key.clone())),
             Action::Compose => Outcome::open(ComposeScreen::open(self.key.clone())),
+            Action::Manage => Outcome::open(ManageScreen::open(self.key.clone())),
             Action::Edit => verbs::begin(&self.key, self.processor_name().as_deref(), Verb::Apply, world),
             Action::Do(verb) => verbs::begin(&self.key, self.processor_name().as_deref(), verb, world),
             Action::Exceptions => Outcome::open(ExceptionsScreen::open(Target::Pipeline(self.key.clone()))),

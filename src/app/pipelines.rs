@@ -8,10 +8,11 @@ use super::exceptions::ExceptionsScreen;
 use super::history::HistoryScreen;
 use super::layout::Layout;
 use super::logs::LogScreen;
+use super::manage::ManageScreen;
 use super::overview::{Overview, PipelineRow};
 use super::screen::{Cause, Outcome, Part, Screen, World};
 use super::standing::Standing;
-use super::table::{Column, Row, Table};
+use super::table::{Column, Listed, Row, Table};
 use super::verbs::{self, VerbsScreen};
 use crate::action::{Action, Place};
 use crate::model::interest::{self, Depth, Interest};
@@ -214,13 +215,14 @@ impl Part for Pipelines {
                     _ => ExceptionsScreen::open(target),
                 })
             }
-            Action::Verbs | Action::Do(_) | Action::Edit | Action::History | Action::Compose => {
+            Action::Verbs | Action::Do(_) | Action::Edit | Action::History | Action::Compose | Action::Manage => {
                 self.table.pin();
                 let Some(key) = self.table.selected().map(Row::key) else { return Outcome::Ignored };
                 match action {
                     Action::Do(verb) => verbs::begin(&key, None, verb, world),
                     Action::History => Outcome::open(HistoryScreen::open(key)),
                     Action::Compose => Outcome::open(ComposeScreen::open(key)),
+                    Action::Manage => Outcome::open(ManageScreen::open(key)),
                     Action::Edit => verbs::begin(&key, None, Verb::Apply, world),
                     _ => Outcome::open(VerbsScreen::open(key, None)),
                 }
@@ -234,7 +236,7 @@ impl Part for Pipelines {
         match action {
             Action::PreviousLog | Action::Job => false,
             Action::Open | Action::Copy | Action::Log | Action::Exceptions => self.table.selected().is_some(),
-            Action::Verbs | Action::Do(_) | Action::Edit | Action::History | Action::Compose => {
+            Action::Verbs | Action::Do(_) | Action::Edit | Action::History | Action::Compose | Action::Manage => {
                 self.table.selected().is_some()
             }
             _ => true,
@@ -272,15 +274,11 @@ impl Part for Pipelines {
         }
     }
 
-    fn filter(&self) -> &str {
-        self.table.filter()
+    fn listed(&self) -> Option<&dyn Listed> {
+        Some(&self.table)
     }
 
-    fn rows_shown(&self) -> usize {
-        self.table.counts().0
-    }
-
-    fn set_filter(&mut self, filter: &str) {
-        self.table.set_filter(filter);
+    fn listed_mut(&mut self) -> Option<&mut dyn Listed> {
+        Some(&mut self.table)
     }
 }

@@ -1,4 +1,4 @@
-//! What a verb has to be told first: how many TaskManagers, or which environment.
+//! What a verb has to be told first: how many TaskManagers, which environment, or one line.
 
 use crossterm::event::KeyEvent;
 
@@ -10,6 +10,7 @@ use crate::action::{Action, Place};
 use crate::model::interest::Interest;
 use crate::model::key::PipelineKey;
 use crate::plan::intent::Ask;
+use crate::plan::manage::edit::Handle;
 use crate::plan::verb::Verb;
 
 /// Most TaskManagers that may be asked for.
@@ -27,6 +28,15 @@ pub enum Asked {
     },
     /// Which environment: the pipeline there.
     Environment(Vec<PipelineKey>),
+    /// One line of what stands around the jobs.
+    Line {
+        /// What it is of.
+        handle: Handle,
+        /// Its word.
+        what: String,
+        /// What was typed.
+        input: Input,
+    },
 }
 
 /// The screen.
@@ -54,12 +64,29 @@ impl QuestionScreen {
         Self { key, asked: Asked::Environment(others), chosen: 0 }
     }
 
+    /// Asks for one line of what stands around the jobs, which begins with a text.
+    #[must_use]
+    pub fn line(key: PipelineKey, handle: Handle, (what, text): (&str, &str)) -> Self {
+        let input = Input::selected(text);
+        Self { key, asked: Asked::Line { handle, what: what.to_owned(), input }, chosen: 0 }
+    }
+
+    /// What is wrong with the line, once something was typed.
+    #[must_use]
+    pub fn problem(&self) -> Option<String> {
+        match &self.asked {
+            Asked::Line { handle, input, .. } if !input.is_selected() => handle.read(&input.text()).err(),
+            _ => None,
+        }
+    }
+
     /// The verb that it is for.
     #[must_use]
     pub const fn verb(&self) -> Verb {
         match self.asked {
             Asked::Size { .. } => Verb::Scale,
             Asked::Environment(_) => Verb::Promote,
+            Asked::Line { .. } => Verb::Manage,
         }
     }
 
@@ -73,6 +100,7 @@ impl QuestionScreen {
         match &self.asked {
             Asked::Size { processors, .. } => processors.len(),
             Asked::Environment(others) => others.len(),
+            Asked::Line { .. } => 0,
         }
     }
 
@@ -104,6 +132,10 @@ impl QuestionScreen {
                 Some(to) => Ask::Promote { to: to.clone() },
                 None => return Outcome::Say("there is no other environment in the settings"),
             },
+            Asked::Line { handle, input, .. } => match handle.read(&input.text()) {
+                Ok(edit) => Ask::Manage(edit),
+                Err(wrong) => return Outcome::Tell(wrong),
+            },
         };
         Outcome::Begin(verbs::intent(&self.key, ask, world))
     }
@@ -129,13 +161,13 @@ impl Part for QuestionScreen {
 
     fn typed(&mut self, key: &KeyEvent, _world: &World<'_>) -> Outcome {
         match &mut self.asked {
-            Asked::Size { input, .. } => Outcome::moved(input.press(key)),
+            Asked::Size { input, .. } | Asked::Line { input, .. } => Outcome::moved(input.press(key)),
             Asked::Environment(_) => Outcome::Ignored,
         }
     }
 
     fn pasted(&mut self, text: &str, _world: &World<'_>) -> Outcome {
-        let Asked::Size { input, .. } = &mut self.asked else { return Outcome::Ignored };
+        let (Asked::Size { input, .. } | Asked::Line { input, .. }) = &mut self.asked else { return Outcome::Ignored };
         input.insert(text);
         Outcome::Done
     }
@@ -150,14 +182,4 @@ impl Part for QuestionScreen {
     fn interest(&self, world: &World<'_>, interest: &mut Interest) {
         verbs::watch(&self.key, world, interest);
     }
-
-    fn filter(&self) -> &'static str {
-        ""
-    }
-
-    fn rows_shown(&self) -> usize {
-        0
-    }
-
-    fn set_filter(&mut self, _filter: &str) {}
 }

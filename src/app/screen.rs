@@ -20,6 +20,7 @@ use super::groups::Groups;
 use super::history::HistoryScreen;
 use super::job::JobScreen;
 use super::logs::LogScreen;
+use super::manage::ManageScreen;
 use super::operations::Operations;
 use super::overview::Overview;
 use super::pipeline::PipelineScreen;
@@ -32,6 +33,7 @@ use super::signals::alerts::AlertsScreen;
 use super::signals::pipelines::FlowsScreen;
 use super::signals::service::ServiceScreen;
 use super::signals::trial::TrialScreen;
+use super::table::Listed;
 use super::topic::TopicScreen;
 use super::topics::Topics;
 use super::tune::TuneScreen;
@@ -188,12 +190,28 @@ pub trait Part {
     fn offers(&self, action: Action, world: &World<'_>) -> bool;
     /// Adds what the backends should be asked for.
     fn interest(&self, world: &World<'_>, interest: &mut Interest);
+    /// The list that a filter goes to; `None` where there is none.
+    fn listed(&self) -> Option<&dyn Listed> {
+        None
+    }
+    /// The same, to be filtered.
+    fn listed_mut(&mut self) -> Option<&mut dyn Listed> {
+        None
+    }
     /// Its filter; empty without one.
-    fn filter(&self) -> &str;
+    fn filter(&self) -> &str {
+        self.listed().map_or("", Listed::filter)
+    }
     /// Rows that pass the filter.
-    fn rows_shown(&self) -> usize;
+    fn rows_shown(&self) -> usize {
+        self.listed().map_or(0, Listed::rows_shown)
+    }
     /// Sets its filter.
-    fn set_filter(&mut self, filter: &str);
+    fn set_filter(&mut self, filter: &str) {
+        if let Some(list) = self.listed_mut() {
+            list.set_filter(filter);
+        }
+    }
 }
 
 /// A screen.
@@ -249,6 +267,8 @@ pub enum Screen {
     History(Box<HistoryScreen>),
     /// The processors of a pipeline's manifest.
     Compose(Box<ComposeScreen>),
+    /// What stands around a pipeline's jobs.
+    Manage(Box<ManageScreen>),
     /// Sizes, topics and the document of a processor, being written.
     Tune(Box<TuneScreen>),
     /// A text that is being written.
@@ -301,7 +321,20 @@ impl Screen {
             Self::Verbs(screen) => vec![Effect::Survey(screen.key.clone())],
             Self::History(screen) => vec![Effect::Survey(screen.key.clone())],
             Self::Compose(screen) => vec![Effect::Survey(screen.key.clone())],
+            Self::Manage(screen) => screen.wanted(),
             Self::Tune(screen) => screen.wanted(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// What has to be asked for again once a pipeline was changed.
+    #[must_use]
+    pub fn outdated_by(&self, changed: &PipelineKey) -> Vec<Effect> {
+        match self {
+            Self::Verbs(screen) if screen.key == *changed => self.wanted(),
+            Self::History(screen) if screen.key == *changed => self.wanted(),
+            Self::Compose(screen) if screen.key == *changed => self.wanted(),
+            Self::Manage(screen) if screen.key == *changed => self.wanted(),
             _ => Vec::new(),
         }
     }
@@ -335,6 +368,7 @@ impl Screen {
             Self::Route(part) => &**part,
             Self::History(part) => &**part,
             Self::Compose(part) => &**part,
+            Self::Manage(part) => &**part,
             Self::Tune(part) => &**part,
             Self::Editor(part) => &**part,
             Self::Author(part) => &**part,
@@ -369,6 +403,7 @@ impl Screen {
             Self::Route(part) => &mut **part,
             Self::History(part) => &mut **part,
             Self::Compose(part) => &mut **part,
+            Self::Manage(part) => &mut **part,
             Self::Tune(part) => &mut **part,
             Self::Editor(part) => &mut **part,
             Self::Author(part) => &mut **part,

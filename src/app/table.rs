@@ -8,6 +8,30 @@ use std::cmp::Ordering;
 
 use crate::action::Action;
 
+/// A list as far as the layers over a screen deal with it: its filter, and how much passes.
+pub trait Listed {
+    /// The filter, in small letters; empty without one.
+    fn filter(&self) -> &str;
+    /// Rows that pass the filter.
+    fn rows_shown(&self) -> usize;
+    /// Filters by a text in any column.
+    fn set_filter(&mut self, filter: &str);
+}
+
+impl<R: Row> Listed for Table<R> {
+    fn filter(&self) -> &str {
+        Self::filter(self)
+    }
+
+    fn rows_shown(&self) -> usize {
+        self.counts().0
+    }
+
+    fn set_filter(&mut self, filter: &str) {
+        Self::set_filter(self, filter);
+    }
+}
+
 /// Columns of this rank or a higher one come only once those that grow first have all that they want.
 const LUXURY: u8 = 4;
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::layout::Layout;
 use super::screen::{Cause, Outcome, Part, World};
-use super::table::{Column, Row, Table};
+use super::table::{Column, Listed, Row, Table};
 use super::topics::Knowledge;
 use crate::action::{Action, Place};
 use crate::model::interest::Interest;
@@ -176,15 +176,11 @@ impl Part for TopicScreen {
         interest.topics.insert(self.key.clone());
     }
 
-    fn filter(&self) -> &str {
-        self.table.filter()
+    fn listed(&self) -> Option<&dyn Listed> {
+        Some(&self.table)
     }
 
-    fn rows_shown(&self) -> usize {
-        self.table.counts().0
-    }
-
-    fn set_filter(&mut self, filter: &str) {
-        self.table.set_filter(filter);
+    fn listed_mut(&mut self) -> Option<&mut dyn Listed> {
+        Some(&mut self.table)
     }
 }

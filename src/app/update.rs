@@ -50,6 +50,14 @@ pub fn update(state: &mut State, event: Event) -> Vec<Effect> {
         Event::Recalled(path, draft) => recalled(state, &path, draft.as_ref()),
         Event::ChangeWentOn(number, news) => return change_went_on(state, number, news),
         Event::Surveyed(key, dossier) => surveyed(state, &key, &dossier),
+        Event::Around(key, around) => {
+            for screen in &mut state.above {
+                if let Screen::Manage(screen) = screen {
+                    state.dirty |= screen.told(&key, &around);
+                }
+            }
+            state.refresh(&Cause::Shown);
+        }
         Event::Logs(news) => logs_went_on(state, &news),
         Event::Granted(key, granted) => {
             let now = state.now;
@@ -143,10 +151,26 @@ fn change_went_on(state: &mut State, number: u64, news: ChangeNews) -> Vec<Effec
     if let Some((words, good)) = said.filter(|_| !in_front) {
         state.say(if good { Notice::Done(words) } else { Notice::Failed(words) });
     }
-    let effects = follow_up(state, number);
+    let mut effects = follow_up(state, number);
+    effects.extend(outdated(state, number));
     state.refresh(&Cause::Shown);
     state.dirty = true;
     effects
+}
+
+/// What was asked before a change that has ended has to be asked again.
+fn outdated(state: &State, number: u64) -> Vec<Effect> {
+    let Some(operation) = state.operations.get(number).filter(|it| matches!(it.stage, Stage::Ended(_))) else {
+        return Vec::new();
+    };
+    let key = operation.intent.subject();
+    let mut asked: Vec<Effect> = Vec::new();
+    for effect in state.above.iter().flat_map(|screen| screen.outdated_by(key)) {
+        if !asked.contains(&effect) {
+            asked.push(effect);
+        }
+    }
+    asked
 }
 
 /// What was applied needs no draft any more; what was not is looked at again, since somebody may have been first.

@@ -6,9 +6,10 @@ use std::sync::Arc;
 
 use super::history::HistoryScreen;
 use super::layout::Layout;
+use super::manage::ManageScreen;
 use super::question::QuestionScreen;
 use super::screen::{Cause, Outcome, Part, Screen, World};
-use super::table::{Column, Row, Table};
+use super::table::{Column, Listed, Row, Table};
 use super::tune::TuneScreen;
 use crate::action::{Action, Place};
 use crate::model::interest::{self, Depth, Interest};
@@ -150,7 +151,7 @@ pub fn begin(key: &PipelineKey, processor: Option<&str>, verb: Verb, world: &Wor
             (None, [one]) => Outcome::open(TuneScreen::open(key.clone(), one.key.name.clone())),
             (None, _) => Outcome::Say("it has several processors: open it (Enter) and choose one (tab)"),
         },
-        Verb::Manage => Outcome::Say("from the shell: flowdeck manage, flowdeck autoscale, flowdeck role"),
+        Verb::Manage => Outcome::open(ManageScreen::open(key.clone())),
     }
 }
 
@@ -245,15 +246,11 @@ impl Part for VerbsScreen {
         watch(&self.key, world, interest);
     }
 
-    fn filter(&self) -> &str {
-        self.table.filter()
+    fn listed(&self) -> Option<&dyn Listed> {
+        Some(&self.table)
     }
 
-    fn rows_shown(&self) -> usize {
-        self.table.counts().0
-    }
-
-    fn set_filter(&mut self, filter: &str) {
-        self.table.set_filter(filter);
+    fn listed_mut(&mut self) -> Option<&mut dyn Listed> {
+        Some(&mut self.table)
     }
 }

@@ -108,6 +108,11 @@ impl Changing {
         if self.force_conflicts { Ownership::Take } else { Ownership::Respect }
     }
 
+    /// Whether nothing is to be changed.
+    pub(super) const fn is_dry_run(&self) -> bool {
+        self.dry_run.is_some()
+    }
+
     /// Whether a program reads.
     pub(super) fn is_json(&self) -> bool {
         self.output == Form::Json

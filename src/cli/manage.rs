@@ -196,7 +196,7 @@ pub fn role(arguments: &Role, settings: &Settings) -> Result<u8, Failure> {
         let edit = Edit::Role { account: arguments.service_account.clone(), role: arguments.set.clone() };
         let wish = manage::edit(&desk, &arguments.pipeline, &edit, &order).await?;
         let code = arguments.changing.carry_out(&desk, wish).await?;
-        if code == exit::OK {
+        if code == exit::OK && !arguments.changing.is_dry_run() {
             output::complain(&output::clean(&format!(
                 "pods that run keep the role they have: flowdeck restart {} gives them this one",
                 arguments.pipeline

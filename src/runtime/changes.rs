@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::deploy::change::{self, Prepared, STEPS, Steps};
 use super::deploy::desk::{DeployError, Desk};
 use super::deploy::order::{self, Order};
-use super::deploy::{rollout, savepoint, survey, wait};
+use super::deploy::{manage, rollout, savepoint, survey, wait};
 use super::files;
 use crate::event::{ChangeNews, DocumentKey, Ending, Event, Opened};
 use crate::model::Time;
@@ -92,6 +92,18 @@ impl Changes {
             let dossier = looked.await.map(Arc::new).map_err(|error| error.to_string().into());
             if events.send(Event::Surveyed(key, dossier)).await.is_err() {
                 tracing::debug!("nobody waits for the dossier any more");
+            }
+        });
+    }
+
+    /// Reads what stands around a pipeline's jobs; it comes as an event.
+    pub fn around(&self, key: PipelineKey) {
+        let (environments, events) = (self.environments.clone(), self.events.clone());
+        tokio::spawn(async move {
+            let looked = async { manage::around(&open(&environments, &key).await?, &key.name).await };
+            let around = looked.await.map(Arc::new).map_err(|error| error.to_string().into());
+            if events.send(Event::Around(key, around)).await.is_err() {
+                tracing::debug!("nobody waits for what stands around the pipeline any more");
             }
         });
     }

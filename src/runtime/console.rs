@@ -413,6 +413,7 @@ impl<C: Canvas> Desk<'_, C> {
             Effect::Cancel(number) => self.changes.cancel(number),
             Effect::Open(key, id, path) => self.changes.open(key, id, path),
             Effect::Survey(key) => self.changes.survey(key),
+            Effect::Around(key) => self.changes.around(key),
             Effect::Answer(environment, order) => self.backends.answer(&environment, order),
             Effect::Wish(wish) => self.backends.wish(wish),
             Effect::Saturate(told) => self.backends.saturate(told),

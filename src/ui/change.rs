@@ -7,6 +7,7 @@ use super::canvas::Canvas;
 use super::text;
 use super::theme::{self, Sign, Theme, Tone};
 use super::title::{self, Title};
+use super::why;
 use crate::app::State;
 use crate::app::change::{ChangeScreen, Field, LOSS_WORDS};
 use crate::app::input::Input;
@@ -230,6 +231,15 @@ pub fn question(canvas: &mut Canvas<'_>, area: Rect, state: &State, screen: &Que
     title::draw(canvas, area, state, &Title { crumbs, ..Title::default() });
     let body = Rect { y: area.y + layout.head, height: layout.body, ..area };
     let choices: Vec<String> = match &screen.asked {
+        Asked::Line { handle, what, input } => {
+            typed(canvas, body, 0, (what, input, true));
+            let below = Rect { y: body.y + 2, height: body.height.saturating_sub(2), ..body };
+            match screen.problem() {
+                Some(problem) => why::paragraph(canvas, below, "rule", &format!("{problem}. {}", handle.help())),
+                None => why::paragraph(canvas, below, "what", handle.help()),
+            }
+            return;
+        }
         Asked::Size { processors, .. } => processors.iter().map(|(name, now)| format!("{name}   {now} now")).collect(),
         Asked::Environment(others) if others.is_empty() => {
             canvas.write(body, 0, " There is no other environment in the settings.", theme.text());
@@ -252,6 +262,7 @@ pub fn question(canvas: &mut Canvas<'_>, area: Rect, state: &State, screen: &Que
     let below = u16::try_from(choices.len()).unwrap_or(u16::MAX).saturating_add(1);
     match &screen.asked {
         Asked::Size { input, .. } => typed(canvas, body, below, ("TaskManagers", input, true)),
+        Asked::Line { .. } => {}
         Asked::Environment(_) => canvas.write(body, below, " enter finds out what it would mean there", theme.dim()),
     }
 }

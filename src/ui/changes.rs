@@ -8,7 +8,7 @@ use super::head::plural;
 use super::table::{self, Cell, Cells};
 use super::theme::{Sign, Theme, Tone};
 use super::title::{self, Title};
-use super::{text, why};
+use super::why;
 use crate::app::State;
 use crate::app::changes::{ChangeColumn, ChangeRow, Changes};
 use crate::app::operations::Stage;
@@ -112,13 +112,7 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect, state: &State, screen: &Changes
         } else {
             vec![(format!("No row has “{filter}” in any column."), theme.strong())]
         };
-        let wrap = |(line, style): (String, Style)| {
-            let clean = text::clean_in(&line, theme.charset()).into_owned();
-            let parts = text::wrap(&clean, usize::from(area.width.saturating_sub(8)));
-            parts.into_iter().map(move |part| (part, style))
-        };
-        canvas.centred(list, &lines.into_iter().flat_map(wrap).collect::<Vec<_>>());
-        return;
+        return why::centred(canvas, list, lines);
     }
     table::draw(canvas, list, &screen.table, &ChangeCells { theme, now: state.now() });
     if let Some(row) = screen.table.selected().filter(|_| layout.detail > 0) {

@@ -8,7 +8,7 @@ use super::head::plural;
 use super::table::{self, Cell, Cells};
 use super::theme::{Sign, Theme, Tone};
 use super::title::{self, Title};
-use super::{text, why};
+use super::why;
 use crate::app::State;
 use crate::app::compose::{ComposeScreen, MemberColumn, MemberRow};
 use crate::app::history::{HistoryScreen, RevisionColumn, RevisionRow};
@@ -60,35 +60,13 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect, state: &State, screen: &History
     let list = Rect { y: area.y + layout.head, height: layout.body, ..area };
     if shown == 0 {
         let none = ("It has no revisions.", "flowdeck did not deploy it; v shows what can be done, adopt among it.");
-        return nothing(canvas, list, (screen.dossier.as_ref().map(Result::as_ref), screen.table.filter(), none));
+        return why::nothing(canvas, list, (screen.dossier.as_ref().map(Result::as_ref), screen.table.filter(), none));
     }
     table::draw(canvas, list, &screen.table, &RevisionCells { theme, now: state.now(), marked: screen.marked });
     if let Some((from, to)) = screen.pair().filter(|_| layout.detail > 0) {
         let detail = Rect { y: list.y + list.height + 1, height: layout.detail, ..area };
         why::paragraph(canvas, detail, "", &format!("d shows what differs between revisions {from} and {to}"));
     }
-}
-
-type Asked<'a> = Option<Result<&'a std::sync::Arc<crate::plan::dossier::Dossier>, &'a std::sync::Arc<str>>>;
-
-/// Why there are no rows.
-fn nothing(canvas: &mut Canvas<'_>, area: Rect, (asked, filter, none): (Asked<'_>, &str, (&str, &str))) {
-    let theme = *canvas.theme;
-    let lines: Vec<(String, Style)> = match asked {
-        None => vec![("Asking the cluster…".to_owned(), theme.strong())],
-        Some(Err(why)) => vec![
-            (format!("The cluster does not say: {why}"), theme.tone(Tone::Bad)),
-            ("r asks again".to_owned(), theme.dim()),
-        ],
-        Some(Ok(_)) if !filter.is_empty() => vec![(format!("No row has “{filter}” in any column."), theme.strong())],
-        Some(Ok(_)) => vec![(none.0.to_owned(), theme.strong()), (none.1.to_owned(), theme.dim())],
-    };
-    let wrap = |(line, style): (String, Style)| {
-        let clean = text::clean_in(&line, theme.charset()).into_owned();
-        let parts = text::wrap(&clean, usize::from(area.width.saturating_sub(8)));
-        parts.into_iter().map(move |part| (part, style))
-    };
-    canvas.centred(area, &lines.into_iter().flat_map(wrap).collect::<Vec<_>>());
 }
 
 struct MemberCells {
@@ -126,7 +104,7 @@ pub fn compose(canvas: &mut Canvas<'_>, area: Rect, state: &State, screen: &Comp
     if shown == 0 {
         let none =
             ("It has no manifest.", "flowdeck did not deploy it; its processors are on the screen of the pipeline.");
-        return nothing(canvas, list, (screen.dossier.as_ref().map(Result::as_ref), screen.table.filter(), none));
+        return why::nothing(canvas, list, (screen.dossier.as_ref().map(Result::as_ref), screen.table.filter(), none));
     }
     table::draw(canvas, list, &screen.table, &MemberCells { theme, now: state.now() });
     if let Some(row) = screen.table.selected().filter(|_| layout.detail > 0) {

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use ratatui::layout::Rect;
+use ratatui::style::Style;
 
 use super::canvas::Canvas;
 use super::text;
-use super::theme::{self, Sign};
+use super::theme::{self, Sign, Tone};
 use crate::app::State;
 use crate::app::overview::PipelineRow;
 use crate::model::human;
@@ -53,6 +54,35 @@ fn once(why: &[Arc<str>]) -> Vec<&str> {
             }
         })
         .collect()
+}
+
+/// What came of asking for something: nothing yet, it, or why not.
+pub type Asked<'a, T> = Option<Result<&'a Arc<T>, &'a Arc<str>>>;
+
+/// Draws why there are no rows: it was not told yet, it is not told, nothing passes the filter, or there is nothing.
+pub fn nothing<T>(canvas: &mut Canvas<'_>, area: Rect, (asked, filter, none): (Asked<'_, T>, &str, (&str, &str))) {
+    let theme = *canvas.theme;
+    let lines = match asked {
+        None => vec![("Asking the cluster…".to_owned(), theme.strong())],
+        Some(Err(why)) => vec![
+            (format!("The cluster does not say: {why}"), theme.tone(Tone::Bad)),
+            ("r asks again".to_owned(), theme.dim()),
+        ],
+        Some(Ok(_)) if !filter.is_empty() => vec![(format!("No row has “{filter}” in any column."), theme.strong())],
+        Some(Ok(_)) => vec![(none.0.to_owned(), theme.strong()), (none.1.to_owned(), theme.dim())],
+    };
+    centred(canvas, area, lines);
+}
+
+/// Draws lines in the middle, broken where they do not fit.
+pub fn centred(canvas: &mut Canvas<'_>, area: Rect, lines: Vec<(String, Style)>) {
+    let charset = canvas.theme.charset();
+    let wrap = |(line, style): (String, Style)| {
+        let clean = text::clean_in(&line, charset).into_owned();
+        let parts = text::wrap(&clean, usize::from(area.width.saturating_sub(8)));
+        parts.into_iter().map(move |part| (part, style))
+    };
+    canvas.centred(area, &lines.into_iter().flat_map(wrap).collect::<Vec<_>>());
 }
 
 /// Draws a text under a short word.

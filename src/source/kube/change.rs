@@ -172,7 +172,7 @@ impl Cluster {
         Ok(Some(cut(reason.unwrap_or("no rule allows it"))))
     }
 
-    /// Whether a service account may do something in its namespace; `None` when we may not ask.
+    /// Whether a service account may do something in its namespace; `None` when we may not ask, or cannot.
     ///
     /// # Errors
     /// When the server does not say.
@@ -194,7 +194,8 @@ impl Cluster {
         });
         let path = format!("/apis/authorization.k8s.io/v1/namespaces/{namespace}/localsubjectaccessreviews");
         let answer = self.ask(Method::POST, &path, Some(("application/json", &body))).await?;
-        if answer.code == 403 {
+        // Not every server has it.
+        if matches!(answer.code, 403 | 404) {
             return Ok(None);
         }
         Ok(parsed(&answer)?.pointer("/status/allowed").and_then(Value::as_bool))
