@@ -6,7 +6,7 @@ import org.apache.flink.configuration.Configuration;
 import org.apache.flink.table.api.EnvironmentSettings;
 import org.apache.flink.table.api.TableEnvironment;
 
-/** Runs a script of Flink SQL to its end, or explains what it would run: `run FILE`, `explain FILE`. */
+/** Runs a script of Flink SQL to its end, or explains what it would run: `run FILE [OPTION=VALUE]...`, `explain FILE`. */
 public final class FlinkContract {
     private static final Pattern SET = Pattern.compile("SET '(.*)' = '(.*)'");
 
@@ -15,6 +15,10 @@ public final class FlinkContract {
     public static void main(String[] arguments) throws Exception {
         Configuration configuration = new Configuration();
         configuration.setString("parallelism.default", "2");
+        for (int index = 2; index < arguments.length; index++) {
+            String[] option = arguments[index].split("=", 2);
+            configuration.setString(option[0], option[1]);
+        }
         TableEnvironment environment = TableEnvironment.create(
                 EnvironmentSettings.newInstance().inStreamingMode().withConfiguration(configuration).build());
         for (String statement : Files.readString(Path.of(arguments[1])).split(";\n")) {
