@@ -20,6 +20,7 @@ use jsonc_parser::common::Ranged;
 use serde::Serialize;
 
 use super::options::{self, FlinkVersion, Known, Lookup};
+use super::secret::sounds_secret;
 pub use flat::{Options, options};
 use text::Lines;
 
@@ -114,6 +115,7 @@ pub fn check(document: &str, setting: Setting) -> Vec<Problem> {
         Ok(Some(Value::Object(root))) => {
             findings.sections(&root, &mut Vec::new());
             across::check(&mut findings);
+            findings.secrets();
         }
         Ok(Some(other)) => {
             findings.add(Severity::Error, other.range().start, "", "the document must be one JSON object { … }".into());
@@ -294,6 +296,26 @@ impl Findings<'_> {
         if let Some(before) = self.flink.insert(key.to_owned(), given) {
             let (line, _) = self.lines.place(before.at);
             self.add(Severity::Error, at, path, format!("stands twice: as {} in line {line}", before.path));
+        }
+    }
+
+    /// Names secrets that are written in clear: the document stands in a `ConfigMap` and in every revision.
+    fn secrets(&mut self) {
+        let version = self.setting.flink;
+        let is_text = |key: &str| {
+            matches!(options::flink(key, version), Lookup::Option(option)
+                if option.kind == options::Kind::Text && option.allowed.is_empty())
+        };
+        let given = self.flink.iter().filter(|(key, _)| is_text(key)).chain(&self.beam);
+        let clear = given.filter(|(key, given)| {
+            let last = key.rsplit('.').next().unwrap_or(key);
+            sounds_secret(last) && !given.value.trim().is_empty() && !given.value.starts_with("${")
+        });
+        let found: Vec<(usize, String)> = clear.map(|(_, given)| (given.at, given.path.clone())).collect();
+        for (at, path) in found {
+            let words = "is a secret in clear, and this document is kept in a ConfigMap and in every revision: leave it out \
+                         here, and have the pod get it from a mounted Secret or the image's own configuration";
+            self.add(Severity::Error, at, &path, words.to_owned());
         }
     }
 

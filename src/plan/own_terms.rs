@@ -1,21 +1,22 @@
 //! Somebody else's object, edited in its own terms: as text, and from three texts to the fields that change.
 //!
-//! Only what people write is shown: no status, nothing that the server keeps. An object that holds a secret in clear is
-//! not shown at all.
+//! Only what people write is shown: no status, nothing that the server keeps. A secret is shown as a mask ([`masks`]),
+//! and stays what it is as long as its mask is left alone.
+
+mod masks;
 
 use serde_json::{Map, Value};
 
 use super::merge::{Clash, merge};
 use super::object::{Id, set, wanted};
 use crate::model::config::{Problem, Severity};
-use crate::model::secret::is_secret_at;
 
 /// Why an object cannot be edited, or an edit cannot be made.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum EditError {
-    /// It holds a secret.
-    #[error("it holds what must not be shown ({0}): change it where it is written")]
-    Secret(String),
+    /// A mask stands where no secret was.
+    #[error("{0} is only a mask, and there is no secret behind it: write the value itself, or a reference")]
+    Masked(String),
     /// It cannot be read.
     #[error("{0}")]
     Unreadable(String),
@@ -41,37 +42,12 @@ pub fn shown(object: &Value) -> Value {
     object
 }
 
-/// The same as text.
+/// The same as text, with masks where secrets are.
 ///
 /// # Errors
-/// When it holds a secret, or cannot be written.
+/// When it cannot be written.
 pub fn text(object: &Value) -> Result<String, EditError> {
-    let object = shown(object);
-    if let Some(path) = secret(&object, "") {
-        return Err(EditError::Secret(path));
-    }
-    serde_saphyr::to_string(&object).map_err(|error| EditError::Unreadable(error.to_string()))
-}
-
-/// The first place of a secret.
-fn secret(value: &Value, path: &str) -> Option<String> {
-    let join = |name: &str| if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
-    match value {
-        Value::Object(fields) => fields.iter().find_map(|(name, value)| secret(value, &join(name))),
-        Value::Array(items) => items.iter().find_map(|item| {
-            let name = item.get("name").and_then(Value::as_str);
-            secret(item, &name.map_or_else(|| path.to_owned(), join))
-        }),
-        Value::String(text) if text.contains('\n') => text.lines().find_map(|line| {
-            let (name, value) = line.split_once(['=', ':'])?;
-            let is_clear = !value.trim().is_empty() && !value.trim().starts_with("${");
-            (is_clear && is_secret_at(&join(name.trim()))).then(|| join(name.trim()))
-        }),
-        Value::String(text) => {
-            (is_secret_at(path) && !text.is_empty() && !text.starts_with("${")).then(|| path.to_owned())
-        }
-        _ => None,
-    }
+    serde_saphyr::to_string(&masks::put(&shown(object))).map_err(|error| EditError::Unreadable(error.to_string()))
 }
 
 /// What is wrong with the text of an object.
@@ -101,12 +77,14 @@ pub fn problems(text: &str) -> Vec<Problem> {
 pub fn patch(base: &str, mine: &str, live: &Value) -> Result<Option<Value>, EditError> {
     let read =
         |text: &str| serde_saphyr::from_str::<Value>(text).map_err(|error| EditError::Unreadable(error.to_string()));
-    let (base, mine, theirs) = (read(base)?, read(mine)?, shown(live));
+    let (base, mine, live_shown) = (read(base)?, read(mine)?, shown(live));
+    let theirs = masks::put(&live_shown);
     if Id::of(&mine) != Id::of(&theirs) || Id::of(&mine).is_none() {
         return Err(EditError::Renamed);
     }
     let merged = merge(&base, &mine, &theirs).map_err(EditError::Clashes)?;
-    let Some(mut patch) = change(&theirs, &merged) else { return Ok(None) };
+    let merged = masks::lift(&merged, &live_shown).map_err(EditError::Masked)?;
+    let Some(mut patch) = change(&live_shown, &merged) else { return Ok(None) };
     // Only what was read is written over.
     let version = live.pointer("/metadata/resourceVersion").cloned().unwrap_or_default();
     set(&mut patch, &["metadata", "resourceVersion"], version);
@@ -172,17 +150,69 @@ mod tests {
         assert_eq!(patch(&base, &renamed, &live()), Err(EditError::Renamed));
     }
 
+    fn with_secrets() -> Value {
+        json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "c", "resourceVersion": "7"},
+            "data": {"db-password": "hunter1", "p": "a=1\nsasl.jaas.config=hunter2\nssl.key.password = ${directory:/x:y}\n"}})
+    }
+
     #[test]
-    fn secrets_are_not_shown_at_all() {
-        for object in [
-            json!({"kind": "ConfigMap", "metadata": {"name": "c"}, "data": {"p": "a=1\nsasl.jaas.config=hunter2\n"}}),
-            json!({"kind": "Deployment", "metadata": {"name": "d"}, "spec": {"env": [{"name": "API_TOKEN", "value": "hunter2"}]}}),
-        ] {
-            let error = text(&object).unwrap_err();
-            assert!(matches!(&error, EditError::Secret(_)) && !error.to_string().contains("hunter2"), "{error}");
-        }
-        let reference = json!({"kind": "ConfigMap", "metadata": {"name": "c"}, "data": {"p": "a=1\nsasl.jaas.config=${directory:/x:y}\n"}});
-        assert!(text(&reference).is_ok());
+    fn a_secret_is_a_mask_that_stays_what_it_was_when_it_is_left_alone() {
+        let base = text(&with_secrets()).unwrap();
+        assert!(!base.contains("hunter") && base.contains("******") && base.contains("${directory:/x:y}"), "{base}");
+        assert_eq!(patch(&base, &base, &with_secrets()), Ok(None));
+        // Another line of the same text, and another secret elsewhere.
+        let mine = base.replace("a=1", "a=2");
+        let sent = patch(&base, &mine, &with_secrets()).unwrap().unwrap();
+        let expected = "a=2\nsasl.jaas.config=hunter2\nssl.key.password = ${directory:/x:y}\n";
+        assert_eq!(sent["data"], json!({"p": expected}));
+        let typed = base.replacen("******", "hunter9", 1);
+        assert_eq!(patch(&base, &typed, &with_secrets()).unwrap().unwrap()["data"], json!({"db-password": "hunter9"}));
+        // What somebody else did to the secret meanwhile stays.
+        let mut theirs = with_secrets();
+        set(&mut theirs, &["data", "db-password"], json!("hunter3"));
+        let sent = patch(&base, &mine, &theirs).unwrap().unwrap();
+        assert_eq!(sent["data"].as_object().unwrap().len(), 1, "{sent}");
+    }
+
+    #[test]
+    fn a_mask_is_never_written_as_a_value() {
+        let base = text(&with_secrets()).unwrap();
+        let copied = base.replace("data:\n", "data:\n  other-password: \"******\"\n");
+        assert_ne!(copied, base);
+        assert_eq!(patch(&base, &copied, &with_secrets()), Err(EditError::Masked("data.other-password".into())));
+        let renamed = base.replace("sasl.jaas.config=", "sasl.login.password=");
+        let error = patch(&base, &renamed, &with_secrets()).unwrap_err();
+        assert_eq!(error, EditError::Masked("data.p.sasl.login.password".into()));
+    }
+
+    #[test]
+    fn of_two_lines_of_one_name_each_keeps_its_own_secret() {
+        let of = |text: &str| {
+            json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "c", "resourceVersion": "7"},
+            "data": {"p": text}})
+        };
+        let live = of("[one]\npassword=hunter1\n[two]\npassword=hunter2\nrate=1\n");
+        let base = text(&live).unwrap();
+        let sent = patch(&base, &base.replace("rate=1", "rate=2"), &live).unwrap().unwrap();
+        assert_eq!(sent["data"]["p"], "[one]\npassword=hunter1\n[two]\npassword=hunter2\nrate=2\n");
+        // One of them taken out: which secret the other one is cannot be known.
+        let fewer = base.replacen("password=******", "", 1);
+        assert_eq!(patch(&base, &fewer, &live), Err(EditError::Masked("data.p.password".into())));
+    }
+
+    #[test]
+    fn secrets_among_named_things_and_arguments_are_masked_too() {
+        let container = json!({"name": "c", "env": [{"name": "A", "value": "1"}, {"name": "API_TOKEN", "value": "hunter2"}],
+            "args": ["run", "--apiToken=hunter3", "--rate=1"]});
+        let object = json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "d", "resourceVersion": "1"},
+            "spec": {"template": {"spec": {"containers": [container]}}}});
+        let base = text(&object).unwrap();
+        assert!(!base.contains("hunter"), "{base}");
+        let mine = base.replace("--rate=1", "--rate=2");
+        let sent = patch(&base, &mine, &object).unwrap().unwrap();
+        let sent = &sent["spec"]["template"]["spec"]["containers"][0];
+        assert_eq!(sent["args"], json!(["run", "--apiToken=hunter3", "--rate=2"]));
+        assert_eq!(sent["env"][1]["value"], "hunter2");
     }
 
     #[test]

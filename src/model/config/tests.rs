@@ -130,3 +130,22 @@ mod never_panics {
         }
     }
 }
+
+#[test]
+fn a_secret_in_clear_is_refused_and_not_repeated() {
+    let of = |value: &str| {
+        let document = format!(r#"{{"flink": {{"conf": {{"security.ssl.rest.key-password": "{value}"}}}}}}"#);
+        check(&document, Setting::default())
+    };
+    let problems = of("hunter2");
+    assert_eq!(problems.len(), 1, "{problems:?}");
+    assert_eq!(
+        (problems[0].severity, problems[0].path.as_str()),
+        (Severity::Error, "flink.conf.security.ssl.rest.key-password")
+    );
+    assert!(problems[0].message.contains("secret in clear") && !problems[0].message.contains("hunter2"));
+    assert_eq!(of(""), []);
+    assert_eq!(of("${SSL_PASSWORD}"), []);
+    let switches = r#"{"flink": {"conf": {"security.delegation.tokens.enabled": false, "security.kerberos.fetch.delegation-token": true}}}"#;
+    assert!(check(switches, Setting::default()).iter().all(|it| !it.message.contains("secret")));
+}

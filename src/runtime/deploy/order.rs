@@ -128,9 +128,9 @@ pub async fn asked(
 async fn edited(desk: &Desk, (name, base): (&str, u64), text: &str, order: &Order) -> Result<Wish, DeployError> {
     let revisions = desk.revisions(&name.to_lowercase()).await?;
     let runtime = revisions.iter().find(|it| it.number == base).and_then(runtime_of);
-    let value: Value = serde_saphyr::from_str(text).map_err(|error| DeployError::Failed(error.to_string()))?;
-    let (pipeline, text) = parsed(&value)?;
-    manifest(desk, &Wanted { pipeline, text, runtime, base: Base::Revision(base) }, order).await
+    // As it was typed: comments are for whoever edits it next.
+    let wanted = Wanted { pipeline: pipeline_in(text)?, text: text.to_owned(), runtime, base: Base::Revision(base) };
+    manifest(desk, &wanted, order).await
 }
 
 /// Somebody else's object with other fields, put together with what others did to it since.
@@ -228,16 +228,21 @@ fn unseen(newest: &Revision) -> Result<Option<(Pipeline, String)>, DeployError> 
 /// A manifest from its values.
 fn parsed(value: &Value) -> Result<(Pipeline, String), DeployError> {
     let text = serde_saphyr::to_string(value).map_err(|error| DeployError::Failed(error.to_string()))?;
-    let (documents, checked) = manifest::read(&text, &Judgement::default());
+    Ok((pipeline_in(&text)?, text))
+}
+
+/// The pipeline in a text.
+fn pipeline_in(text: &str) -> Result<Pipeline, DeployError> {
+    let (documents, checked) = manifest::read(text, &Judgement::default());
     if !checked.is_valid() {
         let words: Vec<String> = checked.problems.iter().map(|it| format!("{}: {}", it.path, it.message)).collect();
-        return Err(DeployError::Failed(format!("together the changes are not valid: {}", words.join("; "))));
+        return Err(DeployError::Failed(format!("the manifest is not valid: {}", words.join("; "))));
     }
     let pipeline = documents.into_iter().find_map(|document| match document {
         Document::Pipeline(pipeline) => Some(*pipeline),
         Document::Processor(_) => None,
     });
-    Ok((pipeline.ok_or_else(|| DeployError::Failed("it is no pipeline".into()))?, text))
+    pipeline.ok_or_else(|| DeployError::Failed("it is no pipeline".into()))
 }
 
 /// A revision's objects as a wish: they are applied, and what else flowdeck deployed for the pipeline goes.
