@@ -25,6 +25,7 @@ pub mod options;
 pub mod owner;
 pub mod pipeline_signals;
 pub mod pod;
+pub mod quantity;
 pub mod route;
 pub mod secret;
 pub mod signal;

@@ -2,8 +2,9 @@
 //!
 //! - [`render`]: a manifest and an environment into the objects that run it; [`target`]: what an environment gives.
 //! - [`object`], [`difference`]: the kinds of objects that a change touches, and what differs in them.
-//! - [`topics`]: whether its processors find their topics and may use them.
-//! - [`forecast`], [`guard`]: what a change will cause, and what stands against it; [`dossier`]: what is known before.
+//! - [`topics`]: whether its processors find their topics and may use them; [`room`]: whether its pods find room.
+//! - [`forecast`], [`restart`], [`guard`]: what a change will cause, how long a restart takes, and what stands against
+//!   it; [`dossier`]: what is known before.
 //! - [`revision`], [`merge`]: what was deployed, and two changes at once; [`rollout`]: a deployment through a route.
 //! - [`manage`]: what stands around its jobs: labels, links, expiry, autoscaling, roles.
 //! - [`patch`]: a change as a file, where a repository keeps the objects; [`starter`]: projects to begin with.
@@ -28,8 +29,10 @@ pub mod own_terms;
 pub mod patch;
 pub mod proposal;
 pub mod render;
+pub mod restart;
 pub mod revision;
 pub mod rollout;
+pub mod room;
 pub mod starter;
 pub mod target;
 pub mod topics;

@@ -20,9 +20,6 @@ use crate::plan::forecast::Load;
 use crate::plan::intent::{Ask, Intent};
 use crate::plan::verb::Verb;
 
-/// Seconds that a job is down while it restarts, as long as nobody measured it.
-const RESTART_SECONDS: f64 = 40.0;
-
 /// Columns of the list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum VerbColumn {
@@ -198,7 +195,7 @@ fn load(view: &ProcessorView, world: &World<'_>) -> Option<Load> {
     let job = world.inventory.processor(&view.key)?.job()?;
     let busy = job.vertices.iter().filter_map(|vertex| vertex.busy_max).fold(0.0, f64::max);
     let lag_records = view.lag_records? as f64;
-    Some(Load { lag_records, records_per_second: rates?, busy, restart_seconds: RESTART_SECONDS })
+    Some(Load { lag_records, records_per_second: rates?, busy })
 }
 
 impl Part for VerbsScreen {

@@ -319,6 +319,13 @@ pub fn told(proposal: &Proposal) -> String {
         let why =
             if forecast.because.is_empty() { String::new() } else { format!(" ({})", forecast.because.join("; ")) };
         text += &format!("{} {}{why}\n", forecast.processor, forecast.effect.words());
+        text += &forecast.restart.as_ref().map_or_else(String::new, |it| format!("  {}\n", it.words()));
+    }
+    for need in &proposal.room.needs {
+        text += &format!("{}\n", need.words);
+    }
+    for finding in &proposal.room.findings {
+        text += &format!("{}{}\n", finding.weight.word(), finding.message);
     }
     for finding in &proposal.topics {
         let Finding { weight, processor, message, command } = finding;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use super::forecast::keeps_state;
 use super::guard::{self, Place};
 use super::object::{Id, Kind};
 use super::revision::{Revision, State};
@@ -105,6 +106,8 @@ pub struct Evidence<'a> {
     pub objects: &'a [(Id, Value)],
     /// What the server would not let us do, and its reason.
     pub forbidden: &'a BTreeMap<(&'static str, Kind), Arc<str>>,
+    /// Why its jobs cannot be asked for a savepoint.
+    pub shut: Option<&'a str>,
 }
 
 impl Evidence<'_> {
@@ -121,7 +124,11 @@ impl Evidence<'_> {
     }
 
     fn against(&self, verb: Verb) -> Option<String> {
-        self.shape(verb).or_else(|| self.protection()).or_else(|| self.owners(verb)).or_else(|| self.rights(verb))
+        self.shape(verb)
+            .or_else(|| self.protection())
+            .or_else(|| self.owners(verb))
+            .or_else(|| self.rights(verb))
+            .or_else(|| self.way(verb))
     }
 
     /// What the pipeline itself does not give.
@@ -157,6 +164,22 @@ impl Evidence<'_> {
         guard::objects(objects, self.pipeline).first().map(ToString::to_string)
     }
 
+    /// The way to its jobs: a savepoint goes by it, and so does the stop of a plain job that keeps its state. The
+    /// operator goes its own way.
+    fn way(&self, verb: Verb) -> Option<String> {
+        let why = self.shut?;
+        let keeps = |(id, object): &(Id, Value)| id.kind == Kind::Deployment && keeps_state(object);
+        match verb {
+            Verb::Savepoint => Some(format!("its job cannot be asked for a savepoint: {why}")),
+            Verb::Apply | Verb::Stop | Verb::Restart | Verb::Scale | Verb::Rollback
+                if self.objects.iter().any(keeps) =>
+            {
+                Some(format!("its job could not be stopped with a savepoint first: {why}"))
+            }
+            _ => None,
+        }
+    }
+
     fn rights(&self, verb: Verb) -> Option<String> {
         let own = |verb: &'static str| self.objects.iter().map(move |(id, _)| (verb, id.kind));
         let revision = [("create", Kind::ConfigMap), ("patch", Kind::ConfigMap)];
@@ -182,7 +205,7 @@ mod tests {
 
     fn judged(place: &Place, objects: &[(Id, Value)], revisions: &[Revision]) -> Dossier {
         let forbidden = BTreeMap::from([(("delete", Kind::FlinkDeployment), Arc::from("no rule allows it"))]);
-        Evidence { pipeline: "em", place, revisions, objects, forbidden: &forbidden }.dossier()
+        Evidence { pipeline: "em", place, revisions, objects, forbidden: &forbidden, shut: None }.dossier()
     }
 
     fn revision(number: u64, state: State) -> Revision {
@@ -198,6 +221,35 @@ mod tests {
             manifest: Some("kind: Pipeline".into()),
             objects: Vec::new(),
         }
+    }
+
+    #[test]
+    fn without_a_way_to_the_job_nothing_that_needs_a_savepoint_is_offered() {
+        let place = Place { environment: "qal".into(), ..Place::default() };
+        let (forbidden, revisions) = (BTreeMap::new(), [revision(1, State::Superseded), revision(2, State::Deployed)]);
+        let judge = |kind: Kind, keeps: &str| {
+            let object = json!({"metadata": {"annotations": {"flowdeck.dev/keeps-state": keeps}}});
+            let objects = [(Id::new(kind, "n", "em"), object)];
+            let shut = Some("you may not create services/proxy");
+            let evidence = Evidence {
+                pipeline: "em",
+                place: &place,
+                revisions: &revisions,
+                objects: &objects,
+                forbidden: &forbidden,
+                shut,
+            };
+            let dossier = evidence.dossier();
+            [Verb::Savepoint, Verb::Stop, Verb::Rollback, Verb::Deploy, Verb::Decommission]
+                .map(|verb| dossier.reason(verb).is_some_and(|why| why.ends_with("you may not create services/proxy")))
+        };
+        assert_eq!(judge(Kind::Deployment, "true"), [true, true, true, false, false]);
+        assert_eq!(judge(Kind::Deployment, "false"), [true, false, false, false, false], "it has nothing to keep");
+        assert_eq!(
+            judge(Kind::FlinkDeployment, "true"),
+            [true, false, false, false, false],
+            "the operator takes its own"
+        );
     }
 
     #[test]

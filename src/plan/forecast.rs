@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::difference::Difference;
 use super::object::Kind;
+use super::restart::Restart;
 
 /// What happens to a processor, from the mildest to the worst.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -61,6 +62,12 @@ impl Effect {
         }
     }
 
+    /// Whether what runs is stopped and started again.
+    #[must_use]
+    pub const fn restarts(self) -> bool {
+        matches!(self, Self::RestartsFromSavepoint | Self::RestartsWithoutState | Self::CannotRestore)
+    }
+
     /// Whether somebody must say that they mean it.
     #[must_use]
     pub const fn is_loss(self) -> bool {
@@ -77,6 +84,8 @@ pub struct Forecast {
     pub effect: Effect,
     /// Why, and what else to know.
     pub because: Vec<String>,
+    /// How long it is down, where it restarts.
+    pub restart: Option<Restart>,
     /// How long until it has caught up, in seconds, where its load is known.
     pub seconds: Option<u64>,
 }
@@ -90,21 +99,21 @@ pub struct Load {
     pub records_per_second: f64,
     /// Share of time that its busiest subtask works, from 0 to 1.
     pub busy: f64,
-    /// How long a restart takes, seconds.
-    pub restart_seconds: f64,
 }
 
 impl Load {
     /// Seconds until nothing waits any more after a restart: what waits and what comes meanwhile, over what it can do
     /// beyond what comes. `None` when it can do no more than that.
     #[must_use]
-    pub fn catch_up_seconds(&self) -> Option<u64> {
+    #[expect(clippy::cast_precision_loss, reason = "a restart takes no 2^53 seconds")]
+    pub fn catch_up_seconds(&self, restart: &Restart) -> Option<u64> {
+        let down = restart.seconds as f64;
         let headroom = self.records_per_second / self.busy.clamp(0.01, 1.0) - self.records_per_second;
-        let waiting = self.restart_seconds.mul_add(self.records_per_second, self.lag_records.max(0.0));
+        let waiting = down.mul_add(self.records_per_second, self.lag_records.max(0.0));
         if waiting <= 0.0 {
             return Some(0);
         }
-        let seconds = self.restart_seconds + waiting / headroom;
+        let seconds = down + waiting / headroom;
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked against the range")]
         (headroom > 0.0 && seconds < 1e9).then_some(seconds.ceil() as u64)
     }
@@ -141,9 +150,20 @@ const VERTEX_PARALLELISM: &str = "spec.flinkConfiguration.pipeline.jobvertex-par
 #[must_use]
 pub fn forecast(subject: Subject<'_>, load: Option<Load>) -> Forecast {
     let (effect, because) = judge(subject);
-    let restarts = matches!(effect, Effect::RestartsFromSavepoint | Effect::RestartsWithoutState);
-    let seconds = load.filter(|_| restarts).and_then(|load| load.catch_up_seconds());
-    Forecast { processor: subject.processor.to_owned(), effect, because, seconds }
+    let forecast = Forecast { processor: subject.processor.to_owned(), effect, because, restart: None, seconds: None };
+    forecast.timed(Restart::assumed(), load)
+}
+
+impl Forecast {
+    /// The same with how long a restart takes; for what does not restart, unchanged.
+    #[must_use]
+    pub fn timed(mut self, restart: Restart, load: Option<Load>) -> Self {
+        if self.effect.restarts() {
+            self.seconds = load.and_then(|load| load.catch_up_seconds(&restart));
+            self.restart = Some(restart);
+        }
+        self
+    }
 }
 
 fn judge(subject: Subject<'_>) -> (Effect, Vec<String>) {
@@ -211,6 +231,33 @@ pub fn keeps_state(object: &Value) -> bool {
 
 /// The annotation by which plain workloads say that they have a place for savepoints.
 pub const KEEPS_STATE: &str = "flowdeck.dev/keeps-state";
+
+/// What becomes of a plain job whose JobManager's pod dies later, where nothing keeps its progress. Said only where the
+/// configuration was seen: a `ConfigMap` among the job's objects.
+pub fn without_high_availability<'a>(objects: impl Iterator<Item = &'a Value>) -> Option<&'static str> {
+    let mut seen = false;
+    for object in objects {
+        let texts = object.get("data").and_then(Value::as_object).into_iter().flatten();
+        let flinks = texts.filter(|(name, _)| matches!(name.as_str(), "config.yaml" | "flink-conf.yaml"));
+        for line in flinks.filter_map(|(_, text)| text.as_str()).flat_map(str::lines) {
+            seen = true;
+            let Some((name, value)) = line.split_once(':') else { continue };
+            let is_named = matches!(name.trim(), "high-availability" | "high-availability.type");
+            if is_named && !value.trim().trim_matches(['"', '\'']).eq_ignore_ascii_case("none") {
+                return None;
+            }
+        }
+        let arguments = object.pointer("/spec/template/spec/containers/0/args").and_then(Value::as_array);
+        let arguments = arguments.into_iter().flatten().filter_map(Value::as_str);
+        if arguments.into_iter().any(|it| it.contains("high-availability")) {
+            return None;
+        }
+    }
+    seen.then_some(
+        "high-availability.type is not set: if its JobManager's pod dies later, the job starts again from the savepoint \
+         that it starts from now, or from nothing where there is none, and what it did since is done again",
+    )
+}
 
 fn restarts(difference: &Difference) -> bool {
     let path = difference.path.as_str();

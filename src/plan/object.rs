@@ -145,10 +145,38 @@ pub fn label<'a>(object: &'a Value, name: &str) -> Option<&'a str> {
     object.get("metadata")?.get("labels")?.get(name)?.as_str()
 }
 
+/// Whether it runs a job: the operator's resource, or a plain JobManager.
+#[must_use]
+pub fn runs_a_job(id: &Id, object: &Value) -> bool {
+    let template = object.pointer("/spec/template/metadata/labels/component").and_then(Value::as_str);
+    let component = label(object, "component").or(template);
+    id.kind == Kind::FlinkDeployment || (id.kind == Kind::Deployment && component == Some("jobmanager"))
+}
+
 /// An annotation of an object.
 #[must_use]
 pub fn annotation<'a>(object: &'a Value, name: &str) -> Option<&'a str> {
     object.get("metadata")?.get("annotations")?.get(name)?.as_str()
+}
+
+/// The text of a scalar, whichever way it is written.
+#[must_use]
+pub fn scalar(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.trim().to_owned()).filter(|text| !text.is_empty()),
+        Value::Number(number) => Some(number.to_string()),
+        Value::Bool(flag) => Some(flag.to_string()),
+        _ => None,
+    }
+}
+
+/// An option that may be written flat, nested, or part of each: `{"a.b": {"c": 1}}` sets `a.b.c`.
+#[must_use]
+pub fn option(configuration: &Value, key: &str) -> Option<String> {
+    let map = configuration.as_object()?;
+    map.get(key).and_then(scalar).or_else(|| {
+        map.iter().find_map(|(name, value)| option(value, key.strip_prefix(name.as_str())?.strip_prefix('.')?))
+    })
 }
 
 /// Whether another object keeps it: what a controller made, it takes away itself.

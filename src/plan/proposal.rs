@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::difference::Difference;
 use super::forecast::Forecast;
 use super::guard::Refusal;
+use super::room::Room;
 use super::topics::Finding;
 use super::verb::Verb;
 
@@ -32,6 +33,8 @@ pub struct Proposal {
     pub forbidden: Vec<String>,
     /// What Kafka lacks, or does not tell.
     pub topics: Vec<Finding>,
+    /// What its pods need, and whether there is room for them.
+    pub room: Room,
     /// Whether an interrupted try is taken up: then there is something to do even if nothing differs.
     pub resumes: bool,
 }
@@ -51,6 +54,7 @@ impl Proposal {
             conflicts: false,
             forbidden: Vec::new(),
             topics: Vec::new(),
+            room: Room::default(),
             resumes: false,
         }
     }

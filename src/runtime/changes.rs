@@ -194,7 +194,7 @@ struct Desks {
 /// A change that is ready to be made.
 enum Ready {
     Writes(Box<Prepared>),
-    Savepoint(Proposal),
+    Savepoint(Box<Proposal>),
 }
 
 impl Ready {
@@ -214,7 +214,7 @@ impl Task {
     }
 
     async fn work(self, decided: mpsc::Receiver<Consent>) {
-        let ending = match self.course(decided).await {
+        let ending = match Box::pin(self.course(decided)).await {
             Ok(ending) => ending,
             Err(error) => Some(Ending::Failed(error.to_string().into())),
         };
@@ -264,7 +264,9 @@ impl Task {
         let now = chrono::Utc::now();
         if *ask == Ask::Savepoint {
             let refusals = guard::place(&desks.here.place, name, consent, now);
-            return Ok(Ready::Savepoint(Proposal { refusals, ..Proposal::empty(name, ask.verb()) }));
+            let forbidden = savepoint::forbidden(&desks.here, name).await?;
+            let proposal = Proposal { refusals, forbidden, ..Proposal::empty(name, ask.verb()) };
+            return Ok(Ready::Savepoint(Box::new(proposal)));
         }
         // What is numbered by time must be the same each time that it is asked for.
         let order = Order { verb: ask.verb(), note: String::new(), ownership: Ownership::Respect, now: began };

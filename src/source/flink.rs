@@ -7,6 +7,7 @@ mod act;
 mod agenda;
 mod decode;
 mod fetch;
+mod past;
 mod rest;
 mod route;
 

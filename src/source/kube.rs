@@ -11,6 +11,7 @@ mod connect;
 mod documents;
 mod intern;
 mod link;
+mod list;
 pub mod map;
 pub mod pace;
 mod permissions;

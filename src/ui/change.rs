@@ -19,6 +19,7 @@ use crate::model::verdict::Condition;
 use crate::plan::forecast::{Effect, Forecast};
 use crate::plan::guard::Remedy;
 use crate::plan::proposal::Proposal;
+use crate::plan::room::{Room, Weight};
 use crate::plan::verb::Verb;
 
 /// A line before it is broken: cells that it stands in, its words, its look.
@@ -95,6 +96,7 @@ fn planned(proposal: &Proposal, theme: Theme) -> Vec<Line> {
         lines.push((3, "nothing that runs".to_owned(), theme.text()));
     }
     lines.push(blank(theme));
+    room(&proposal.room, theme, &mut lines);
     let changes = proposal.changes();
     let revision = proposal.revision.map_or_else(String::new, |number| format!(", as revision {number}"));
     lines.push((1, format!("what changes: {}{revision}", human::counted(changes.len(), "field")), theme.dim()));
@@ -140,12 +142,32 @@ fn caused(forecast: &Forecast, theme: Theme, lines: &mut Vec<Line>) {
             format!("; it has caught up after about {}", human::duration(seconds))
         }
         (Effect::RestartsFromSavepoint | Effect::RestartsWithoutState, None) => {
-            "; for how long is not known: its load is not".to_owned()
+            "; when it has caught up is not known: its load is not".to_owned()
         }
         _ => String::new(),
     };
     lines.push((3, format!("{} {}{long}", forecast.processor, forecast.effect.words()), theme.tone(tone)));
+    lines.extend(forecast.restart.iter().map(|restart| (5, restart.words(), theme.dim())));
     lines.extend(forecast.because.iter().map(|words| (5, words.clone(), theme.dim())));
+}
+
+/// What its pods need, and whether there is room.
+fn room(room: &Room, theme: Theme, lines: &mut Vec<Line>) {
+    if room.needs.is_empty() && room.findings.is_empty() {
+        return;
+    }
+    lines.push((1, "what it needs".to_owned(), theme.dim()));
+    lines.extend(room.needs.iter().map(|need| (3, need.words.clone(), theme.text())));
+    for finding in &room.findings {
+        let tone = match finding.weight {
+            Weight::Refused => Tone::Bad,
+            Weight::Waits => Tone::Warn,
+            Weight::Unknown => Tone::Quiet,
+            Weight::Fits => Tone::Good,
+        };
+        lines.push((5, format!("{}{}", finding.weight.word(), finding.message), theme.tone(tone)));
+    }
+    lines.push(blank(theme));
 }
 
 fn made(operation: &Operation, theme: Theme) -> Vec<Line> {

@@ -21,6 +21,7 @@ mod manage;
 mod proxy;
 mod resume;
 mod rollout;
+mod room;
 mod side_input;
 mod signals;
 mod stack;

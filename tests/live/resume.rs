@@ -161,6 +161,18 @@ fn place(report: &Value) -> String {
     step.unwrap_or_else(|| panic!("{report:#}"))["message"].as_str().unwrap().to_owned()
 }
 
+/// From the JobManager's pod to the moment when the last task of its job was given out.
+fn start_seconds(namespace: &str, job: &str) -> i64 {
+    let pods = items(namespace, "pods");
+    let manager = pods.iter().find(|it| it["metadata"]["labels"]["component"] == "jobmanager").unwrap();
+    let made = manager["metadata"]["creationTimestamp"].as_str().unwrap();
+    let made = chrono::DateTime::parse_from_rfc3339(made).unwrap().timestamp_millis();
+    let detail = flink(&format!("/jobs/{job}"), None);
+    let vertices = detail["vertices"].as_array().unwrap().iter().map(|it| it["start-time"].as_i64().unwrap());
+    let last = vertices.max().unwrap().max(detail["timestamps"]["RUNNING"].as_i64().unwrap());
+    (last - made + 999) / 1000
+}
+
 #[test]
 fn a_real_job_stops_with_a_savepoint_and_goes_on_from_it() {
     let namespace = Namespace::new("resume");
@@ -175,11 +187,18 @@ fn a_real_job_stops_with_a_savepoint_and_goes_on_from_it() {
     let restart = done(&settings, &["restart", "counting", "--yes", "--wait"]);
     let second = launcher.job(1);
     assert_eq!((job_state(&first).as_str(), restored(&second)), ("FINISHED", Some(place(&restart))));
-    // Another size: the same way.
+    // Another size: the same way, and how long it is down is told by how long this start took.
+    let expected = start_seconds(&namespace.0, &second);
     let wider = std::fs::read_to_string(&path).unwrap().replace("cpu: 1", "cpu: 2");
     std::fs::write(&path, wider).unwrap();
     let larger = done(&settings, &["apply", "-f", &path, "--yes", "--wait"]);
     assert_eq!(larger["forecasts"][0]["effect"], "restarts-from-savepoint", "{larger:#}");
+    let restart = &larger["forecasts"][0]["restart"];
+    println!("the last start: {restart}");
+    assert_eq!(restart["seconds"], json!(expected), "{larger:#}");
+    assert!(restart["measured"].as_str().unwrap().ends_with(&format!("took {expected} s")), "{restart}");
+    let because = larger["forecasts"][0]["because"].to_string();
+    assert!(because.contains("high-availability.type is not set"), "{because}");
     let third = launcher.job(2);
     assert_eq!(restored(&third), Some(place(&larger)));
     // Stopped, and started again.

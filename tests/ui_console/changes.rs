@@ -13,7 +13,9 @@ use flowdeck::plan::guard::{Consent, Refusal};
 use flowdeck::plan::intent::{Ask, Intent};
 use flowdeck::plan::object::{Id, Kind};
 use flowdeck::plan::proposal::{Proposal, Step};
+use flowdeck::plan::restart::Restart;
 use flowdeck::plan::revision::State;
+use flowdeck::plan::room::{Finding, Need, Room, Weight};
 use flowdeck::plan::verb::Verb;
 use insta::assert_snapshot;
 
@@ -94,6 +96,7 @@ fn proposal(refusals: Vec<Refusal>) -> Box<Proposal> {
             processor: "sessionization".into(),
             effect: Causes::RestartsFromSavepoint,
             because: vec!["FlinkDeployment sessionization: spec.taskManager.replicas: 15 → 20".into()],
+            restart: None,
             seconds: Some(130),
         }],
         refusals,
@@ -160,6 +163,42 @@ fn a_pipeline_goes_to_another_environment() {
     let Ask::Promote { to } = &intent.ask else { panic!("{intent:?}") };
     assert_ne!(to.environment, intent.pipeline.environment);
     assert_eq!(intent.subject(), to);
+}
+
+#[test]
+fn what_the_pods_need_and_who_refuses_them_is_said_before_it_is_agreed_to() {
+    let mut proposal = proposal(Vec::new());
+    let measured = "its start of 2026-06-01 12:00:00Z took 31 s";
+    proposal.forecasts[0].restart = Some(Restart { seconds: 31, measured: Some(measured.into()) });
+    let words = "sessionization needs 5 more pods (TaskManager) of 2 cpu, 4 GiB";
+    let finding = |weight, message: &str| Finding { weight, message: message.into() };
+    proposal.room = Room {
+        needs: vec![Need {
+            processor: "sessionization".into(),
+            role: "TaskManager",
+            pods_now: 15,
+            pods_wanted: 20,
+            replaced: true,
+            each: BTreeMap::from([("cpu".to_owned(), 2_000)]),
+            words: words.into(),
+        }],
+        findings: vec![
+            finding(Weight::Refused, "quota team has room for 3 of the 5 more pods"),
+            finding(Weight::Unknown, "whether nodes have room: nodes is forbidden"),
+        ],
+    };
+    let screen = news(scaled(120, 40), ChangeNews::Planned(proposal)).screen();
+    for said in [
+        &format!("it is down for about 31 s: {measured}"),
+        "what it needs",
+        words,
+        "no room: quota team has room for 3 of the 5 more pods",
+        "not known: whether nodes have room: nodes is forbidden",
+    ] {
+        assert!(screen.contains(said), "{said}: {screen}");
+    }
+    let silent = news(scaled(120, 40), ChangeNews::Planned(super::changes::proposal(Vec::new()))).screen();
+    assert!(!silent.contains("what it needs"), "{silent}");
 }
 
 #[test]

@@ -84,8 +84,35 @@ fn stopping_and_starting_are_no_restarts() {
 
 #[test]
 fn catching_up_takes_what_waits_over_the_headroom() {
-    let load = Load { lag_records: 4_000.0, records_per_second: 100.0, busy: 0.5, restart_seconds: 60.0 };
+    let load = Load { lag_records: 4_000.0, records_per_second: 100.0, busy: 0.5 };
     // 4000 wait, 6000 come meanwhile, 100 a second more can be done than come.
-    assert_eq!(load.catch_up_seconds(), Some(160));
-    assert_eq!(Load { busy: 1.0, ..load }.catch_up_seconds(), None);
+    let minute = Restart { seconds: 60, measured: None };
+    assert_eq!(load.catch_up_seconds(&minute), Some(160));
+    assert_eq!(Load { busy: 1.0, ..load }.catch_up_seconds(&minute), None);
+}
+
+#[test]
+fn how_long_it_is_down_is_said_of_what_restarts_alone() {
+    let forecast =
+        |effect| Forecast { processor: "p".into(), effect, because: Vec::new(), restart: None, seconds: None };
+    let load = Load { lag_records: 0.0, records_per_second: 100.0, busy: 0.5 };
+    let measured = Restart { seconds: 10, measured: Some("its start took 10 s".into()) };
+    let timed = forecast(Effect::RestartsFromSavepoint).timed(measured.clone(), Some(load));
+    assert_eq!((timed.seconds, timed.restart), (Some(20), Some(measured.clone())));
+    let same = forecast(Effect::RescalesInPlace).timed(measured, Some(load));
+    assert_eq!((same.seconds, same.restart), (None, None));
+}
+
+#[test]
+fn a_plain_job_without_high_availability_is_told_what_a_dead_job_manager_does() {
+    let map = |file: &str, text: &str| json!({"kind": "ConfigMap", "data": {file: text}});
+    let said = |objects: &[Value]| without_high_availability(objects.iter()).is_some();
+    assert!(said(&[map("config.yaml", "parallelism.default: \"2\"\n")]));
+    assert!(said(&[map("flink-conf.yaml", "high-availability.type: NONE\n")]));
+    assert!(!said(&[map("config.yaml", "high-availability.type: \"kubernetes\"\n")]));
+    assert!(!said(&[map("config.yaml", "high-availability:\n  type: kubernetes\n")]));
+    let argument =
+        json!({"spec": {"template": {"spec": {"containers": [{"args": ["-Dhigh-availability.type=zookeeper"]}]}}}});
+    assert!(!said(&[map("config.yaml", "a: b\n"), argument]));
+    assert!(!said(&[map("client.properties", "a=b\n")]), "its configuration was not seen");
 }

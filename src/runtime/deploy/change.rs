@@ -11,11 +11,12 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
 use super::desk::{DeployError, Desk, Entry};
-use super::topics;
+use super::outlook::{self, Seen, takes_state_along};
+use super::{room, topics};
 use crate::model::Time;
 use crate::plan::audit::Outcome;
 use crate::plan::difference::{Difference, between};
-use crate::plan::forecast::{Effect, Forecast, Load, Subject, forecast};
+use crate::plan::forecast::Load;
 use crate::plan::guard::{self, Consent, Refusal};
 use crate::plan::object::{Id, Kind, OURS, label};
 use crate::plan::patch;
@@ -190,11 +191,10 @@ pub async fn prepare(desk: &Desk, wish: Wish, consent: &Consent) -> Result<Prepa
         }
         live.extend(before.map(|object| (id, object)));
     }
-    let forecasts = forecasts(&states, &differences, &wish);
+    let forecasts = outlook::forecasts(desk, &states, &differences, &wish).await?;
     let mut refusals = guard::place(&desk.place, &wish.pipeline, consent, wish.now);
-    refusals.extend(wish.refusals.iter().cloned());
+    refusals.extend(wish.refusals.iter().cloned().chain(guard::losses(&forecasts, consent)));
     refusals.extend(guard::objects(live.iter().map(|(id, object)| (id, object)), &wish.pipeline));
-    refusals.extend(guard::losses(&forecasts, consent));
     refusals.extend(guard::expiry(live.iter().map(|(_, object)| object), (&wish.pipeline, wish.verb), wish.now));
     let topics = if wish.verb.leads_to_running_jobs() {
         let after: Vec<&Value> = states.iter().filter_map(|(_, _, after)| after.as_ref()).collect();
@@ -205,11 +205,13 @@ pub async fn prepare(desk: &Desk, wish: Wish, consent: &Consent) -> Result<Prepa
     if !differences.iter().all(Difference::is_revision) {
         refusals.extend(guard::topics(&topics, consent));
     }
-    let forbidden = forbidden(desk, &wish).await?;
+    let mut forbidden = forbidden(desk, &wish).await?;
+    forbidden.extend(outlook::shut(desk, &states, &forecasts, &wish).await?);
     let proposal = Proposal {
         pipeline: wish.pipeline.clone(),
         verb: wish.verb,
         revision: wish.revision.as_ref().map(|revision| revision.number),
+        room: room::check(desk, &outlook::fleets(&states, &forecasts)).await?,
         differences,
         forecasts,
         refusals,
@@ -220,39 +222,6 @@ pub async fn prepare(desk: &Desk, wish: Wish, consent: &Consent) -> Result<Prepa
         resumes: wish.resumes,
     };
     Ok(Prepared { proposal, states, wish })
-}
-
-type Seen = (Id, Option<Value>, Option<Value>);
-
-/// What happens to each processor: told by the object that runs its job, and all of its differences.
-fn forecasts(states: &[Seen], differences: &[Difference], wish: &Wish) -> Vec<Forecast> {
-    let mut processors: BTreeMap<String, Vec<&Seen>> = BTreeMap::new();
-    for state in states {
-        let (id, before, after) = state;
-        let object = after.as_ref().or(before.as_ref());
-        let named = object.and_then(|object| label(object, "app.kubernetes.io/instance"));
-        let plain = || id.name.trim_end_matches("-jobmanager").trim_end_matches("-taskmanager");
-        processors.entry(named.map_or_else(|| plain().to_owned(), str::to_owned)).or_default().push(state);
-    }
-    let one = |(processor, states): (String, Vec<&Seen>)| {
-        let kinds = [Kind::FlinkDeployment, Kind::Deployment, Kind::StatefulSet];
-        let main = kinds.iter().find_map(|kind| states.iter().find(|(id, ..)| id.kind == *kind))?;
-        let own = |it: &&Difference| states.iter().any(|(id, ..)| *id == it.object);
-        let own: Vec<Difference> = differences.iter().filter(own).cloned().collect();
-        let (_, before, after) = main;
-        let subject =
-            Subject { processor: &processor, before: before.as_ref(), after: after.as_ref(), differences: &own };
-        let mut forecast = forecast(subject, wish.loads.get(&processor).copied());
-        if wish.savepoints == Savepoints::Left && main.0.kind != Kind::FlinkDeployment {
-            let effect = forecast.effect.without_savepoint();
-            if effect != forecast.effect {
-                forecast.because.push("no savepoint is taken first".into());
-            }
-            forecast.effect = effect;
-        }
-        Some(forecast)
-    };
-    processors.into_iter().filter_map(one).collect()
 }
 
 /// What the server would not let us do, asked before the first write.
@@ -412,8 +381,7 @@ async fn prepared_restart(
         && Id::of(object).is_some_and(|id| id.kind == Kind::Deployment);
     let processor = label(object, "app").unwrap_or_default();
     let effect = proposal.forecasts.iter().find(|it| it.processor == processor).map(|it| it.effect);
-    let takes_state_along = matches!(effect, Some(Effect::RestartsFromSavepoint | Effect::Stops));
-    if !is_job_manager || !takes_state_along {
+    if !is_job_manager || !effect.is_some_and(takes_state_along) {
         return Ok(object.clone());
     }
     let failed = |miss: &dyn std::fmt::Display| {

@@ -1,6 +1,7 @@
 //! One environment in which pipelines are changed: the way to its cluster, what it gives, and what stands against it.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use serde_json::Value;
 
@@ -248,6 +249,16 @@ impl Desk {
     pub async fn read(&self, id: &Id) -> Result<Option<Value>, DeployError> {
         let object = self.cluster.object(id).await;
         object.map_err(|trouble| DeployError::Read { what: id.to_string(), trouble })
+    }
+
+    /// Why the job of an object cannot be asked for a savepoint; nothing when it can.
+    ///
+    /// # Errors
+    /// When the server does not say.
+    pub(super) async fn no_way_to_job(&self, id: &Id, object: &Value) -> Result<Option<Arc<str>>, DeployError> {
+        let processor = id.name.trim_end_matches("-jobmanager");
+        let refused = self.jobs.refusal(&self.interest(object, processor)).await;
+        refused.map_err(|trouble| DeployError::Read { what: "permissions".into(), trouble })
     }
 
     /// How the job of an object is asked for.

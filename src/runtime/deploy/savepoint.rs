@@ -1,11 +1,13 @@
 //! A savepoint of what runs, now; the jobs go on.
 
+use serde_json::Value;
+
 use super::change::{Steps, tell};
 use super::desk::{DeployError, Desk, Entry};
 use crate::model::Time;
 use crate::plan::audit::Outcome;
 use crate::plan::guard::{self, Consent};
-use crate::plan::object::{Id, Kind, label};
+use crate::plan::object::{Id, runs_a_job};
 use crate::plan::verb::Verb;
 use crate::source::flink::Afterwards;
 
@@ -20,19 +22,19 @@ pub async fn savepoint(
     now: Time,
     steps: &Steps,
 ) -> Result<(), DeployError> {
-    let found = desk.found(pipeline).await?;
+    let found = jobs(desk, pipeline).await?;
     let entry = || Entry { at: now, pipeline, verb: Verb::Savepoint, revision: None, changes: Vec::new() };
     if let Some(refusal) = guard::place(&desk.place, pipeline, consent, now).first() {
         desk.note(entry(), Outcome::Refused, &refusal.to_string())?;
         return Err(DeployError::Refused(refusal.to_string()));
     }
+    if let Some(why) = shut(desk, &found).await?.first() {
+        desk.note(entry(), Outcome::Refused, why)?;
+        return Err(DeployError::Refused(why.clone()));
+    }
     desk.note(entry(), Outcome::Began, "")?;
     let mut places = Vec::new();
     for (id, object) in &found {
-        let is_job = id.kind == Kind::FlinkDeployment || label(object, "component") == Some("jobmanager");
-        if !is_job {
-            continue;
-        }
         match one(desk, id, object).await {
             Ok(place) => {
                 tell(steps, format!("savepoint of {}", id.name), place.as_str()).await;
@@ -47,7 +49,30 @@ pub async fn savepoint(
     desk.note(entry(), Outcome::Done, &places.join(", "))
 }
 
-async fn one(desk: &Desk, id: &Id, object: &serde_json::Value) -> Result<String, DeployError> {
+/// Why no savepoint can be asked for; nothing when it can.
+///
+/// # Errors
+/// When the server does not say, or there is no such pipeline.
+pub async fn forbidden(desk: &Desk, pipeline: &str) -> Result<Vec<String>, DeployError> {
+    shut(desk, &jobs(desk, pipeline).await?).await
+}
+
+async fn jobs(desk: &Desk, pipeline: &str) -> Result<Vec<(Id, Value)>, DeployError> {
+    let mut found = desk.found(pipeline).await?;
+    found.retain(|(id, object)| runs_a_job(id, object));
+    Ok(found)
+}
+
+async fn shut(desk: &Desk, jobs: &[(Id, Value)]) -> Result<Vec<String>, DeployError> {
+    let mut reasons = Vec::new();
+    for (id, object) in jobs {
+        let refused = desk.no_way_to_job(id, object).await?;
+        reasons.extend(refused.map(|why| format!("{} cannot be asked for a savepoint: {why}", id.name)));
+    }
+    Ok(reasons)
+}
+
+async fn one(desk: &Desk, id: &Id, object: &Value) -> Result<String, DeployError> {
     let failed = |words: String| DeployError::Failed(format!("{id}: {words}"));
     let processor = id.name.trim_end_matches("-jobmanager");
     let job = desk.jobs.job(&desk.interest(object, processor)).await.map_err(|miss| failed(miss.to_string()))?;

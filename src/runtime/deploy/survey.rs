@@ -8,7 +8,7 @@ use futures_util::{StreamExt, stream};
 use super::desk::{DeployError, Desk};
 use super::rollout::Way;
 use crate::plan::dossier::{Dossier, Evidence};
-use crate::plan::object::Kind;
+use crate::plan::object::{Kind, runs_a_job};
 use crate::plan::verb::Verb;
 
 /// Questions under way at once.
@@ -30,8 +30,18 @@ pub async fn survey(desk: &Desk, pipeline: &str) -> Result<Dossier, DeployError>
     for answer in answers {
         forbidden.extend(answer?);
     }
-    let evidence =
-        Evidence { pipeline, place: &desk.place, revisions: &revisions, objects: &objects, forbidden: &forbidden };
+    let mut shut = None;
+    for (id, object) in objects.iter().filter(|(id, object)| runs_a_job(id, object)) {
+        shut = shut.or(desk.no_way_to_job(id, object).await?);
+    }
+    let evidence = Evidence {
+        pipeline,
+        place: &desk.place,
+        revisions: &revisions,
+        objects: &objects,
+        forbidden: &forbidden,
+        shut: shut.as_deref(),
+    };
     let mut dossier = evidence.dossier();
     if let Err(error) = Way::to(desk, pipeline) {
         let why: Arc<str> = error.to_string().into();

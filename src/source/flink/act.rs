@@ -35,7 +35,7 @@ pub enum Afterwards {
 /// A job of a cluster.
 #[derive(Clone, Debug)]
 pub struct Found {
-    base: Base,
+    pub(super) base: Base,
     /// Its id.
     pub id: String,
     /// Its state, in Flink's word.
@@ -52,7 +52,7 @@ impl Found {
 
 /// The way to the Flink clusters of an environment, for actions.
 #[derive(Debug)]
-pub struct Actions(Rest);
+pub struct Actions(pub(super) Rest);
 
 impl Actions {
     /// The way.
@@ -131,6 +131,6 @@ impl Actions {
     }
 }
 
-fn read(text: &str) -> Result<Value, Miss> {
+pub(super) fn read(text: &str) -> Result<Value, Miss> {
     serde_json::from_str(text).map_err(|error| Miss::Failed(cut(&error.to_string())))
 }

@@ -101,6 +101,28 @@ impl Rest {
         Ok((base, text))
     }
 
+    /// Why we may not ask a job's cluster for an action; nothing when we may, or when an address from the settings
+    /// leads there, which no right of Kubernetes guards.
+    ///
+    /// # Errors
+    /// When the server does not say.
+    pub async fn refusal(&self, job: &JobInterest) -> Result<Option<Arc<str>>, Trouble> {
+        if self.direct.is_some() {
+            return Ok(None);
+        }
+        let candidates = self.routes.candidates(&self.cluster, job).await?;
+        let service = candidates.first().and_then(|path| path.strip_suffix("/proxy")?.rsplit('/').next());
+        // The answer is a GET, the request itself a POST.
+        for verb in ["create", "get"] {
+            let service = service.unwrap_or_default();
+            let refused = self.cluster.may_reach(verb, service, &job.processor.namespace).await?;
+            if let Some(reason) = refused {
+                return Ok(Some(format!("you may not {verb} services/proxy ({service}): {reason}").into()));
+            }
+        }
+        Ok(None)
+    }
+
     /// Asks a further path of a cluster.
     ///
     /// # Errors

@@ -155,8 +155,21 @@ impl Cluster {
     /// # Errors
     /// When the server does not say.
     pub async fn may(&self, verb: &str, kind: Kind, namespace: &str) -> Result<Option<Arc<str>>, Trouble> {
-        let attributes =
-            json!({"namespace": namespace, "verb": verb, "group": kind.group(), "resource": kind.plural()});
+        self.may_ask(json!({"namespace": namespace, "verb": verb, "group": kind.group(), "resource": kind.plural()}))
+            .await
+    }
+
+    /// Whether we may reach a service through the API server; the server's reason when not.
+    ///
+    /// # Errors
+    /// When the server does not say.
+    pub async fn may_reach(&self, verb: &str, service: &str, namespace: &str) -> Result<Option<Arc<str>>, Trouble> {
+        let attributes = json!({"namespace": namespace, "verb": verb, "group": "", "resource": "services",
+            "subresource": "proxy", "name": service});
+        self.may_ask(attributes).await
+    }
+
+    async fn may_ask(&self, attributes: Value) -> Result<Option<Arc<str>>, Trouble> {
         let body = json!({
             "apiVersion": "authorization.k8s.io/v1",
             "kind": "SelfSubjectAccessReview",
@@ -258,12 +271,12 @@ fn path(id: &Id) -> String {
 }
 
 /// Text in an address: names and selectors come from manifests.
-fn encoded(text: &str) -> String {
+pub(super) fn encoded(text: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
     text.bytes().map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()
 }
 
-fn parsed(answer: &Answer) -> Result<Value, Trouble> {
+pub(super) fn parsed(answer: &Answer) -> Result<Value, Trouble> {
     if !answer.is_success() {
         return Err(refusal(answer));
     }

@@ -5,7 +5,6 @@ pub mod names;
 pub mod notes;
 pub mod operator;
 pub mod pod;
-pub mod quantity;
 pub mod status;
 pub mod workload;
 

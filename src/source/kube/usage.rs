@@ -11,7 +11,7 @@ use serde::Deserialize;
 use tokio::sync::watch as latest;
 use tokio::time::{sleep, timeout};
 
-use super::map::{Mapper, quantity};
+use super::map::Mapper;
 use super::pace::spread;
 use super::trouble::Trouble;
 use super::watch::Watch;
@@ -22,6 +22,7 @@ use crate::model::change::Change;
 use crate::model::interest::Interest;
 use crate::model::key::PodKey;
 use crate::model::pod::Usage;
+use crate::model::quantity;
 
 /// Time between two looks; metrics servers measure every 15 s or slower.
 const INTERVAL: Duration = Duration::from_secs(10);

@@ -22,16 +22,7 @@ pub fn nullable<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(deseri
     Ok(Option::<T>::deserialize(deserializer)?.unwrap_or_default())
 }
 
-/// The text of a scalar, whichever way it is written.
-#[must_use]
-pub fn text(value: &Value) -> Option<String> {
-    match value {
-        Value::String(text) => Some(text.trim().to_owned()).filter(|text| !text.is_empty()),
-        Value::Number(number) => Some(number.to_string()),
-        Value::Bool(flag) => Some(flag.to_string()),
-        _ => None,
-    }
-}
+pub use crate::plan::object::scalar as text;
 
 /// A whole number, written as a number or as a string.
 #[must_use]

@@ -6,10 +6,12 @@ use std::sync::Arc;
 use chrono::DateTime;
 use serde_json::Value;
 
-use super::{Mapper, names, notes, quantity};
+use super::{Mapper, names, notes};
 use crate::model::Time;
 use crate::model::declaration::{Declaration, Declarer, OperatorStatus};
 use crate::model::job::JobState;
+use crate::model::quantity;
+use crate::plan::object::option;
 use crate::source::kube::trouble::cut;
 use crate::source::kube::wire::flink::{FlinkSpec, FlinkStatus, Managers};
 use crate::source::kube::wire::meta::Meta;
@@ -139,15 +141,6 @@ fn wanted_task_managers(spec: &FlinkSpec, status: Option<&FlinkStatus>) -> Optio
 
 fn count(value: &Value) -> Option<u32> {
     integer(value).and_then(|number| u32::try_from(number).ok())
-}
-
-/// An option that may be written flat, nested, or part of each: `{"a.b": {"c": 1}}` sets `a.b.c`.
-#[must_use]
-pub fn option(configuration: &Value, key: &str) -> Option<String> {
-    let map = configuration.as_object()?;
-    map.get(key).and_then(text).or_else(|| {
-        map.iter().find_map(|(name, value)| option(value, key.strip_prefix(name.as_str())?.strip_prefix('.')?))
-    })
 }
 
 fn resources(managers: &Managers) -> (Option<u64>, Option<u64>) {

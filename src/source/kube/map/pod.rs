@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use super::{Mapper, names, quantity, status};
+use super::{Mapper, names, status};
 use crate::model::pod::{Pod, PodHealth, Termination};
+use crate::model::quantity;
 use crate::source::kube::trouble::cut;
 use crate::source::kube::wire::pod as wire;
 

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::{Mapper, names, notes, quantity};
+use super::{Mapper, names, notes};
 use crate::model::declaration::{Declaration, Declarer};
 use crate::model::pod::Role;
+use crate::model::quantity;
 use crate::source::kube::wire::meta::{Labels, Meta};
 use crate::source::kube::wire::pod::{Amounts, Container, PodSpec};
 use crate::source::kube::wire::workload::WorkloadSpec;
