@@ -133,6 +133,8 @@ pub enum Action {
     Flows,
     /// The pipeline behind the selected service.
     Owner,
+    /// The job that counts the signals, where it is not this process.
+    Producer,
     /// What was not counted, by reason, with samples.
     Rejects,
     /// Look after the selected alert.

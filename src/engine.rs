@@ -12,6 +12,7 @@
 //! end it, or make it hold more than the spec's limits.
 
 pub mod alert;
+pub mod capacity;
 pub mod contract;
 pub mod decode;
 pub mod expression;

@@ -56,6 +56,8 @@ pub const ACTIONS: &[Definition] = &[
     Definition::new(Here, A::Owner, "owner", &["p"], "the pipeline behind the selected service")
         .hint("pipeline")
         .within(SERVICES),
+    Definition::new(Here, A::Producer, "producer", &["J"], "the pipeline whose job counts what is shown")
+        .within(CHARTED),
     Definition::new(Here, A::TimeBack, "time-back", &["left"], "time cursor back; values are read out there")
         .hint("time")
         .within(CHARTED)

@@ -208,6 +208,8 @@ pub struct SignalsScreen {
     pub tally: Tally,
     /// How reading stands, by environment.
     pub readings: Vec<(Arc<str>, Reading)>,
+    /// Who counts, in few words, of environments whose rows others write.
+    pub producers: Vec<String>,
 }
 
 impl SignalsScreen {
@@ -249,8 +251,9 @@ impl SignalsScreen {
         let snapshot = self.lens.snapshot(world.inventory);
         let (rows, tally) = (rows(snapshot), tally(snapshot));
         let readings: Vec<_> = snapshot.iter().map(|(name, it)| (name.clone(), it.reading.clone())).collect();
-        let changed = tally != self.tally || readings != self.readings;
-        (self.tally, self.readings) = (tally, readings);
+        let producers: Vec<_> = snapshot.iter().filter_map(|(name, it)| about::producer(world, name, it)).collect();
+        let changed = tally != self.tally || readings != self.readings || producers != self.producers;
+        (self.tally, self.readings, self.producers) = (tally, readings, producers);
         // Charts lie below the list: they change whenever signals do.
         self.table.set_rows(rows) || changed || layout.detail > 0
     }
@@ -321,6 +324,9 @@ impl Part for SignalsScreen {
                 Outcome::open(Screen::Service(Box::new(service)))
             }
             Action::Copy => Outcome::Copy(row.now.service.to_string()),
+            Action::Producer => {
+                about::open_producer(world, &row.environment, self.snapshot(world).get(&row.environment))
+            }
             Action::Rejects => about::open_rejects(&row.environment, self.snapshot(world).get(&row.environment)),
             other => about::ask(other, world, &row.environment, &row.now)
                 .unwrap_or_else(|| Outcome::moved(self.table.act(other))),
@@ -335,6 +341,7 @@ impl Part for SignalsScreen {
             | Action::Exceptions
             | Action::Backtest
             | Action::TimeBack
+            | Action::Producer
             | Action::Rejects => self.table.selected().is_some(),
             _ => true,
         }

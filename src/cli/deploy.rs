@@ -121,7 +121,7 @@ impl Files {
     }
 }
 
-fn order(verb: Verb, ownership: Ownership) -> Order {
+pub(super) fn order(verb: Verb, ownership: Ownership) -> Order {
     Order { verb, note: String::new(), ownership, now: now() }
 }
 
@@ -180,7 +180,8 @@ pub fn rollback(rollback: &Rollback, settings: &Settings) -> Result<u8, Failure>
     asked(&Ask::Rollback { to: rollback.to }, &rollback.pipeline, (&rollback.changing, settings))
 }
 
-fn asked(ask: &Ask, pipeline: &str, (changing, settings): (&Changing, &Settings)) -> Result<u8, Failure> {
+/// Does what is asked of a pipeline.
+pub(super) fn asked(ask: &Ask, pipeline: &str, (changing, settings): (&Changing, &Settings)) -> Result<u8, Failure> {
     at_desk(settings, async |desk| {
         if *ask == Ask::Savepoint {
             return changing.savepoint(&desk, pipeline).await;

@@ -70,6 +70,13 @@ pub enum Kind {
     Environments,
 }
 
+impl Get {
+    /// One pipeline.
+    pub(super) const fn pipeline(name: String, output: Format) -> Self {
+        Self { kind: Kind::Pipelines, name: Some(name), output, watch: false, timeout: 15 }
+    }
+}
+
 /// Prints the list.
 pub fn run(get: &Get, settings: &Settings) -> Result<u8, Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;

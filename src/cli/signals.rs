@@ -3,6 +3,9 @@
 //! One file for each of its commands; what they share is here.
 
 mod check;
+mod deploy;
+mod first_window;
+mod plan;
 mod render;
 mod replay;
 mod run;
@@ -33,6 +36,14 @@ enum Command {
     Replay(replay::Arguments),
     /// Print the spec as a job for Flink, for more than one machine reads
     Render(render::Arguments),
+    /// Say what counting so much needs: whether one machine is enough, and how large a job has to be
+    Plan(plan::Arguments),
+    /// Deploy the spec as a job of Flink, as a pipeline like any other: with revisions, rollback and savepoints
+    Deploy(deploy::Arguments),
+    /// Stop that job with a savepoint
+    Stop(deploy::Stop),
+    /// How that job is
+    Status(deploy::Status),
     /// Read a spec's topics and print what each window of each service comes to
     Run(run::Arguments),
 }
@@ -43,6 +54,10 @@ pub fn run(signals: &Signals, shared: &Shared) -> Result<u8, Failure> {
         Command::Check(arguments) => check::run(arguments),
         Command::Replay(arguments) => replay::run(arguments),
         Command::Render(arguments) => render::run(arguments, shared),
+        Command::Plan(arguments) => plan::run(arguments),
+        Command::Deploy(arguments) => deploy::run(arguments, shared),
+        Command::Stop(arguments) => deploy::stop(arguments, shared),
+        Command::Status(arguments) => deploy::status(arguments, shared),
         Command::Run(arguments) => run::run(arguments, shared),
     }
 }

@@ -17,6 +17,7 @@ mod parse;
 mod problem;
 mod scope;
 mod signals;
+mod sql;
 mod token;
 mod tree;
 mod value;
@@ -29,6 +30,7 @@ pub use evaluate::EvaluationError;
 pub use problem::Problem;
 pub use scope::Scope;
 pub use signals::{HealthExpression, Inputs, SwimlaneExpression};
+pub use sql::Unwritten;
 pub use value::{Key, Type, Value};
 
 use problem::Fault;
@@ -120,6 +122,11 @@ impl Expression {
             EvaluationError::NotKnown(slot) => format!("{} is not known", self.scope.name(*slot)),
             error => error.to_string(),
         }
+    }
+
+    /// The same as an expression of SQL over these columns.
+    fn sql(&self, names: &[Option<String>]) -> Result<String, Unwritten> {
+        sql::write(&self.root, names)
     }
 
     /// The literals that it may give: where ternaries end.

@@ -6,21 +6,28 @@
 //! How: a Kafka table with the fields of the spec and its watermark, a view of the events that count, and one windowed
 //! aggregation, whose sketch is `COLLECT` of the bins: merged before the shuffle, exact after it. Two things differ from
 //! the obvious: the sink is the append connector with a key, because rows of a window never change and Flink 2.3 refuses
-//! an upsert whose key is computed; and an event without a time gets the epoch, because a null ends a job.
+//! an upsert whose key is computed; and an event without a time gets the epoch, because a null ends a job. Spans, of which
+//! a record holds many, are in [`spans`].
 //!
 //! It must not count otherwise than the engine in silence: what SQL cannot do is refused with what to change, or asked
 //! for in words ([`Late`]) and written into the job's first lines.
 
+mod columns;
+mod spans;
+mod words;
+
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 
 use thiserror::Error;
 
 use super::contract;
 use super::decode::LONGEST_NAME;
-use super::decode::line::pieces;
+use super::expression::{SwimlaneExpression, Unwritten};
+use super::overrides::LANE_NAME_LIMIT;
 use super::sketch::{GAMMA, GREATEST_US, LN_GAMMA};
-use super::spec::{Absent, Comparison, Format, LatencyUnit, Operand, Path, Spec, TimeUnit};
+use super::spec::{Absent, Comparison, Format, LatencyUnit, Operand, Spec, TimeUnit};
+use columns::{Columns, kind_of_operand, kind_of_time};
+use words::{comment, interval, text, with};
 
 /// What becomes of events after a window was told, which a windowed aggregation cannot take in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +46,10 @@ pub struct Place<'a> {
     pub bootstrap: &'a str,
     /// Properties of the Kafka client besides, such as `security.protocol`. Secrets do not belong here.
     pub properties: &'a BTreeMap<String, String>,
+    /// Consumer group; by the spec's name without one.
+    pub group: Option<&'a str>,
+    /// Start of the first window that is told, milliseconds since 1970: those before it are another writer's.
+    pub first_window: Option<i64>,
     /// What becomes of late events; must be said where the spec allows any.
     pub late: Option<Late>,
 }
@@ -54,6 +65,9 @@ pub enum Unsuited {
         /// Why, and what to do instead.
         why: &'static str,
     },
+    /// The swimlane's expression has what SQL has not, or does otherwise.
+    #[error("expressions.swimlane cannot be written in SQL: it has {0}; let flowdeck count, or say it without")]
+    Swimlane(Unwritten),
     /// A field is used in two ways.
     #[error("the field {path} is used as {one} and as {other}, and a column of SQL has one type")]
     Field {
@@ -73,30 +87,38 @@ pub enum Unsuited {
 /// When SQL cannot count as the spec says.
 pub fn render(spec: &Spec, place: &Place<'_>) -> Result<String, Unsuited> {
     check(spec, place)?;
-    let columns = Columns::of(spec)?;
     let mut sql = head(spec, place);
+    if spec.source.format.is_spans() {
+        sql.push_str(&spans::source(spec, place));
+        sql.push_str(&spans::admitted(spec, place));
+        sql.push_str(&sink(spec, place));
+        sql.push_str(&insert(spec, "", &spans::windows(spec)));
+        return Ok(sql);
+    }
+    let columns = Columns::of(spec)?;
+    let lane = lane(spec, &columns)?;
     sql.push_str(&source(spec, place, &columns));
-    sql.push_str(&admitted(spec, &columns));
+    sql.push_str(&admitted(spec, place, &columns, lane.as_deref()));
     sql.push_str(&sink(spec, place));
-    sql.push_str(&insert(spec));
+    sql.push_str(&insert(spec, lane.as_ref().map_or("", |_| "`swimlane`"), &windows(spec)));
     Ok(sql)
 }
 
 fn check(spec: &Spec, place: &Place<'_>) -> Result<(), Unsuited> {
     let refuse = |key, why| Err(Unsuited::Key { key, why });
-    if spec.source.format.is_spans() {
-        return refuse(
-            "source.format",
-            "spans lie many in a record, and each has its own time: let flowdeck count them",
-        );
-    }
     if spec.source.rows.is_none() {
         return refuse("source.rows", "it is not there: name the topic that the rows go to");
     }
-    if spec.expressions.swimlane.is_some() {
+    if spec.expressions.swimlane.is_some() && spec.overrides.is_some() {
         return refuse(
             "expressions.swimlane",
-            "it may be overridden for a service: let flowdeck count, or leave it out",
+            "overrides may say otherwise for a service, and a job does not read them: let flowdeck count, or leave one out",
+        );
+    }
+    if spec.expressions.swimlane.is_some() && spec.source.format.is_spans() {
+        return refuse(
+            "expressions.swimlane",
+            "attributes lie apart from their spans, and are not looked for: let flowdeck count, or leave it out",
         );
     }
     if place.late.is_none() && spec.window.allowed_lateness.millis() > 0 {
@@ -119,134 +141,18 @@ fn head(spec: &Spec, place: &Place<'_>) -> String {
         Some(Late::Wait) => "Windows are told when the allowed lateness is over, and hold all that came by then.",
         None => "No event is counted after its window's end and the delay of the watermark.",
     };
+    let spans = if spec.source.format.is_spans() { spans::head(spec) } else { String::new() };
     format!(
         "-- Golden signals: {name}. Rendered by flowdeck {version} for Flink 1.20 to 2.3.\n\
          -- Counts as the spec does whose hash is {sha}.\n\
          -- {late}\n\
          -- Records that cannot be read are left out and not counted by reason, a number in a field of text is taken as text,\n\
-         -- and no limit holds for services, windows and cells: flowdeck signals run is stricter.\n\
+         -- and no limit holds for services, windows, cells and swimlanes: flowdeck signals run is stricter.\n{spans}\
          SET 'table.local-time-zone' = 'UTC';\n\
          SET 'pipeline.name' = {pipeline};\n\n",
         version = env!("CARGO_PKG_VERSION"),
         pipeline = text(&format!("golden signals {}", spec.name)),
     )
-}
-
-/// Columns of the source: where each field of the spec is.
-struct Columns {
-    tree: BTreeMap<String, Node>,
-    is_line: bool,
-}
-
-enum Node {
-    Leaf(&'static str),
-    Row(BTreeMap<String, Self>),
-}
-
-impl Columns {
-    fn of(spec: &Spec) -> Result<Self, Unsuited> {
-        let mut columns = Self { tree: BTreeMap::new(), is_line: spec.source.format == Format::Line };
-        let fields = spec.source.time.iter().map(|time| (&time.field, kind_of_time(time.unit)));
-        let fields = fields.chain(spec.source.latency.iter().map(|latency| (&latency.field, "DOUBLE")));
-        let fields = fields.chain(spec.key.iter().map(|key| (&key.service, "STRING")));
-        for (path, kind) in fields.chain([(&spec.error.field, kind_of_operand(&spec.error.value))]) {
-            columns.add(path, kind)?;
-        }
-        Ok(columns)
-    }
-
-    fn add(&mut self, path: &Path, kind: &'static str) -> Result<(), Unsuited> {
-        let keys = path.keys();
-        let clash = |one, other| Unsuited::Field { path: path.text(), one, other };
-        let Some((last, outer)) = keys.split_last() else { return Ok(()) };
-        let mut tree = &mut self.tree;
-        for key in outer {
-            tree = match tree.entry(key.clone()).or_insert_with(|| Node::Row(BTreeMap::new())) {
-                Node::Row(inner) => inner,
-                Node::Leaf(known) => return Err(clash(known, "an object")),
-            };
-        }
-        match tree.entry(last.clone()).or_insert(Node::Leaf(kind)) {
-            Node::Leaf(known) if *known == kind => Ok(()),
-            // A whole number in one place may be any number in another.
-            Node::Leaf(known) if ["BIGINT", "DOUBLE"].contains(known) && ["BIGINT", "DOUBLE"].contains(&kind) => {
-                *known = "DOUBLE";
-                Ok(())
-            }
-            Node::Leaf(known) => Err(clash(known, kind)),
-            Node::Row(_) => Err(clash("an object", kind)),
-        }
-    }
-
-    /// The columns as a table declares them.
-    fn declared(&self) -> String {
-        if self.is_line {
-            return "  `line` STRING".to_owned();
-        }
-        let columns: Vec<String> =
-            self.tree.iter().map(|(key, node)| format!("  {} {}", name(key), kind(node))).collect();
-        columns.join(",\n")
-    }
-
-    /// A field as an expression.
-    fn field(&self, spec: &Spec, path: &Path, kind: &'static str) -> String {
-        let keys = path.keys();
-        if !self.is_line {
-            return keys.iter().map(|key| name(key)).collect::<Vec<_>>().join(".");
-        }
-        let pattern = spec.source.pattern.as_deref().unwrap_or_default();
-        let found =
-            format!("NULLIF(NULLIF(REGEXP_EXTRACT(`line`, {}, 1), ''), '-')", text(&regex(pattern, &path.text())));
-        if kind == "STRING" { found } else { format!("TRY_CAST({found} AS {kind})") }
-    }
-}
-
-fn kind(node: &Node) -> String {
-    match node {
-        Node::Leaf(kind) => (*kind).to_owned(),
-        Node::Row(inner) => {
-            let fields: Vec<String> = inner.iter().map(|(key, node)| format!("{} {}", name(key), kind(node))).collect();
-            format!("ROW<{}>", fields.join(", "))
-        }
-    }
-}
-
-const fn kind_of_time(unit: TimeUnit) -> &'static str {
-    match unit {
-        // Seconds have fractions.
-        TimeUnit::S => "DOUBLE",
-        TimeUnit::Ms | TimeUnit::Us | TimeUnit::Ns => "BIGINT",
-        TimeUnit::Rfc3339 => "TIMESTAMP_LTZ(3)",
-        TimeUnit::Clf => "STRING",
-    }
-}
-
-const fn kind_of_operand(operand: &Operand) -> &'static str {
-    match operand {
-        Operand::Bool(_) => "BOOLEAN",
-        Operand::Integer(_) | Operand::Float(_) => "DOUBLE",
-        Operand::Text(_) => "STRING",
-    }
-}
-
-/// A regular expression whose only group is a field of a line. Whatever was passed over is not tried again.
-fn regex(pattern: &str, wanted: &str) -> String {
-    let (begin, fields) = pieces(pattern);
-    let mut regex = format!("^{}", quoted(begin));
-    for (field, then) in fields {
-        let (open, close) = if field == wanted { ("(", ")") } else { ("(?:", ")") };
-        let reach = if then.is_empty() { ".*" } else { ".*?" };
-        // Writing to a string does not fail.
-        let _written = write!(regex, "(?>{open}{reach}{close}{})", quoted(then));
-    }
-    regex.push_str("\\r?\\n?$");
-    regex
-}
-
-/// Text that means itself in a regular expression.
-fn quoted(plain: &str) -> String {
-    let special = |letter: char| !letter.is_alphanumeric() && letter.is_ascii() && letter != ' ' && letter != '"';
-    plain.chars().flat_map(|letter| special(letter).then_some('\\').into_iter().chain([letter])).collect()
 }
 
 /// Event time in milliseconds, null where there is none.
@@ -267,15 +173,49 @@ fn event_time(spec: &Spec, columns: &Columns) -> String {
     }
 }
 
-fn source(spec: &Spec, place: &Place<'_>, columns: &Columns) -> String {
-    let time = event_time(spec, columns);
+/// The column from which the watermark is, which lies so far behind it.
+fn watermark(spec: &Spec, place: &Place<'_>) -> String {
     let wait = match place.late {
         Some(Late::Wait) => spec.window.allowed_lateness.millis(),
         Some(Late::Drop) | None => 0,
     };
-    let (delay, ahead) =
-        (spec.watermark.delay.millis().saturating_add(wait), interval(spec.watermark.future_limit.millis()));
-    let topics = spec.source.topics.join(";");
+    let delay = spec.watermark.delay.millis().saturating_add(wait);
+    format!(
+        "-- One event far ahead of the clock would make all others late.\n  \
+         WATERMARK FOR `flowdeck_time` AS CASE WHEN `flowdeck_time` > CURRENT_TIMESTAMP + {ahead} THEN CURRENT_TIMESTAMP ELSE `flowdeck_time` END - {delay}",
+        ahead = interval(spec.watermark.future_limit.millis()),
+        delay = interval(delay),
+    )
+}
+
+/// What is read and from where, with these options of its format.
+fn consumed(spec: &Spec, place: &Place<'_>, format: &[(&'static str, String)]) -> String {
+    let mut options = vec![
+        ("connector", "kafka".to_owned()),
+        ("topic", spec.source.topics.join(";")),
+        ("properties.group.id", place.group.map_or_else(|| format!("golden-signals-{}", spec.name), str::to_owned)),
+        ("scan.watermark.idle-timeout", format!("{} ms", spec.watermark.idle_after.millis())),
+    ];
+    match place.first_window {
+        // No record of its events was written before it began, but by clocks that are ahead.
+        Some(first) => options.extend([
+            ("scan.startup.mode", "timestamp".to_owned()),
+            (
+                "scan.startup.timestamp-millis",
+                first.saturating_sub(spec.watermark.future_limit.millis()).max(0).to_string(),
+            ),
+        ]),
+        None => options.extend([
+            ("scan.startup.mode", "group-offsets".to_owned()),
+            ("properties.auto.offset.reset", "latest".to_owned()),
+        ]),
+    }
+    options.extend(format.iter().cloned());
+    with(place, &options)
+}
+
+fn source(spec: &Spec, place: &Place<'_>, columns: &Columns) -> String {
+    let time = event_time(spec, columns);
     let format = if columns.is_line {
         vec![("format", "raw".to_owned())]
     } else {
@@ -285,29 +225,39 @@ fn source(spec: &Spec, place: &Place<'_>, columns: &Columns) -> String {
             ("json.timestamp-format.standard", "ISO-8601".to_owned()),
         ]
     };
-    let mut options = vec![
-        ("connector", "kafka".to_owned()),
-        ("topic", topics),
-        ("properties.group.id", format!("golden-signals-{}", spec.name)),
-        ("scan.startup.mode", "group-offsets".to_owned()),
-        ("properties.auto.offset.reset", "latest".to_owned()),
-        ("scan.watermark.idle-timeout", format!("{} ms", spec.watermark.idle_after.millis())),
-    ];
-    options.extend(format);
     format!(
         "CREATE TEMPORARY TABLE `flowdeck_events` (\n{declared},\n  \
          `flowdeck_told` AS {time},\n  \
          `flowdeck_time` AS COALESCE({time}, TO_TIMESTAMP_LTZ(0, 3)),\n  \
-         -- One event far ahead of the clock would make all others late.\n  \
-         WATERMARK FOR `flowdeck_time` AS CASE WHEN `flowdeck_time` > CURRENT_TIMESTAMP + {ahead} THEN CURRENT_TIMESTAMP ELSE `flowdeck_time` END - {delay}\n\
-         ) WITH (\n{options}\n);\n\n",
+         {watermark}\n) WITH (\n{options}\n);\n\n",
         declared = columns.declared(),
-        delay = interval(delay),
-        options = with(place, &options),
+        watermark = watermark(spec, place),
+        options = consumed(spec, place, &format),
     )
 }
 
-fn admitted(spec: &Spec, columns: &Columns) -> String {
+/// The swimlane of an event, as an expression over columns.
+fn lane(spec: &Spec, columns: &Columns) -> Result<Option<String>, Unsuited> {
+    let Some(source) = &spec.expressions.swimlane else { return Ok(None) };
+    // A spec whose expression cannot be read does not exist.
+    let Ok(expression) = SwimlaneExpression::compile(source, &spec.dimension_names()) else { return Ok(None) };
+    let service = spec.key.as_ref().map_or_else(String::new, |key| columns.field(spec, &key.service, "STRING"));
+    let value = |field| format!("COALESCE({}, '')", columns.field(spec, field, "STRING"));
+    let dimensions: Vec<String> = spec.dimensions.iter().map(|dimension| value(&dimension.field)).collect();
+    expression.sql(&service, &dimensions).map(Some).map_err(Unsuited::Swimlane)
+}
+
+fn admitted(spec: &Spec, place: &Place<'_>, columns: &Columns, lane: Option<&str>) -> String {
+    let begun = place
+        .first_window
+        .map_or_else(String::new, |first| format!("\n    AND `flowdeck_told` >= TO_TIMESTAMP_LTZ({first}, 3)"));
+    // A name that would part keys, or that is too long, is none.
+    let (told, named) = lane.map_or_else(Default::default, |lane| {
+        let named = format!(
+            ",\n  CASE WHEN CHAR_LENGTH(`lane`) > {LANE_NAME_LIMIT} OR POSITION('|' IN `lane`) > 0 THEN '' ELSE `lane` END AS `swimlane`"
+        );
+        (format!(",\n    {lane} AS `lane`"), named)
+    });
     let service = spec.key.as_ref().map_or_else(|| "''".to_owned(), |key| columns.field(spec, &key.service, "STRING"));
     let latency = spec.source.latency.as_ref().map_or_else(
         || "CAST(NULL AS DOUBLE)".to_owned(),
@@ -341,12 +291,12 @@ fn admitted(spec: &Spec, columns: &Columns) -> String {
     format!(
         "-- The events that count, latency in whole microseconds from 1 to an hour.\n\
          CREATE TEMPORARY VIEW `flowdeck_admitted` AS SELECT\n  \
-         `flowdeck_time`, `service`, CASE WHEN `us` < 1 THEN CAST(1 AS BIGINT) ELSE `us` END AS `us`, `failed`\n\
-         FROM (\n  SELECT `flowdeck_time`, {service} AS `service`, CAST(ROUND({latency}) AS BIGINT) AS `us`, {failed} AS `failed`\n  \
+         `flowdeck_time`, `service`, CASE WHEN `us` < 1 THEN CAST(1 AS BIGINT) ELSE `us` END AS `us`, `failed`{named}\n\
+         FROM (\n  SELECT `flowdeck_time`, {service} AS `service`, CAST(ROUND({latency}) AS BIGINT) AS `us`, {failed} AS `failed`{told}\n  \
          FROM `flowdeck_events`\n  WHERE `flowdeck_told` IS NOT NULL\n    \
          AND `flowdeck_told` <= CURRENT_TIMESTAMP + {ahead}\n    \
          AND CHAR_LENGTH({service}) BETWEEN 1 AND {LONGEST_NAME}\n    \
-         AND {latency} BETWEEN 0 AND {GREATEST_US}{present}\n);\n\n",
+         AND {latency} BETWEEN 0 AND {GREATEST_US}{present}{begun}\n);\n\n",
         ahead = interval(spec.watermark.future_limit.millis()),
     )
 }
@@ -371,38 +321,45 @@ fn sink(spec: &Spec, place: &Place<'_>) -> String {
     )
 }
 
-fn insert(spec: &Spec) -> String {
+/// How rows are put together: when a window begins, in milliseconds, and what follows FROM.
+struct Windows {
+    start: String,
+    from: String,
+}
+
+/// The start of a window of Flink, in milliseconds.
+const WINDOW_START: &str =
+    "1000 * UNIX_TIMESTAMP(CAST(`window_start` AS STRING)) + EXTRACT(MILLISECOND FROM `window_start`)";
+
+fn windows(spec: &Spec) -> Windows {
+    let size = interval(spec.window.size.millis());
+    Windows {
+        start: WINDOW_START.to_owned(),
+        from: format!(
+            "TABLE(TUMBLE(TABLE `flowdeck_admitted`, DESCRIPTOR(`flowdeck_time`), {size}))\n\
+             GROUP BY `window_start`, `window_end`, `service`"
+        ),
+    }
+}
+
+fn insert(spec: &Spec, lane: &str, windows: &Windows) -> String {
+    let Windows { start, from } = windows;
+    let (lane, group) = match lane {
+        "" => ("'||'".to_owned(), String::new()),
+        lane => (format!("'|' || {lane} || '|'"), format!(", {lane}")),
+    };
     format!(
         "INSERT INTO `flowdeck_rows` SELECT\n  \
-         `service` || '||' || CAST(1000 * UNIX_TIMESTAMP(CAST(`window_start` AS STRING)) + EXTRACT(MILLISECOND FROM `window_start`) AS STRING),\n  \
+         `service` || {lane} || CAST({start} AS STRING),\n  \
          {version}, {sha}, {GAMMA:e},\n  \
          COUNT(*), COUNT(*) FILTER (WHERE `failed`), MIN(`us`), MAX(`us`), SUM(`us`),\n  \
          COLLECT(CAST(CAST(FLOOR(LN(CAST(`us` AS DOUBLE)) / {LN_GAMMA:e}) AS INT) AS STRING)),\n  \
          0, TRUE, 'drop', 'flink-sql/{flowdeck}'\n\
-         FROM TABLE(TUMBLE(TABLE `flowdeck_admitted`, DESCRIPTOR(`flowdeck_time`), {size}))\n\
-         GROUP BY `window_start`, `window_end`, `service`;\n",
+         FROM {from}{group};\n",
         version = contract::VERSION,
         sha = text(&contract::sha(spec)),
         flowdeck = env!("CARGO_PKG_VERSION"),
-        size = interval(spec.window.size.millis()),
     )
-}
-
-/// Options of a table, the client's properties among them.
-fn with(place: &Place<'_>, options: &[(&str, String)]) -> String {
-    let servers = ("properties.bootstrap.servers".to_owned(), place.bootstrap.to_owned());
-    let own = options.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).chain([servers]);
-    let more = place.properties.iter().map(|(name, value)| (format!("properties.{name}"), value.clone()));
-    let all: Vec<String> =
-        own.chain(more).map(|(name, value)| format!("  {} = {}", text(&name), text(&value))).collect();
-    all.join(",\n")
-}
-
-/// An interval as Flink takes one of any length: its other forms have two digits.
-fn interval(millis: i64) -> String {
-    let (seconds, rest) = (millis.div_euclid(1_000), millis.rem_euclid(1_000));
-    let (days, hours, minutes) = (seconds / 86_400, seconds / 3_600 % 24, seconds / 60 % 60);
-    format!("INTERVAL '{days} {hours:02}:{minutes:02}:{:02}.{rest:03}' DAY TO SECOND(3)", seconds % 60)
 }
 
 fn operand(operand: &Operand) -> String {
@@ -412,21 +369,6 @@ fn operand(operand: &Operand) -> String {
         Operand::Float(number) => format!("{number:e}"),
         Operand::Text(words) => text(words),
     }
-}
-
-/// A literal.
-fn text(words: &str) -> String {
-    format!("'{}'", words.replace('\'', "''"))
-}
-
-/// The name of a column.
-fn name(key: &str) -> String {
-    format!("`{}`", key.replace('`', "``"))
-}
-
-/// Words in a comment, which ends with its line.
-fn comment(words: &str) -> String {
-    words.replace(['\n', '\r'], " ")
 }
 
 #[cfg(test)]

@@ -23,6 +23,8 @@ use super::window::{Pane, Timing};
 
 /// Rows of a window come one after the other: it is told so long after the first of them, in milliseconds.
 const HOLD_MS: i64 = 1_000;
+/// Writers that are told of.
+const MOST_WRITERS: usize = 8;
 /// Windows of which rows are kept beside those that may still change.
 const KEPT_WINDOWS: i64 = 6;
 
@@ -46,15 +48,41 @@ struct Held {
 /// A service in a window.
 #[derive(Clone, Debug, Default)]
 struct Cell {
-    rows: BTreeMap<Whose, Held>,
+    /// In order, and most often one alone: there are very many cells, and a map would have room for eleven in each.
+    rows: Vec<(Whose, Held)>,
     /// How often it was told.
     told: u32,
 }
 
 impl Cell {
+    fn find(&self, whose: &Whose) -> Result<usize, usize> {
+        self.rows.binary_search_by(|(known, _)| known.cmp(whose))
+    }
+
+    fn get(&self, whose: &Whose) -> Option<&Held> {
+        self.find(whose).ok().and_then(|place| self.rows.get(place)).map(|(_, held)| held)
+    }
+
+    fn put(&mut self, whose: Whose, held: Held) {
+        match self.find(&whose) {
+            Ok(place) => {
+                if let Some((_, known)) = self.rows.get_mut(place) {
+                    *known = held;
+                }
+            }
+            Err(place) => {
+                // The first asks for its own room alone; whoever has several has many.
+                if self.rows.is_empty() {
+                    self.rows.reserve_exact(1);
+                }
+                self.rows.insert(place, (whose, held));
+            }
+        }
+    }
+
     /// Whether a row counts: one of a partition does not beside one of all of them, from a writer who took over.
     fn counts(&self, whose: &Whose) -> bool {
-        whose.part.is_empty() || !self.rows.contains_key(&Whose { part: "".into(), ..whose.clone() })
+        whose.part.is_empty() || self.get(&Whose { part: "".into(), ..whose.clone() }).is_none()
     }
 }
 
@@ -87,6 +115,8 @@ pub struct Merged {
     names: BTreeSet<Arc<str>>,
     /// How many rows two writers disagreed on.
     contested: u64,
+    /// Who wrote rows, and the newest window of each.
+    writers: BTreeMap<Arc<str>, i64>,
 }
 
 impl Merged {
@@ -104,6 +134,7 @@ impl Merged {
             newest: BEGINNING,
             names: BTreeSet::new(),
             contested: 0,
+            writers: BTreeMap::new(),
         }
     }
 
@@ -121,7 +152,7 @@ impl Merged {
         let engine = self.name(&row.engine);
         let has_room = self.rows < self.limit;
         let cell = self.cells.entry((row.start, service)).or_default();
-        let taken = match cell.rows.get(&whose) {
+        let taken = match cell.get(&whose) {
             None if !has_room => {
                 if cell.rows.is_empty() {
                     self.cells.remove(&(row.start, service));
@@ -134,11 +165,13 @@ impl Merged {
             Some(_) => Taken::Revised,
         };
         if taken == Taken::Known {
+            self.note_writer(&engine, row.start);
             return Ok(taken);
         }
         self.rows += usize::from(taken == Taken::New);
         self.contested += u64::from(taken == Taken::Contested);
-        cell.rows.insert(whose, Held { revision: row.revision, engine, totals: row.totals });
+        cell.put(whose, Held { revision: row.revision, engine: engine.clone(), totals: row.totals });
+        self.note_writer(&engine, row.start);
         self.due.insert((row.start, service));
         self.since.get_or_insert(now);
         self.newest = self.newest.max(row.start);
@@ -153,6 +186,23 @@ impl Merged {
         let name: Arc<str> = name.into();
         self.names.insert(name.clone());
         name
+    }
+
+    /// Remembers who wrote, and how far: of very many the one that is farthest back is forgotten.
+    fn note_writer(&mut self, engine: &Arc<str>, start: i64) {
+        let newest = self.writers.entry(engine.clone()).or_insert(start);
+        *newest = start.max(*newest);
+        if self.writers.len() > MOST_WRITERS
+            && let Some(oldest) = self.writers.iter().min_by_key(|(_, start)| **start).map(|(name, _)| name.clone())
+        {
+            self.writers.remove(&oldest);
+        }
+    }
+
+    /// Who wrote rows of windows that are kept.
+    pub fn writers(&self) -> impl Iterator<Item = &Arc<str>> {
+        let oldest = self.oldest();
+        self.writers.iter().filter(move |(_, newest)| **newest >= oldest).map(|(name, _)| name)
     }
 
     /// Start of the oldest window that is kept.
@@ -212,6 +262,7 @@ impl Merged {
             self.rows -= first.remove().rows.len();
         }
         if self.cells.len() < before {
+            self.writers.retain(|_, newest| *newest >= oldest);
             self.names.retain(|name| Arc::strong_count(name) > 1);
         }
     }

@@ -59,6 +59,8 @@ pub struct Monitor {
     window_ms: i64,
     delay_ms: i64,
     engine: Engine,
+    /// The topic of rows, where those are read.
+    rows: Option<Arc<str>>,
     rules: Rules,
     intake: Intake,
     series: Series,
@@ -90,6 +92,7 @@ impl Monitor {
             window_ms: spec.window.size.millis(),
             delay_ms: spec.watermark.delay.millis(),
             engine: Engine::new(spec)?,
+            rows: spec.source.rows.as_deref().map(Into::into),
             wants_saturation: rules.use_saturation() || book.uses_saturation(),
             rules,
             intake: Intake::new(spec),
@@ -249,5 +252,7 @@ impl Monitor {
     }
 }
 
+#[cfg(test)]
+mod aggregated_tests;
 #[cfg(test)]
 mod tests;

@@ -20,7 +20,7 @@ use std::fmt;
 use std::sync::Arc;
 
 pub use intake::Intake;
-pub use lanes::Lanes;
+pub use lanes::{LANE_NAME_LIMIT, Lanes};
 pub use rules::{Judgement, Rules};
 
 use super::expression::{HealthExpression, SwimlaneExpression, Value};

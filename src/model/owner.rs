@@ -7,8 +7,10 @@ use std::sync::Arc;
 
 use super::interest::{self, Depth, Interest};
 use super::inventory::{Inventory, Processor};
+use super::job::JobState;
 use super::key::{PipelineKey, ProcessorKey};
 use super::signal::{Saturation, ServiceNow, Signals};
+use super::view::job_state;
 
 /// The tag of an override that names a pipeline.
 const TAG: &str = "pipeline";
@@ -55,6 +57,20 @@ impl<'a> Owners<'a> {
 #[must_use]
 pub fn of(inventory: &Inventory, environment: &str, now: &ServiceNow) -> Option<PipelineKey> {
     Owners::new(inventory, environment).of(now).cloned()
+}
+
+/// The pipeline of an environment that writes a topic, and the state of its job where that is known: of several one that runs.
+#[must_use]
+pub fn producer(inventory: &Inventory, environment: &str, topic: &str) -> Option<(PipelineKey, Option<JobState>)> {
+    let all = inventory.pipelines().filter(|(pipeline, _)| *pipeline.environment == *environment);
+    let writes = |processor: &Processor| {
+        processor.notes().is_some_and(|notes| notes.outputs.iter().any(|output| **output == *topic))
+    };
+    let found = all.flat_map(|(pipeline, _)| {
+        let mine = inventory.processors_of(pipeline).filter(|(_, processor)| writes(processor));
+        mine.map(move |(_, processor)| (pipeline.clone(), job_state(processor)))
+    });
+    found.min_by_key(|(_, state)| *state != Some(JobState::Running))
 }
 
 /// How near the services of an environment are to their limits, by the pipelines behind them.

@@ -354,6 +354,17 @@ pub struct OverridesState {
     pub next_try: Option<Time>,
 }
 
+/// Rows that others counted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Aggregated {
+    /// Their topic.
+    pub topic: Arc<str>,
+    /// Who wrote rows lately, as `name/version`.
+    pub writers: Arc<[Arc<str>]>,
+    /// Rows of one key and revision by two writers that say different things: the last one holds.
+    pub contested: u64,
+}
+
 /// How reading stands.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub enum Reading {
@@ -417,6 +428,8 @@ pub struct Signals {
     pub other_values: u64,
     /// Counts beside such a value that there was no room for.
     pub beside_none: u64,
+    /// Who counts, where it is not this process.
+    pub aggregated: Option<Aggregated>,
     /// The side input.
     pub overrides: OverridesState,
     /// Every service, in the order of names.

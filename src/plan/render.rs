@@ -43,6 +43,9 @@ pub enum RenderError {
     /// The configuration document cannot be read.
     #[error("the configuration of processor {0} is not JSON; `flowdeck validate` says where")]
     Unreadable(String),
+    /// Flink has nothing that runs it.
+    #[error("processor {0} is a script of SQL, which Flink runs by itself from 2.0 on: name such a flinkVersion")]
+    Script(String),
     /// The text of the version is none.
     #[error("{0} is no version of Flink")]
     Version(String),
@@ -112,6 +115,9 @@ pub fn render(pipeline: &Pipeline, target: &Target, runtime: Runtime) -> Result<
     distinct(&steps)?;
     let mut rendered = Rendered { pipeline: name, parts: Vec::new(), notes: notes(&steps, target) };
     for step in &steps {
+        if step.sql.is_some() && flink.options == FlinkVersion::V1_20 {
+            return Err(RenderError::Script(step.name.value.clone()));
+        }
         let document = step.config.as_ref().map_or("", |it| it.value.as_str());
         let unreadable = || RenderError::Unreadable(step.name.value.clone());
         let piece = Piece {

@@ -55,7 +55,25 @@ const PLAIN_PROPERTIES: [&str; 9] = [
     "request.timeout.ms",
 ];
 
+/// Where a client's Secret is in a container.
+pub const SECRET_FOLDER: &str = "/opt/flowdeck/kafka-secret";
+
 impl KafkaClient {
+    /// All properties besides servers and group, in the order of a file: those that may be read by all, and for each that may
+    /// not be the place where the client itself finds it.
+    #[must_use]
+    pub fn by_reference(&self) -> Vec<(String, String)> {
+        let mut all: Vec<(String, String)> =
+            self.properties.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
+        if let Some(secret) = &self.secret {
+            let class = "org.apache.kafka.common.config.provider.DirectoryConfigProvider";
+            all.push(("config.providers".to_owned(), "directory".to_owned()));
+            all.push(("config.providers.directory.class".to_owned(), class.to_owned()));
+            all.extend(secret.keys.iter().map(|key| (key.clone(), format!("${{directory:{SECRET_FOLDER}:{key}}}"))));
+        }
+        all
+    }
+
     /// Takes those of a client's properties over that say nothing secret, in Java's words.
     pub fn take_plain<'a>(&mut self, properties: impl Iterator<Item = (&'a str, &'a str)>) {
         for (name, value) in properties {

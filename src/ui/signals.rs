@@ -86,6 +86,7 @@ fn head(canvas: &mut Canvas<'_>, area: Rect, state: &State, screen: &SignalsScre
         facts.push(format!("{} silent", tally.silent));
     }
     facts.extend(screen.readings.iter().filter_map(|(name, reading)| progress(name, reading)));
+    facts.extend(screen.producers.iter().cloned());
     facts.push(order(&screen.table));
     let warning = (!warnings.is_empty()).then(|| warnings.join("  "));
     title::draw(canvas, area, state, &Title { crumbs: vec!["golden signals"], facts, warning, ..Title::default() });

@@ -3,8 +3,11 @@
 //! A row is read, checked, merged and told as the console does it, by way of the engine of a spec that reads rows. On one
 //! thread, in rounds, by the time that the thread was on a processor: the machine has other work.
 //!
+//! `console` alone measures the console on the rows of 20,000 services.
+
 #![allow(
     clippy::unwrap_used,
+    clippy::panic,
     clippy::print_stdout,
     clippy::cast_precision_loss,
     clippy::cast_possible_truncation,
@@ -12,15 +15,19 @@
     reason = "a benchmark fails by panicking"
 )]
 
+#[path = "contract/console.rs"]
+mod console;
 #[path = "measure.rs"]
 mod measure;
+#[path = "../support/mod.rs"]
+mod support;
 
 use flowdeck::engine::contract::{self, Written};
 use flowdeck::engine::sketch::value;
 use flowdeck::engine::totals::Totals;
 use flowdeck::engine::{Batch, Engine, Spec};
 
-use measure::{ROUNDS, report, rounds};
+use measure::{ROUNDS, print, report, rounds};
 
 const EXAMPLE: &str = include_str!("../../config/examples/golden-signals.toml");
 const SERVICES: u64 = 20_000;
@@ -30,10 +37,27 @@ const WINDOW_MS: i64 = 10_000;
 const BINS: u16 = 40;
 const BATCH: usize = 500;
 
-fn main() {
+/// A spec that reads rows of so many services.
+fn spec_text() -> String {
     let text = EXAMPLE.replace("read = \"events\"", "read = \"aggregated\"");
-    let text = text.replace("services = 10000", "services = 20000").replace("cells = 100000", "cells = 1000000");
-    let spec = Spec::parse(&text).unwrap();
+    text.replace("services = 10000", "services = 20000").replace("cells = 100000", "cells = 1000000")
+}
+
+fn main() {
+    if std::env::args().any(|argument| argument == "console") {
+        console::measure();
+        return;
+    }
+    decode();
+    console::measure();
+}
+
+fn report_at_most(name: &str, value: f64, unit: &str, bound: f64) {
+    print(name, value, unit, (Some(bound), Some(value <= bound)));
+}
+
+fn decode() {
+    let spec = Spec::parse(&spec_text()).unwrap();
     let batches = batches(&spec);
     let rows = SERVICES * WINDOWS.unsigned_abs();
     let mut told = 0;
@@ -56,31 +80,35 @@ fn batches(spec: &Spec) -> Vec<Batch> {
     let mut batches = vec![Batch::default()];
     for window in 0..WINDOWS {
         for service in 0..SERVICES {
-            let mut totals = Totals::default();
-            for bin in 0..BINS {
-                let latency = value(300 + bin) as u64;
-                (0..=service % 5).for_each(|number| totals.add(number == 4, latency));
-            }
-            let key = format!("service-{service:05}||{}", window * WINDOW_MS);
-            let (key, spec_sha) = (key.as_str(), sha.as_str());
-            let row = Written {
-                totals: &totals,
-                key,
-                spec_sha,
-                revision: 0,
-                is_final: true,
-                late_policy: "drop",
-                engine: "bench/1",
-                part: None,
-                health: 0,
-            };
+            let row = row(&sha, &format!("service-{service:05}||{}", window * WINDOW_MS), service);
             if batches.last().is_some_and(|batch| batch.records().count() >= BATCH) {
                 batches.push(Batch::default());
             }
-            batches.last_mut().unwrap().push(serde_json::to_string(&row).unwrap().as_bytes());
+            batches.last_mut().unwrap().push(row.as_bytes());
         }
     }
     batches
+}
+
+/// A row of 40 bins.
+fn row(spec_sha: &str, key: &str, service: u64) -> String {
+    let mut totals = Totals::default();
+    for bin in 0..BINS {
+        let latency = value(300 + bin) as u64;
+        (0..=service % 5).for_each(|number| totals.add(number == 4, latency));
+    }
+    let row = Written {
+        totals: &totals,
+        key,
+        spec_sha,
+        revision: 0,
+        is_final: true,
+        late_policy: "drop",
+        engine: "bench/1",
+        part: None,
+        health: 0,
+    };
+    serde_json::to_string(&row).unwrap()
 }
 
 fn whole(spec: &Spec, batches: &[Batch]) -> u64 {

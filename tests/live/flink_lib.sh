@@ -30,6 +30,9 @@ fetch_jar() {
 fetch_flink "$flink"
 fetch_flink "$oldest"
 fetch_jar org.apache.flink:flink-sql-connector-kafka:4.0.1-2.0 .
+fetch_jar org.apache.flink:flink-protobuf:2.3.0 flink-otlp
+fetch_jar io.opentelemetry.proto:opentelemetry-proto:1.3.2-alpha flink-otlp
+fetch_jar com.google.protobuf:protobuf-java:4.32.1 flink-otlp
 
 work=$(mktemp -d)
 export FLOWDECK_STACK_DIR=${FLOWDECK_STACK_DIR:-/tmp/flowdeck-contract-stack}
@@ -58,7 +61,7 @@ javac --release 11 -nowarn -cp "$cache/flink-sql-$oldest/lib/*" -d "$work/classe
 # FlinkContract with the jars of a version.
 in_flink() {
   java "${opens[@]}" -Xmx2g -Duser.timezone=UTC \
-    -cp "$work/classes:$cache/flink-sql-$1/lib/*:$cache/$kafka_connector" FlinkContract "${@:2}" 2>"$work/flink.errors" ||
+    -cp "$work/classes:$cache/flink-sql-$1/lib/*:$cache/$kafka_connector:$cache/flink-otlp/*" FlinkContract "${@:2}" 2>"$work/flink.errors" ||
     { tail -40 "$work/flink.errors" >&2; return 1; }
 }
 

@@ -24,5 +24,6 @@ mod rollout;
 mod room;
 mod side_input;
 mod signals;
+mod signals_job;
 mod stack;
 mod topics;

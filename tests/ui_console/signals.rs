@@ -5,8 +5,8 @@ use std::sync::Arc;
 use flowdeck::app::Effect;
 use flowdeck::model::change::Change;
 use flowdeck::model::signal::{
-    Alert, AlertState, Answer, Focus, Health, Latency, Mark, Outcome, OverridesState, Point, Range, Reading, Reject,
-    RejectSample, Rule, Saturation, ServiceHistory, ServiceNow, Shift, Signals, Silence, Trial,
+    Aggregated, Alert, AlertState, Answer, Focus, Health, Latency, Mark, Outcome, OverridesState, Point, Range,
+    Reading, Reject, RejectSample, Rule, Saturation, ServiceHistory, ServiceNow, Shift, Signals, Silence, Trial,
 };
 use insta::assert_snapshot;
 
@@ -135,6 +135,7 @@ fn signals(reading: Reading) -> Signals {
         other: 0,
         other_values: 0,
         beside_none: 0,
+        aggregated: None,
         overrides: OverridesState::default(),
         services: services.into(),
         faults: 0,
@@ -278,6 +279,32 @@ fn a_service_leads_to_its_pipeline_by_tag_or_name() {
         .collect();
     let bench = with(live(80, 24), tagged).press("p");
     assert!(bench.screen().starts_with(" prd › expert-matching"), "{}", bench.screen());
+}
+
+#[test]
+fn what_a_job_counts_leads_to_that_job() {
+    let rows = Aggregated {
+        topic: "signals".into(),
+        writers: Arc::from(["flink-sql/1".into(), "flink-sql/2".into()]),
+        contested: 3,
+    };
+    let counted = || Signals { aggregated: Some(rows.clone()), ..signals(Reading::Live) };
+    let bench = with(live(200, 60), counted());
+    assert!(bench.screen().contains("rows of golden-signals RUNNING"), "{}", bench.screen());
+    let bench = bench.press("J");
+    assert!(bench.screen().starts_with(" prd › golden-signals"), "{}", bench.screen());
+    let bench = with(with(live(80, 24), counted()).press("enter"), counted()).press("J");
+    assert!(bench.screen().starts_with(" prd › golden-signals"), "{}", bench.screen());
+    let told = with(live(120, 40), counted()).press("R").screen();
+    assert!(
+        told.contains("3  rows on which two writers disagree") && told.contains("flink-sql/1, flink-sql/2"),
+        "{told}"
+    );
+    let unknown = Signals { aggregated: Some(Aggregated { topic: "x".into(), ..rows.clone() }), ..counted() };
+    let bench = with(live(80, 24), unknown).press("J");
+    assert!(bench.screen().contains("No pipeline says that it writes"), "{}", bench.screen());
+    let own = live(80, 24).press("J");
+    assert!(own.screen().contains("no job stands behind them"), "{}", own.screen());
 }
 
 #[test]

@@ -17,6 +17,12 @@ use crate::model::signal::{Focus, ServiceNow, Signals};
 const NO_OWNER: &str =
     "No pipeline is known for this service: give it the tag pipeline in its override, or name it alike.";
 
+/// Said when this console counts by itself.
+const OWN_COUNT: &str = "These signals are counted here, from the events: no job stands behind them.";
+/// Said when nobody is known to write the rows.
+const NO_PRODUCER: &str =
+    "No pipeline says that it writes this topic of rows: flowdeck signals deploy makes one that does.";
+
 /// Carries an intent about a service out; `None` when it is none of these.
 #[must_use]
 pub fn ask(action: Action, world: &World<'_>, environment: &Arc<str>, now: &ServiceNow) -> Option<Outcome> {
@@ -35,6 +41,25 @@ pub fn ask(action: Action, world: &World<'_>, environment: &Arc<str>, now: &Serv
     })
 }
 
+/// Who counts the rows that are read, and how that job is; `None` when events are counted here.
+#[must_use]
+pub fn producer(world: &World<'_>, environment: &str, signals: &Signals) -> Option<String> {
+    let rows = signals.aggregated.as_ref()?;
+    Some(match owner::producer(world.inventory, environment, &rows.topic) {
+        Some((pipeline, Some(state))) => format!("rows of {} {}", pipeline.name, state.word()),
+        Some((pipeline, None)) => format!("rows of {}", pipeline.name),
+        None => format!("rows of {}", rows.topic),
+    })
+}
+
+/// The outcome of asking for the job that counts.
+#[must_use]
+pub fn open_producer(world: &World<'_>, environment: &str, signals: Option<&Arc<Signals>>) -> Outcome {
+    let Some(rows) = signals.and_then(|signals| signals.aggregated.as_ref()) else { return Outcome::Say(OWN_COUNT) };
+    let producer = owner::producer(world.inventory, environment, &rows.topic);
+    producer.map_or(Outcome::Say(NO_PRODUCER), |(key, _)| Outcome::open(Screen::pipeline(key)))
+}
+
 /// The outcome of asking what was not counted.
 #[must_use]
 pub fn open_rejects(environment: &str, signals: Option<&Arc<Signals>>) -> Outcome {
@@ -49,6 +74,13 @@ fn rejects(environment: &str, signals: &Signals) -> Screen {
     }
     for reject in &*signals.rejects {
         text.push_str(&format!("{:>12}  {}\n", reject.count, reject.reason));
+    }
+    if let Some(rows) = signals.aggregated.as_ref().filter(|rows| rows.contested > 0) {
+        text.push_str(&format!(
+            "{:>12}  rows on which two writers disagree; the last one holds. Writers: {}\n",
+            rows.contested,
+            rows.writers.join(", ")
+        ));
     }
     if signals.late > 0 {
         text.push_str(&format!("{:>12}  late, but counted\n", signals.late));
@@ -80,8 +112,14 @@ pub fn want_owner(world: &World<'_>, environment: &Arc<str>, now: &ServiceNow, i
     }
 }
 
-/// Asks for the golden signals of all environments.
+/// Asks for the golden signals of all environments, and for the jobs that count them.
 pub fn want_all(world: &World<'_>, interest: &mut Interest) {
+    for (environment, signals) in world.inventory.signals() {
+        let rows = signals.aggregated.as_ref();
+        if let Some((pipeline, _)) = rows.and_then(|rows| owner::producer(world.inventory, environment, &rows.topic)) {
+            owner::want(world.inventory, &pipeline, interest);
+        }
+    }
     for environment in world.inventory.environments() {
         interest.signals.insert(environment.name.clone(), Focus::default());
     }

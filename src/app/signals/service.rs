@@ -250,6 +250,10 @@ impl Part for ServiceScreen {
                 Outcome::Done
             }
             (Action::Copy, _) => Outcome::Copy(self.service.to_string()),
+            (Action::Producer, _) => {
+                let signals = self.lens.snapshot(world.inventory).get(&self.environment);
+                about::open_producer(world, &self.environment, signals)
+            }
             (Action::Rejects, _) => {
                 about::open_rejects(&self.environment, self.lens.snapshot(world.inventory).get(&self.environment))
             }

@@ -3,8 +3,10 @@
 use std::path::PathBuf;
 
 use anyhow::Context;
+use chrono::Utc;
 use clap::{Args, ValueEnum};
 
+use super::first_window::FirstWindow;
 use super::{Failure, Shared, exit, output};
 use crate::cli::cluster::Cluster;
 use crate::engine::flink_sql::{self, Late, Place};
@@ -21,6 +23,9 @@ pub(super) struct Arguments {
     /// What becomes of events after their window: a job tells each window once
     #[arg(long, value_enum, value_name = "WHAT")]
     late: Option<Policy>,
+    /// Tell windows from this one on, and leave those before it to whoever wrote them: next, or its start as 2026-11-22T16:00:00Z
+    #[arg(long, value_name = "WHEN")]
+    first_window: Option<FirstWindow>,
     #[command(flatten)]
     cluster: Cluster,
 }
@@ -34,11 +39,20 @@ enum Engine {
 
 /// What becomes of late events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Policy {
+pub(super) enum Policy {
     /// They are left out
     Drop,
     /// Windows are told only when the allowed lateness is over
     Wait,
+}
+
+impl From<Policy> for Late {
+    fn from(policy: Policy) -> Self {
+        match policy {
+            Policy::Drop => Self::Drop,
+            Policy::Wait => Self::Wait,
+        }
+    }
 }
 
 /// Prints the job.
@@ -46,11 +60,11 @@ pub(super) fn run(arguments: &Arguments, shared: &Shared) -> Result<u8, Failure>
     let spec = super::read_spec(&arguments.spec)?;
     let Engine::FlinkSql = arguments.engine;
     let (bootstrap, properties) = arguments.cluster.plain(shared)?;
-    let late = arguments.late.map(|policy| match policy {
-        Policy::Drop => Late::Drop,
-        Policy::Wait => Late::Wait,
-    });
-    let place = Place { bootstrap: &bootstrap, properties: &properties, late };
+    let late = arguments.late.map(Late::from);
+    let first_window =
+        arguments.first_window.map(|first| first.start(&spec, Utc::now().timestamp_millis())).transpose();
+    let first_window = first_window.map_err(Failure::usage)?;
+    let place = Place { bootstrap: &bootstrap, properties: &properties, group: None, first_window, late };
     let sql = flink_sql::render(&spec, &place)
         .with_context(|| arguments.spec.display().to_string())
         .map_err(Failure::usage)?;

@@ -39,6 +39,7 @@ use self::rows::Rows;
 use self::share::{Plan, Share};
 use self::start::From;
 use self::state::Told;
+use super::first_window::FirstWindow;
 use super::{Failure, Shared, exit, output};
 use crate::cli::cluster::Cluster;
 use crate::cli::scrape;
@@ -64,9 +65,12 @@ pub(super) struct Arguments {
     spec: PathBuf,
     #[command(flatten)]
     cluster: Cluster,
-    /// Where reading begins: now, earliest, a time as 2026-11-22T06:52:02Z, or so long ago as -15m
-    #[arg(long, value_name = "WHEN", default_value = "now", allow_hyphen_values = true)]
-    from: From,
+    /// Where reading begins: now, earliest, a time as 2026-11-22T06:52:02Z, or so long ago as -15m [default: now, or where the first window does]
+    #[arg(long, value_name = "WHEN", allow_hyphen_values = true)]
+    from: Option<From>,
+    /// Tell windows from this one on, and leave those before it to whoever wrote them: next, or its start as 2026-11-22T16:00:00Z
+    #[arg(long, value_name = "WHEN")]
+    first_window: Option<FirstWindow>,
     /// Stop after what is there now
     #[arg(long)]
     until_end: bool,
@@ -140,7 +144,10 @@ pub(super) fn run(arguments: &Arguments, shared: &Shared) -> Result<u8, Failure>
     let objects = arguments.cluster.objects(shared)?;
     let sha = state::sha(&text);
     let before = arguments.state.as_deref().map(|path| state::read(path, &sha)).transpose()?.flatten();
-    let rows = Rows::new(arguments, &properties, contract::sha(&spec), stop::noticed()?)?;
+    let first = arguments.first_window.map(|first| first.start(&spec, Utc::now().timestamp_millis())).transpose();
+    let first = first.map_err(Failure::usage)?;
+    let mut rows = Rows::new(arguments, &properties, contract::sha(&spec), stop::noticed()?)?;
+    rows.leave_before(first);
     let exposition = Arc::new(Mutex::new(Exposition::default()));
     if let Some(address) = arguments.listen {
         let told = exposition.clone();
@@ -149,7 +156,11 @@ pub(super) fn run(arguments: &Arguments, shared: &Shared) -> Result<u8, Failure>
             known.text()
         })?;
     }
-    let from = before.as_ref().map_or_else(|| arguments.from.start(Utc::now()), |state| Start::Resume(state.offsets()));
+    let from = match (&before, arguments.from) {
+        (Some(state), _) => Start::Resume(state.offsets()),
+        (None, Some(from)) => from.start(Utc::now()),
+        (None, None) => first.map_or(Start::Now, |first| start::of_window(&spec, first)),
+    };
     let topics = spec.topics();
     let plan = Plan { spec, sha, every: arguments.panes == Panes::Every };
     let (counting, only) = Counting::new(arguments.group.as_deref(), (&plan, before), (&properties, &topics))?;

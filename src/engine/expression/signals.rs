@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::check::a;
 use super::problem::Fault;
-use super::{Expression, Problem, Scope, Type, Value};
+use super::{Expression, Problem, Scope, Type, Unwritten, Value};
 use crate::model::signal::{Health, Point};
 
 /// The names of a health expression, in the order of [`Inputs::values`].
@@ -242,6 +242,18 @@ impl SwimlaneExpression {
     /// The expression.
     pub const fn expression(&self) -> &Expression {
         &self.0
+    }
+
+    /// The same as an expression of SQL: of these columns, the dimensions' in the order in which it was compiled, none of
+    /// them ever null.
+    ///
+    /// # Errors
+    ///
+    /// What it has that SQL cannot say, or says otherwise.
+    pub fn sql(&self, service: &str, dimensions: &[String]) -> Result<String, Unwritten> {
+        let own = [Some(service.to_owned()), None];
+        let names: Vec<_> = own.into_iter().chain(dimensions.iter().cloned().map(Some)).collect();
+        self.0.sql(&names)
     }
 
     /// The swimlane of an event; `dimensions` in the order in which it was compiled, "" where the event has none.

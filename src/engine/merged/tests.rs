@@ -94,7 +94,7 @@ fn it_holds_no_more_than_its_limit_and_forgets_what_is_old() {
     assert_eq!(bench.take(70_000, ["a", "", ""], (1, 2, "x")), Err(Reason::Dropped));
     bench.merged.since = Some(0);
     bench.told();
-    assert_eq!((bench.merged.rows, bench.merged.names.len()), (0, 0));
+    assert_eq!((bench.merged.rows, bench.merged.names.len(), bench.merged.writers().count()), (0, 0, 0));
     bench.take(200_000, ["a", "", ""], (0, 1, "x")).unwrap();
 }
 
@@ -106,4 +106,17 @@ fn services_beyond_the_limit_are_counted_together() {
     }
     let other: Vec<_> = bench.told().0.into_iter().filter(|(_, name, ..)| name == "__other__").collect();
     assert_eq!(other, [(0, "__other__".into(), 0, 4)]);
+}
+
+#[test]
+fn who_wrote_lately_is_told_and_of_very_many_the_last() {
+    let mut bench = Bench::new();
+    bench.take(0, ["a", "", ""], (0, 1, "flowdeck/1")).unwrap();
+    bench.take(10_000, ["a", "", ""], (0, 1, "flink-sql/1")).unwrap();
+    let writers = |bench: &Bench| bench.merged.writers().map(ToString::to_string).collect::<Vec<_>>();
+    assert_eq!(writers(&bench), ["flink-sql/1", "flowdeck/1"]);
+    for number in 2..30_u32 {
+        bench.take(i64::from(number) * 10_000, ["a", "", ""], (0, 1, &format!("w{number}"))).ok();
+    }
+    assert!(writers(&bench).len() <= MOST_WRITERS, "{:?}", writers(&bench));
 }

@@ -10,7 +10,7 @@ use crate::engine::slices::Slices;
 use crate::engine::watermark::BEGINNING;
 use crate::model::Time;
 use crate::model::signal::{
-    Focus, Mark, Reject, RejectSample, Saturation, ServiceHistory, ServiceNow, Signals, Silence,
+    Aggregated, Focus, Mark, Reject, RejectSample, Saturation, ServiceHistory, ServiceNow, Signals, Silence,
 };
 
 /// Steps of a sparkline.
@@ -42,6 +42,11 @@ pub(super) fn signals(monitor: &Monitor, focus: &Focus, now: i64) -> Signals {
         other: engine.services().overflowed(),
         other_values: engine.slices().map_or(0, Slices::overflowed),
         beside_none: engine.slices().map_or(0, Slices::left_out),
+        aggregated: engine.merged().map(|merged| Aggregated {
+            topic: monitor.rows.clone().unwrap_or_default(),
+            writers: merged.writers().map(|name| escaped(name).into()).collect(),
+            contested: merged.contested(),
+        }),
         overrides: monitor.intake.state().clone(),
         services: monitor.series.services().map(|name| service(monitor, name)).collect(),
         faults: monitor.rules.faults().0.saturating_add(lane_faults),

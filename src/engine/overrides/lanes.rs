@@ -18,7 +18,7 @@ const SETS: usize = 4;
 /// Swimlanes remembered; then all are forgotten.
 const LANE_LIMIT: usize = 20_000;
 /// Bytes of the name of a swimlane.
-const LANE_NAME_LIMIT: usize = 128;
+pub const LANE_NAME_LIMIT: usize = 128;
 
 /// The swimlane expressions in force.
 #[derive(Clone, Debug)]

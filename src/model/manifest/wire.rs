@@ -300,6 +300,9 @@ pub struct Step {
     /// The configuration document: JSON as text.
     #[serde(default)]
     pub config: Option<Spanned<String>>,
+    /// A script of Flink SQL that runs instead of the artifact's program.
+    #[serde(default)]
+    pub sql: Option<Spanned<String>>,
 }
 
 /// An error at a place.

@@ -8,6 +8,8 @@ use crate::model::options::FlinkVersion;
 /// Where checkpoints and savepoints go, by the names of today and of yesterday.
 const CHECKPOINTS: [&str; 2] = ["execution.checkpointing.dir", "state.checkpoints.dir"];
 const SAVEPOINTS: [&str; 2] = ["execution.checkpointing.savepoint-dir", "state.savepoints.dir"];
+/// Flink's own program that runs a script of SQL (FLIP-480). It finds the SQL gateway in the image's `opt`.
+const SQL_DRIVER: &str = "org.apache.flink.table.runtime.application.SqlDriver";
 const SLOTS: &str = "taskmanager.numberOfTaskSlots";
 const PARALLELISM: &str = "parallelism.default";
 
@@ -62,8 +64,16 @@ impl Piece<'_> {
             .unwrap_or_else(|| slots.saturating_mul(u64::from(self.step.replicas.value)))
     }
 
-    /// Arguments of the program: Beam's options, for a program that has some.
+    /// The program, where it is not that of the artifact's jar.
+    pub(super) fn class(&self) -> Option<&'static str> {
+        self.step.sql.as_ref().map(|_| SQL_DRIVER)
+    }
+
+    /// Arguments of the program: the script, or Beam's options, for a program that has some.
     pub(super) fn arguments(&self) -> Vec<String> {
+        if let Some(sql) = &self.step.sql {
+            return vec!["--script".to_owned(), sql.value.clone()];
+        }
         let beam = &self.options.beam;
         let runner = (!beam.is_empty() && !beam.contains_key("runner")).then(|| "--runner=FlinkRunner".to_owned());
         runner.into_iter().chain(beam.iter().map(|(name, value)| format!("--{name}={value}"))).collect()

@@ -7,11 +7,10 @@ use serde_json::{Map, Value, json};
 
 use super::Piece;
 use crate::plan::object::OURS;
+use crate::plan::target::SECRET_FOLDER;
 
 /// Where the configuration is in a container.
 const FOLDER: &str = "/opt/flowdeck/kafka";
-/// Where the Secret is in a container.
-const SECRET_FOLDER: &str = "/opt/flowdeck/kafka-secret";
 
 fn name(piece: &Piece<'_>) -> String {
     format!("{}-kafka", piece.name)
@@ -34,13 +33,7 @@ fn properties(piece: &Piece<'_>) -> String {
         lines.push(format!("bootstrap.servers={}", escaped(bootstrap)));
     }
     lines.push(format!("group.id={}", piece.group()));
-    lines.extend(kafka.properties.iter().map(|(name, value)| format!("{name}={}", escaped(value))));
-    if let Some(secret) = &kafka.secret {
-        lines.push("config.providers=directory".to_owned());
-        let class = "org.apache.kafka.common.config.provider.DirectoryConfigProvider";
-        lines.push(format!("config.providers.directory.class={class}"));
-        lines.extend(secret.keys.iter().map(|key| format!("{key}=${{directory:{SECRET_FOLDER}:{key}}}")));
-    }
+    lines.extend(kafka.by_reference().iter().map(|(name, value)| format!("{name}={}", escaped(value))));
     lines.join("\n") + "\n"
 }
 

@@ -41,6 +41,9 @@ pub(super) fn deployment(piece: &Piece<'_>) -> Value {
             },
         },
     });
+    if let Some(class) = piece.class() {
+        set(&mut object, &["spec", "job", "entryClass"], json!(class));
+    }
     let arguments = piece.arguments();
     if !arguments.is_empty() {
         set(&mut object, &["spec", "job", "args"], json!(arguments));

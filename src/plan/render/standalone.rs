@@ -148,7 +148,9 @@ fn pod(piece: &Piece<'_>, role: Role, texts: &[&Value]) -> Value {
     };
     let mut arguments = vec![if role == Role::JobManager { "standalone-job" } else { "taskmanager" }.to_owned()];
     if role == Role::JobManager {
-        arguments.extend(piece.arguments());
+        arguments.extend(piece.class().into_iter().flat_map(|class| ["--job-classname".to_owned(), class.to_owned()]));
+        // Kubernetes puts variables in, and takes two of them for one that means itself.
+        arguments.extend(piece.arguments().into_iter().map(|argument| argument.replace('$', "$$")));
     }
     let ports = match role {
         Role::JobManager => json!([

@@ -141,3 +141,27 @@ fn units_are_said_in_the_reader_s_own() {
     assert_eq!(flink::flink_memory("512Mi"), "512m");
     assert_eq!((flink::cores(0.5), flink::cores(4.0)), ("500m".to_owned(), "4".to_owned()));
 }
+
+#[test]
+fn a_script_of_sql_is_run_by_flinks_own_program() {
+    let script = "SET 'a' = '$b';\nSELECT 1;\n";
+    let text = |version: &str| {
+        let step = json!({"name": "s", "artifact": "g:a:1", "replicas": 1, "cpu": 1, "memory": "2Gi", "sql": script});
+        let spec = json!({"environments": ["qal"], "flinkVersion": version, "processors": [step]});
+        let metadata = json!({"name": "s", "team": "t"});
+        json!({"apiVersion": manifest::API_VERSION, "kind": "Pipeline", "metadata": metadata, "spec": spec}).to_string()
+    };
+    let of = |runtime| render(&pipeline(&text("2.2")), &target(), runtime).unwrap();
+    let rendered = of(Runtime::Operator);
+    let job = &object(&rendered, "FlinkDeployment", "s")["spec"]["job"];
+    assert_eq!(job["entryClass"], "org.apache.flink.table.runtime.application.SqlDriver");
+    assert_eq!(job["args"], json!(["--script", script]));
+    let rendered = of(Runtime::Standalone);
+    let arguments =
+        &object(&rendered, "Deployment", "s-jobmanager")["spec"]["template"]["spec"]["containers"][0]["args"];
+    let class = "org.apache.flink.table.runtime.application.SqlDriver";
+    let doubled = script.replace('$', "$$");
+    assert_eq!(arguments, &json!(["standalone-job", "--job-classname", class, "--script", doubled]));
+    let old = render(&pipeline(&text("1.20")), &target(), Runtime::Operator);
+    assert_eq!(old, Err(RenderError::Script("s".to_owned())));
+}

@@ -239,6 +239,7 @@ fn failed(spec: &Path, why: String) -> Signals {
         other: 0,
         other_values: 0,
         beside_none: 0,
+        aggregated: None,
         overrides: OverridesState::default(),
         services: Arc::default(),
         faults: 0,

@@ -39,6 +39,8 @@ struct Line<'a> {
 pub(super) struct Rows {
     spec_sha: String,
     place: Place,
+    /// Start of the first window that is told.
+    first: i64,
 }
 
 enum Place {
@@ -62,7 +64,12 @@ impl Rows {
             (None, Format::Jsonl) => Place::Lines(output),
             (None, Format::Prometheus) => Place::Expositions(output),
         };
-        Ok(Self { spec_sha, place })
+        Ok(Self { spec_sha, place, first: i64::MIN })
+    }
+
+    /// Leaves windows before this one to another writer.
+    pub(super) fn leave_before(&mut self, first: Option<i64>) {
+        self.first = first.unwrap_or(i64::MIN);
     }
 
     /// Writes rows of everything that is read, or of a part of it.
@@ -74,7 +81,7 @@ impl Rows {
     ) -> Result<(), Failure> {
         match &mut self.place {
             Place::Lines(output) => {
-                for row in rows {
+                for row in rows.iter().filter(|row| row.pane.start >= self.first) {
                     let Whose { service, swimlane } = &row.pane.service;
                     let (pane, health) = (PaneLine::new(service, &row.pane), row.health.level());
                     write_line(output, &Line { pane, swimlane, part, health, is_final: row.is_final })?;
@@ -89,7 +96,7 @@ impl Rows {
                 output.flush()?;
             }
             Place::Topic(publisher) => {
-                for row in rows {
+                for row in rows.iter().filter(|row| row.pane.start >= self.first) {
                     let key = key(row, part);
                     publisher.send(&key, &serde_json::to_string(&value(&self.spec_sha, &key, row, part))?)?;
                 }

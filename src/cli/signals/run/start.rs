@@ -4,6 +4,7 @@ use std::str::FromStr;
 
 use chrono::TimeDelta;
 
+use crate::engine::Spec;
 use crate::logs::time;
 use crate::model::Time;
 use crate::source::kafka::consume::Start;
@@ -56,6 +57,12 @@ impl From {
             Self::Ago(age) => Start::At(now.checked_sub_signed(age).unwrap_or(Time::UNIX_EPOCH)),
         }
     }
+}
+
+/// Where all events of a window and later ones are read: none was written before it began, but by clocks that are ahead.
+pub(super) fn of_window(spec: &Spec, start: i64) -> Start {
+    let at = start.saturating_sub(spec.watermark.future_limit.millis());
+    Start::At(Time::from_timestamp_millis(at).unwrap_or(Time::UNIX_EPOCH))
 }
 
 #[cfg(test)]
