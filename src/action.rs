@@ -183,6 +183,14 @@ pub enum Action {
     Compare,
     /// Take the selected one out.
     TakeOut,
+    /// Add one.
+    Add,
+    /// The selected one before those that it comes after.
+    Earlier,
+    /// The selected one after those that it comes before.
+    Later,
+    /// The selected one side by side with those before it, or out of there.
+    Beside,
     /// The same change once more.
     Again,
     /// Changes that were begun here.

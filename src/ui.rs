@@ -8,6 +8,7 @@ pub mod canvas;
 pub mod change;
 pub mod changes;
 pub mod chart;
+pub mod compose;
 pub mod document;
 pub mod editor;
 pub mod environments;
@@ -96,7 +97,7 @@ fn screen(canvas: &mut Canvas<'_>, area: Rect, state: &State) {
         Screen::Changes(screen) => changes::draw(canvas, area, state, screen),
         Screen::Route(screen) => route::draw(canvas, area, state, screen),
         Screen::History(screen) => history::draw(canvas, area, state, screen),
-        Screen::Compose(screen) => history::compose(canvas, area, state, screen),
+        Screen::Compose(screen) => compose::draw(canvas, area, state, screen),
         Screen::Manage(screen) => manage::draw(canvas, area, state, screen),
         Screen::Tune(screen) => tune::draw(canvas, area, state, screen),
         Screen::Editor(screen) => editor::draw(canvas, area, state, screen),

@@ -199,6 +199,26 @@ pub const ACTIONS: &[Definition] = &[
     Definition::new(Here, A::TakeOut, "take-out", &["X"], "take the processor out of the pipeline")
         .hint("take out")
         .at(&[Place::Compose]),
+    Definition::new(Here, A::Add, "add", &["+"], "add a processor: a form, its rules")
+        .hint("add")
+        .at(&[Place::Compose]),
+    Definition::new(Here, A::Earlier, "earlier", &["["], "the processor one step earlier")
+        .hint("earlier")
+        .at(&[Place::Compose]),
+    Definition::new(Here, A::Later, "later", &["]"], "the processor one step later")
+        .hint("later")
+        .at(&[Place::Compose]),
+    Definition::new(Here, A::Beside, "beside", &["p"], "side by side with the step before, or apart again")
+        .hint("side by side")
+        .at(&[Place::Compose]),
+    Definition::new(Here, A::Undo, "undo-compose", &["u"], "take the last change of the composition back")
+        .hint("undo")
+        .at(&[Place::Compose])
+        .key_only(),
+    Definition::new(Here, A::Save, "confirm-compose", &["f2"], "find out what it would mean, and then make it")
+        .hint("confirm")
+        .at(&[Place::Compose])
+        .key_only(),
     Definition::new(Here, A::Do(Verb::Deploy), "deploy", &["D"], "start it as it was deployed last").at(CHANGED),
     Definition::new(Here, A::Do(Verb::Restart), "restart", &["R"], "stop it with a savepoint and start it again")
         .at(CHANGED),

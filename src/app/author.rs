@@ -163,6 +163,10 @@ pub struct AuthorScreen {
     /// First row on screen.
     top: usize,
     height: usize,
+    /// Whether something was typed that was not written.
+    unwritten: bool,
+    /// Whether somebody was told that leaving drops it.
+    warned: bool,
 }
 
 impl Default for AuthorScreen {
@@ -177,8 +181,11 @@ impl Default for AuthorScreen {
             touched: Vec::new(),
             top: 0,
             height: FieldName::ALL.len(),
+            unwritten: false,
+            warned: false,
         };
         screen.check();
+        screen.unwritten = false;
         screen
     }
 }
@@ -257,6 +264,7 @@ impl AuthorScreen {
     }
 
     fn check(&mut self) {
+        (self.unwritten, self.warned) = (true, false);
         self.problems = self.draft.problems(&Judgement::default());
     }
 
@@ -343,6 +351,7 @@ impl AuthorScreen {
             self.go(at.unwrap_or(self.focus));
             return Outcome::Tell(words);
         }
+        self.unwritten = false;
         let (folder, _) = self.value(FieldName::Folder);
         Outcome::Effect(Effect::Begin(PathBuf::from(folder), self.files()))
     }
@@ -365,6 +374,10 @@ impl Part for AuthorScreen {
             Action::Down | Action::NextPart | Action::Accept => self.go(self.focus + 1),
             Action::Up | Action::PreviousPart => self.go(self.focus + count - 1),
             Action::Save => self.write(),
+            Action::Back if self.unwritten && !self.warned => {
+                self.warned = true;
+                Outcome::Say("nothing of it is written: F2 writes it, esc once more drops it")
+            }
             _ => Outcome::Ignored,
         }
     }

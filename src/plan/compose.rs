@@ -1,5 +1,8 @@
-//! The processors of a pipeline as its manifest composes them, each with the time of its last change; and the manifest
-//! without one of them.
+//! The processors of a pipeline as its manifest composes them, each with its step and the time of its last change.
+//!
+//! [`arrange`] composes a manifest otherwise.
+
+pub mod arrange;
 
 use serde_json::Value;
 
@@ -18,8 +21,10 @@ pub struct Member {
     pub revision: Option<u64>,
     /// Its sizes, topics and document.
     pub tuning: Tuning,
-    /// When the oldest revision was made that has it as it is now.
+    /// When the oldest revision was made that has it as it is now; `None` while that is not deployed.
     pub updated: Option<Time>,
+    /// The how manieth step it is, from 1; those side by side have the same one.
+    pub step: usize,
 }
 
 impl Member {
@@ -32,12 +37,13 @@ impl Member {
     }
 }
 
-/// The processors of the revision that runs, in the order of its manifest.
+/// The processors of the revision that runs, or of what is being composed from it, in the order of the manifest.
 #[must_use]
-pub fn members(dossier: &Dossier, environment: &str) -> Vec<Member> {
+pub fn members(dossier: &Dossier, environment: &str, composed: Option<&str>) -> Vec<Member> {
     let read = |text: Option<&str>| text.and_then(|text| tune::read(text).ok());
     let Some(current) = dossier.current() else { return Vec::new() };
-    let Some(manifest) = read(current.manifest.as_deref()) else { return Vec::new() };
+    let Some(manifest) = read(composed.or(current.manifest.as_deref())) else { return Vec::new() };
+    let places = arrange::places(&manifest);
     // From the newest that runs back to the oldest.
     let before = dossier.revisions.iter().rev().filter(|it| it.number <= current.number);
     let before: Vec<(Time, Option<Value>)> = before.map(|it| (it.at, read(it.manifest.as_deref()))).collect();
@@ -52,29 +58,12 @@ pub fn members(dossier: &Dossier, environment: &str) -> Vec<Member> {
             artifact: step.get("artifact").and_then(Value::as_str).unwrap_or_default().to_owned(),
             revision: step.get("revision").and_then(Value::as_u64),
             tuning: Tuning::of(&manifest, Spot { environment, processor: name })?,
+            step: 1 + places.iter().position(|place| place.iter().any(|it| it == name)).unwrap_or(places.len()),
             updated: before.iter().take_while(same).last().map(|(at, _)| *at),
         })
     };
     let steps = manifest.pointer("/spec/processors").and_then(Value::as_array);
     steps.into_iter().flatten().filter_map(member).collect()
-}
-
-/// A manifest without one of its processors; `None` when it cannot be read or written.
-#[must_use]
-pub fn without(manifest: &str, processor: &str) -> Option<String> {
-    let mut manifest = tune::read(manifest).ok()?;
-    let is_it = |value: &Value| value.as_str().is_some_and(|name| name.eq_ignore_ascii_case(processor));
-    let spec = manifest.get_mut("spec")?;
-    spec.get_mut("processors")?.as_array_mut()?.retain(|step| !step.get("name").is_some_and(is_it));
-    if let Some(order) = spec.get_mut("order").and_then(Value::as_array_mut) {
-        order.iter_mut().filter_map(Value::as_array_mut).for_each(|beside| beside.retain(|name| !is_it(name)));
-        order.retain(|place| !is_it(place) && place.as_array().is_none_or(|beside| !beside.is_empty()));
-    }
-    let environments = spec.get_mut("overrides").and_then(Value::as_object_mut);
-    for own in environments.into_iter().flatten().filter_map(|(_, own)| own.as_object_mut()) {
-        own.retain(|name, _| !name.eq_ignore_ascii_case(processor));
-    }
-    tune::text(&manifest)
 }
 
 #[cfg(test)]
@@ -114,19 +103,14 @@ spec:
         let older = MANIFEST.replace("replicas: 2", "replicas: 1");
         let revisions = vec![entry(1, &older), entry(2, MANIFEST), entry(3, MANIFEST)];
         let dossier = Dossier { revisions, objects: Vec::new(), editable: Vec::new(), against: BTreeMap::new() };
-        let members = members(&dossier, "prd");
+        let members = members(&dossier, "prd", None);
         let updated = |index: usize| members[index].updated.map(|at| (at - DateTime::UNIX_EPOCH).num_hours());
         assert_eq!((updated(0), updated(1)), (Some(2), Some(1)));
         assert_eq!(members[0].description(), "rev 7  a:1");
         assert_eq!(members[1].tuning.replicas(), Some(9));
-    }
-
-    #[test]
-    fn one_is_taken_out_everywhere() {
-        let text = without(MANIFEST, "B").unwrap();
-        assert!(!text.contains("g:b:1") && !text.contains('9'), "{text}");
-        let manifest = tune::read(&text).unwrap();
-        assert_eq!(manifest["spec"]["order"], serde_json::json!(["a"]));
-        assert_eq!(manifest["spec"]["processors"].as_array().map(Vec::len), Some(1));
+        let composed = MANIFEST.replace("replicas: 2", "replicas: 3");
+        let members = super::members(&dossier, "prd", Some(&composed));
+        assert_eq!((members[0].updated, members[1].updated.is_some()), (None, true));
+        assert_eq!((members[0].step, members[1].step), (1, 2));
     }
 }

@@ -204,6 +204,7 @@ pub async fn run(
     let mut signals = Signals::new()?;
     let mut keys = EventStream::new();
     let changes = Changes::new(backends.environments(), backends.events());
+    tell_of_drafts(backends);
     let pace = Pace::new(Instant::now());
     let mut desk = Desk { canvas, state, theme, backends, changes, pace, files: None, errand: None };
     desk.draw()?;
@@ -441,6 +442,20 @@ fn translate(event: TerminalEvent) -> Option<Event> {
         TerminalEvent::Resize(columns, rows) => Some(Event::Resized(columns, rows)),
         _ => None,
     }
+}
+
+/// Says at the start what was typed and not sent before.
+fn tell_of_drafts(backends: &Backends) {
+    let environments: Vec<String> = backends.environments().iter().map(|it| it.name.clone()).collect();
+    let events = backends.events();
+    tokio::task::spawn_blocking(move || {
+        let told = files::left::told(&environments, chrono::Utc::now());
+        if let Some(words) = told
+            && events.blocking_send(Event::Noticed(Notice::Done(words.into()))).is_err()
+        {
+            tracing::debug!("nobody waits for drafts any more");
+        }
+    });
 }
 
 #[cfg(test)]

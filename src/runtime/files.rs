@@ -3,6 +3,8 @@
 //! One thread does it all in order, so that the screen never waits for a disk. Of drafts that wait only the latest is
 //! written. Everything is written beside its place and renamed: whoever reads sees the old text or the new one, whole.
 
+pub mod left;
+
 use std::collections::VecDeque;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
@@ -16,6 +18,7 @@ use tokio::sync::mpsc::{self, error::TrySendError};
 
 use super::author;
 use crate::event::{Draft, Event, Notice, Saving};
+use crate::model::human;
 use crate::plan::starter::ProjectFile;
 use crate::telemetry;
 
@@ -116,7 +119,13 @@ fn work(shared: &(Mutex<Waiting>, Condvar), events: &mpsc::Sender<Event>) {
             Order::Begin(folder, files) => {
                 let notice = match author::write(&folder, &files) {
                     Ok(written) => {
-                        let words = format!("{} files in {}", written.len(), folder.display());
+                        let files = human::counted(written.len(), "file");
+                        let next = if written.iter().any(|path| path.ends_with("README.md")) {
+                            "; its README.md says how to run it"
+                        } else {
+                            ""
+                        };
+                        let words = format!("{files} in {}{next}", folder.display());
                         Notice::Done(words.into())
                     }
                     Err(error) => Notice::Failed(error.to_string().into()),

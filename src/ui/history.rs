@@ -1,4 +1,4 @@
-//! Lists of what a pipeline is made of and was: its revisions, and the processors of its manifest.
+//! The revisions of a pipeline.
 
 use ratatui::layout::Rect;
 use ratatui::style::Style;
@@ -10,11 +10,9 @@ use super::theme::{Sign, Theme, Tone};
 use super::title::{self, Title};
 use super::why;
 use crate::app::State;
-use crate::app::compose::{ComposeScreen, MemberColumn, MemberRow};
 use crate::app::history::{HistoryScreen, RevisionColumn, RevisionRow};
 use crate::model::{Time, human};
 use crate::plan::revision;
-use crate::plan::tune::Field;
 
 struct RevisionCells {
     theme: Theme,
@@ -66,59 +64,5 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect, state: &State, screen: &History
     if let Some((from, to)) = screen.pair().filter(|_| layout.detail > 0) {
         let detail = Rect { y: list.y + list.height + 1, height: layout.detail, ..area };
         why::paragraph(canvas, detail, "", &format!("d shows what differs between revisions {from} and {to}"));
-    }
-}
-
-struct MemberCells {
-    theme: Theme,
-    now: Time,
-}
-
-impl Cells<MemberRow> for MemberCells {
-    fn cell(&self, row: &MemberRow, column: MemberColumn) -> Cell {
-        let (theme, it) = (self.theme, &row.member);
-        let value = |field: Field| Cell::new(it.tuning.get(field), theme.text());
-        match column {
-            MemberColumn::Name => Cell::new(it.name.as_str(), theme.strong()),
-            MemberColumn::Description => Cell::new(it.description(), theme.text()),
-            MemberColumn::Replicas => value(Field::Replicas),
-            MemberColumn::Cpu => value(Field::Cpu),
-            MemberColumn::Memory => value(Field::Memory),
-            MemberColumn::Offset => value(Field::Offset),
-            MemberColumn::Updated => Cell::known(it.updated.map(|at| human::age(at, self.now)), theme),
-        }
-    }
-}
-
-/// Draws the processors.
-pub fn compose(canvas: &mut Canvas<'_>, area: Rect, state: &State, screen: &ComposeScreen) {
-    let theme = *canvas.theme;
-    let layout = ComposeScreen::layout(state.size());
-    let (shown, all) = screen.table.counts();
-    let known = screen.dossier.as_ref().and_then(|it| it.as_ref().ok()).and_then(|it| it.current());
-    let revision = known.map(|it| format!("revision {}", it.number));
-    let facts = [Some(plural(all, "processor")), revision].into_iter().flatten().collect();
-    let crumbs: Vec<&str> = vec![&screen.key.environment, &screen.key.name, "compose"];
-    title::draw(canvas, area, state, &Title { crumbs, facts, ..Title::default() });
-    let list = Rect { y: area.y + layout.head, height: layout.body, ..area };
-    if shown == 0 {
-        let none =
-            ("It has no manifest.", "flowdeck did not deploy it; its processors are on the screen of the pipeline.");
-        return why::nothing(canvas, list, (screen.dossier.as_ref().map(Result::as_ref), screen.table.filter(), none));
-    }
-    table::draw(canvas, list, &screen.table, &MemberCells { theme, now: state.now() });
-    if let Some(row) = screen.table.selected().filter(|_| layout.detail > 0) {
-        let detail = Rect { y: list.y + list.height + 1, height: layout.detail, ..area };
-        let tuning = &row.member.tuning;
-        let topics = |field: Field| match tuning.get(field) {
-            "" => "nothing".to_owned(),
-            topics => topics.to_owned(),
-        };
-        why::paragraph(
-            canvas,
-            detail,
-            "",
-            &format!("reads {}, writes {}", topics(Field::Inputs), topics(Field::Outputs)),
-        );
     }
 }

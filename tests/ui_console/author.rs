@@ -56,6 +56,16 @@ fn a_whole_form_becomes_a_project() {
 }
 
 #[test]
+fn what_was_typed_is_not_dropped_by_one_key() {
+    let bench = form().typed("click-filter").press("esc");
+    assert!(bench.screen().contains("esc once more drops it"), "{}", bench.screen());
+    let bench = bench.typed("s").press("esc");
+    assert!(bench.screen().contains("esc once more drops it"), "{}", bench.screen());
+    assert!(!bench.press("esc").screen().contains("a new processor"));
+    assert!(!form().press("esc").screen().contains("a new processor"));
+}
+
+#[test]
 fn a_small_terminal_shows_the_field_that_is_typed() {
     let bench = Bench::new(40, 10).press(":").typed("author").press("enter").press("up");
     assert!(bench.screen().contains("folder"), "{}", bench.screen());

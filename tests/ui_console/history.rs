@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use flowdeck::app::Effect;
 use flowdeck::event::{DocumentKey, Event};
+use flowdeck::model::change::Change;
 use flowdeck::plan::dossier::{Dossier, Entry};
 use flowdeck::plan::intent::{Ask, Intent};
 use flowdeck::plan::revision::State;
@@ -85,22 +86,31 @@ fn an_earlier_revision_is_deployed_again_from_here() {
     assert_eq!(asked(&bench), []);
 }
 
+fn several() -> Dossier {
+    let revision = |number, state| Entry { manifest: Some(SEVERAL.into()), ..entry(number, state) };
+    let older = Entry {
+        manifest: Some(SEVERAL.replace("revision: 12", "revision: 11").into()),
+        ..revision(12, State::Superseded)
+    };
+    Dossier { revisions: vec![older, revision(13, State::Deployed)], ..none() }
+}
+
 #[test]
 fn processors_are_shown_as_the_manifest_has_them() {
-    let several = || {
-        let revision = |number, state| Entry { manifest: Some(SEVERAL.into()), ..entry(number, state) };
-        let older = Entry {
-            manifest: Some(SEVERAL.replace("revision: 12", "revision: 11").into()),
-            ..revision(12, State::Superseded)
-        };
-        Dossier { revisions: vec![older, revision(13, State::Deployed)], ..none() }
-    };
     assert_snapshot!("compose_asking", opened("c", 80, 24).screen());
     let bench = told(opened("c", 80, 24), Ok(several()));
     assert_snapshot!("compose_80x24", bench.screen());
     assert_snapshot!("compose_120x40", told(opened("c", 120, 40), Ok(several())).screen());
     assert_snapshot!("compose_none", told(opened("c", 80, 24), Ok(none())).screen());
     let bench = bench.press("j X");
+    // A wrong graph is named, and not sent.
+    assert_snapshot!("compose_wrong", bench.screen());
+    let bench = bench.press("f2");
+    assert_eq!(asked(&bench), []);
+    let bench = bench.press("u G X");
+    assert!(bench.screen().contains("1 change, not deployed"), "{}", bench.screen());
+    assert_eq!(asked(&bench), []);
+    let bench = bench.press("f2");
     let [Intent { ask: Ask::Apply { text, base: 13, .. }, .. }] = &asked(&bench)[..] else {
         panic!("{:?}", asked(&bench))
     };
@@ -110,9 +120,44 @@ fn processors_are_shown_as_the_manifest_has_them() {
         .iter()
         .map(|step| step["name"].as_str().unwrap().to_owned())
         .collect();
-    assert_eq!(names, ["vep-data-api", "match-making", "was-incident"]);
+    assert_eq!(names, ["vep-data-api", "vep-engagement", "match-making"]);
+    // What is composed is not dropped by one key.
     let bench = bench.press("esc enter");
+    assert!(bench.screen().contains("first what is composed"), "{}", bench.screen());
+    let bench = bench.press("esc");
+    assert!(bench.screen().contains("esc once more drops"), "{}", bench.screen());
+    let bench = bench.press("u g j enter");
     assert!(bench.screen().contains("vep-engagement › edit"), "{}", bench.screen());
     let alone = told(opened("c", 80, 24), Ok(three())).press("X");
     assert!(alone.screen().contains("it is the only one"), "{}", alone.screen());
+}
+
+#[test]
+fn processors_are_added_and_moved_before_anything_is_sent() {
+    let bench = told(opened("c", 80, 24), Ok(several())).press("+");
+    assert_snapshot!("compose_add", bench.screen());
+    let bench = bench.typed("audit").press("tab").typed("nonsense");
+    assert!(bench.screen().contains("group:artifact:version"), "{}", bench.screen());
+    let bench = bench.press("enter").press("ctrl-u").typed("g:audit:1").press("tab tab tab tab tab");
+    let bench = bench.typed("routed, incidents").press("enter");
+    assert_snapshot!("compose_added", bench.screen());
+    let known = vec!["clickstream".into()];
+    let bench = bench.apply(vec![Change::TopicNames("prd".into(), known)]);
+    assert!(!bench.screen().contains("nobody writes"), "{}", bench.screen());
+    let bench = bench.apply(vec![Change::TopicNames("prd".into(), vec!["other".into()])]);
+    assert!(bench.screen().contains("clickstream, which nobody writes"), "{}", bench.screen());
+    let bench = bench.press("g ]");
+    assert!(bench.screen().contains("2 changes, not deployed"), "{}", bench.screen());
+    assert!(bench.screen().contains("reads no topic"), "{}", bench.screen());
+    let bench = bench.press("u f2");
+    let [Intent { ask: Ask::Apply { text, base: 13, .. }, .. }] = &asked(&bench)[..] else {
+        panic!("{:?}", asked(&bench))
+    };
+    let manifest = tune::read(text).unwrap();
+    assert_eq!(manifest["spec"]["processors"][4]["inputs"], serde_json::json!(["routed", "incidents"]));
+    // Once that revision runs nothing is composed any more.
+    let deployed = Entry { manifest: Some(text.clone()), ..entry(14, State::Deployed) };
+    let bench = bench.press("esc");
+    let dossier = Dossier { revisions: vec![deployed], ..none() };
+    assert!(!told(bench, Ok(dossier)).screen().contains("not deployed"));
 }

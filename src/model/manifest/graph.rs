@@ -10,6 +10,7 @@ pub(super) fn check(pipeline: &Pipeline, problems: &mut Vec<Problem>) {
     let steps = &pipeline.spec.processors;
     names(steps, problems);
     let writers = writers(steps, problems);
+    types(steps, &writers, problems);
     cycle(steps, &writers, problems);
     order(pipeline, &writers, problems);
 }
@@ -41,6 +42,25 @@ fn writers<'a>(steps: &'a [Step], problems: &mut Vec<Problem>) -> BTreeMap<&'a s
         }
     }
     writers
+}
+
+/// Who reads a topic takes its records for what they were written as, where both say so.
+fn types(steps: &[Step], writers: &BTreeMap<&str, usize>, problems: &mut Vec<Problem>) {
+    for step in steps {
+        for (topic, read) in &step.types {
+            let is_its = step.inputs.iter().chain(&step.outputs).any(|own| own.value == *topic);
+            if !is_its {
+                problems.push(at(step, ".types", format!("names {topic}, which it neither reads nor writes")));
+            }
+            let writer = writers.get(topic.as_str()).and_then(|index| steps.get(*index));
+            let written = writer.and_then(|writer| Some((writer, writer.types.get(topic)?)));
+            if let Some((writer, written)) = written.filter(|(_, written)| written.value != read.value) {
+                let words =
+                    format!("{topic} is {} here, but {} writes {}", read.value, writer.name.value, written.value);
+                problems.push(at(step, ".types", words));
+            }
+        }
+    }
 }
 
 /// Follows topics from each processor; one that comes back to where it began never ends.

@@ -91,6 +91,19 @@ fn a_wrong_graph_is_named() {
     says(("[match-making, was-incident]", "match-making"), "spec.order does not name was-incident");
     says(("[match-making, was-incident]", "[match-making, was-incident, who]"), "names who, which is no processor");
     says(("inputs: [engagements], outputs: [routed]", "outputs: [routed]"), "reads no topic that it writes");
+    let types = "inputs: [engagements], outputs: [routed], types: {engagements: Request}";
+    assert_eq!(words(&PIPELINE.replace("inputs: [engagements], outputs: [routed]", types)), Vec::<String>::new());
+    let typed = PIPELINE.replace("inputs: [engagements], outputs: [routed]", types);
+    let clash = words(&typed.replace(
+        "      outputs: [engagements]",
+        "      outputs: [engagements]\n      types: {engagements: Engagement}",
+    ));
+    let said = "match-making.types engagements is Request here, but vep-data-api writes Engagement";
+    assert!(clash.iter().any(|words| words.contains(said)), "{clash:#?}");
+    says(
+        ("inputs: [engagements], outputs: [routed]", "outputs: [routed], types: {other: A}"),
+        "neither reads nor writes",
+    );
 }
 
 #[test]

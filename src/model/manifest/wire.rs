@@ -297,6 +297,9 @@ pub struct Step {
     /// Topics that it writes.
     #[serde(default)]
     pub outputs: Vec<Spanned<String>>,
+    /// What it takes the records of its topics for, by topic. Who writes and who reads one must not differ.
+    #[serde(default)]
+    pub types: BTreeMap<String, Spanned<String>>,
     /// The configuration document: JSON as text.
     #[serde(default)]
     pub config: Option<Spanned<String>>,
