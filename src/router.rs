@@ -3,7 +3,7 @@
 //!
 //! The protocol is pure and checked by a model checker: [`course`] is a worker's part, [`helm`] the controller's,
 //! [`record`](crate::model::route::record)
-//! what they write down for each other, [`audit`] the proof after a flip. Around it is a thin shell of threads that block
+//! what they write down for each other, [`audit`] the proof after a flip, [`rows`] whether two lanes count the same. Around it is a thin shell of threads that block
 //! in librdkafka.
 //!
 //! It must not hold state that is not in Kafka: any process may be killed at any moment.
@@ -15,6 +15,7 @@ pub mod controller;
 pub mod course;
 mod follow;
 pub mod helm;
+pub mod rows;
 pub mod spec;
 pub mod topics;
 pub mod watch;

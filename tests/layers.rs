@@ -18,7 +18,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("app", &["model", "logs", "plan", "event", "action", "keymap"]),
     ("ui", &["model", "logs", "plan", "event", "action", "keymap", "app"]),
     ("source", &["model", "plan", "event", "logs", "settings"]),
-    ("router", &["model", "source", "settings"]),
+    ("router", &["model", "engine", "source", "settings"]),
     ("demo", &["model", "plan"]),
     ("term", &[]),
     ("telemetry", &["settings"]),

@@ -14,7 +14,7 @@
 
 use chrono::DateTime;
 use flowdeck::model::route::record::{
-    Audit, Cause, FlipStatus, Health, Hold, LaneStatus, Receipt, Status, VERSION, Verb,
+    Audit, Cause, Comparison, FlipStatus, Health, Hold, LaneStatus, Receipt, Status, VERSION, Verb,
 };
 use flowdeck::plan::rollout::{Copy, Deed, Move, Rollout, Rules, Run, Seen, Stage};
 use stateright::{Checker, HasDiscoveries, Model, Property};
@@ -62,6 +62,7 @@ struct World {
     /// Numbers of the flips that are done, and where they went.
     done: Vec<(u64, usize)>,
     hold: bool,
+    shadow: bool,
     crashes: u8,
     illnesses: u8,
     aborted: bool,
@@ -72,6 +73,8 @@ enum Decided {
     Enter(Stage),
     Make(u8, Stage),
     Flip(usize),
+    Force(usize),
+    Shadow(bool),
     Abort,
     Hold,
     Release,
@@ -147,10 +150,11 @@ impl World {
             epoch: self.epoch,
             lane: LANES[self.lane].to_owned(),
             hold,
+            shadow: self.shadow.then(|| LANES[1 - self.lane].to_owned()),
             flip,
             held_back: None,
             lanes: vec![lane(BLUE), lane(GREEN)],
-            comparison: None,
+            comparison: Some(Comparison { health: Health::Well, windows: 3, words: String::new() }),
             partitions: Vec::new(),
             troubles: Vec::new(),
             answers: Vec::new(),
@@ -192,7 +196,9 @@ impl World {
             Move::Ask(Verb::Abort) => Decided::Abort,
             Move::Ask(Verb::Hold) => Decided::Hold,
             Move::Ask(Verb::Release) => Decided::Release,
-            Move::Ask(Verb::Force { .. }) => panic!("a rollout forces nothing"),
+            Move::Ask(Verb::Force { to }) => Decided::Force(number(&to)),
+            Move::Ask(Verb::Shadow) => Decided::Shadow(true),
+            Move::Ask(Verb::Unshadow) => Decided::Shadow(false),
             Move::Follow(epoch) => Decided::Follow(epoch),
             Move::Wait(_) | Move::Fail(_) => return None,
         })
@@ -200,6 +206,7 @@ impl World {
 
     fn change_to(&mut self, lane: usize) {
         let from = self.lane;
+        self.shadow = false;
         self.epoch += 1;
         self.lane = lane;
         self.flight = Some((self.epoch, from));
@@ -226,13 +233,19 @@ impl World {
                 }
             }
             Decided::Flip(to) => {
-                if self.flight.is_none() && self.lane != to && self.is_well(to) {
+                if self.flight.is_none() && self.lane != to && self.is_well(to) && !self.shadow {
                     self.change_to(to);
                     if self.kept.stage == Stage::Flip {
                         self.kept.epoch = Some(self.epoch);
                     }
                 }
             }
+            Decided::Force(to) => {
+                if self.lane != to {
+                    self.change_to(to);
+                }
+            }
+            Decided::Shadow(is_on) if self.flight.is_none() => self.shadow = is_on,
             Decided::Abort => {
                 if let Some((_, from)) = self.flight {
                     self.change_to(from);
@@ -241,7 +254,7 @@ impl World {
             // Neither while a flip is on its way.
             Decided::Hold if self.flight.is_none() => self.hold = true,
             Decided::Release if self.flight.is_none() => self.hold = false,
-            Decided::Hold | Decided::Release => {}
+            Decided::Hold | Decided::Release | Decided::Shadow(_) => {}
             Decided::Follow(epoch) => self.kept.epoch = Some(epoch),
         }
     }
@@ -252,7 +265,7 @@ impl Model for Deployment {
     type Action = Step;
 
     fn init_states(&self) -> Vec<World> {
-        let rules = Rules { healthy_for_ms: 1_000, patience_ms: 1_000, bake_ms: 0, retires: true, compares: false };
+        let rules = Rules { healthy_for_ms: 1_000, patience_ms: 1_000, bake_ms: 0, retires: true, compares: true };
         let now = DateTime::UNIX_EPOCH;
         let mut kept = Rollout::begin("r", (copy(GREEN), copy(BLUE)), rules, ("ann", now));
         kept.ran_before = self.ran_before;
@@ -267,6 +280,7 @@ impl Model for Deployment {
             flight: None,
             done: Vec::new(),
             hold: false,
+            shadow: false,
             crashes: 0,
             illnesses: 0,
             aborted: false,
@@ -353,7 +367,9 @@ impl Model for Deployment {
             }),
             Property::always(
                 "done means that the new copy has the traffic, and the route is free",
-                |_, world: &World| world.kept.stage != Stage::Done || (world.lane == GREEN && !world.hold),
+                |_, world: &World| {
+                    world.kept.stage != Stage::Done || (world.lane == GREEN && !world.hold && !world.shadow)
+                },
             ),
             Property::always("aborted means that the old copy runs, and the route is free", |_, world: &World| {
                 world.kept.stage != Stage::Aborted || (world.copies[BLUE] != Copied::Stopped && !world.hold)

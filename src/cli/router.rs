@@ -42,6 +42,10 @@ enum Command {
     Hold(operate::Ask),
     /// Allow them again
     Release(operate::Ask),
+    /// Give the other lane every record too, so that what both make of them can be compared
+    Shadow(operate::Ask),
+    /// Give records to the active lane only
+    Unshadow(operate::Ask),
     /// What became of each flip: cut, gap, and what was lost, duplicated or reordered
     Receipts(operate::Receipts),
 }
@@ -85,6 +89,8 @@ pub fn run(router: &Router, shared: &Shared) -> Result<u8, Failure> {
         Command::Abort(ask) => operate::ask(ask, &crate::model::route::record::Verb::Abort, shared),
         Command::Hold(ask) => operate::ask(ask, &crate::model::route::record::Verb::Hold, shared),
         Command::Release(ask) => operate::ask(ask, &crate::model::route::record::Verb::Release, shared),
+        Command::Shadow(ask) => operate::ask(ask, &crate::model::route::record::Verb::Shadow, shared),
+        Command::Unshadow(ask) => operate::ask(ask, &crate::model::route::record::Verb::Unshadow, shared),
         Command::Receipts(receipts) => operate::receipts(receipts, shared),
     }
 }

@@ -10,81 +10,18 @@
 //! It must not do any I/O, and never stop a copy that has the traffic: `tests/rollout_model.rs` tries every order.
 
 mod back;
+mod stage;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::stage::Stage;
 use crate::model::Time;
-use crate::model::route::record::{Health, LaneStatus, Receipt, Status, Verb};
+use crate::model::route::record::{Health, LaneStatus, PartitionStatus, Receipt, Status, Verb};
 
 /// The form in which it is written down.
 pub const VERSION: u32 = 1;
 /// Most characters of words that are written down.
 const WORDS: usize = 500;
-
-/// How far a rollout is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Stage {
-    /// The new copy is started.
-    Deploy,
-    /// It gets well.
-    WarmUp,
-    /// What it says is compared with what the old one says.
-    Compare,
-    /// It gets the traffic.
-    Flip,
-    /// It is watched; the old one could take over at any moment.
-    Bake,
-    /// The old copy is stopped, while the route may not flip by itself.
-    Retire,
-    /// The route may flip by itself again.
-    Release,
-    /// All of it is done.
-    Done,
-    /// Going back: the old copy is started again.
-    Restore,
-    /// Going back: the old copy gets the traffic.
-    FlipBack,
-    /// Going back: the new copy is stopped, while the route may not flip by itself.
-    StopNew,
-    /// Going back: the route may flip by itself again.
-    ReleaseBack,
-    /// It is as it was before.
-    Aborted,
-}
-
-impl Stage {
-    /// As a step is told.
-    #[must_use]
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Deploy => "deploy",
-            Self::WarmUp => "warm up",
-            Self::Compare => "compare",
-            Self::Flip => "flip",
-            Self::Bake => "bake",
-            Self::Retire => "retire",
-            Self::Release | Self::ReleaseBack => "release the route",
-            Self::Done => "done",
-            Self::Restore => "start the old copy again",
-            Self::FlipBack => "flip back",
-            Self::StopNew => "stop the new copy",
-            Self::Aborted => "aborted",
-        }
-    }
-
-    /// Whether nothing is left to do.
-    #[must_use]
-    pub const fn is_over(self) -> bool {
-        matches!(self, Self::Done | Self::Aborted)
-    }
-
-    /// Whether it goes back.
-    #[must_use]
-    pub const fn goes_back(self) -> bool {
-        matches!(self, Self::Restore | Self::FlipBack | Self::StopNew | Self::ReleaseBack | Self::Aborted)
-    }
-}
 
 /// One of the two copies.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -228,7 +165,7 @@ impl Rollout {
     /// When there is nothing to go back to.
     pub fn abort(&mut self, why: &str, now: Time) -> Result<(), String> {
         let stage = match self.stage {
-            Stage::Deploy | Stage::WarmUp | Stage::Compare => Stage::StopNew,
+            Stage::Deploy | Stage::WarmUp | Stage::Compare | Stage::Unshadow => Stage::StopNew,
             Stage::Flip | Stage::Bake => Stage::FlipBack,
             Stage::Retire | Stage::Release => Stage::Restore,
             Stage::Done => {
@@ -248,6 +185,7 @@ impl Rollout {
             Stage::Deploy => Move::Make(Deed::StartNew, Stage::WarmUp),
             Stage::WarmUp => self.warm_up(seen),
             Stage::Compare => self.compare(seen),
+            Stage::Unshadow => unshadow(seen).unwrap_or_else(|| Move::Enter(Stage::Flip, String::new())),
             Stage::Flip => self.flip(seen),
             Stage::Bake => return self.bake(seen, now),
             Stage::Retire => self.retire(seen),
@@ -290,10 +228,20 @@ impl Rollout {
             return Move::Enter(Stage::Flip, words.to_owned());
         }
         let Some(status) = seen.status else { return Move::Wait(NOBODY.to_owned()) };
+        if status.flip.is_some() {
+            return Move::Wait(under_way(status));
+        }
+        if status.lane == self.new.lane {
+            // The old copy was left while this one was about to be compared.
+            return Move::Enter(Stage::Unshadow, format!("{} has the traffic already", self.new.lane));
+        }
+        if status.shadow.is_none() {
+            return Move::Ask(Verb::Shadow);
+        }
         match &status.comparison {
             None => Move::Wait("the controller has not compared the lanes yet".to_owned()),
             Some(found) => match found.health {
-                Health::Well => Move::Enter(Stage::Flip, found.words.clone()),
+                Health::Well => Move::Enter(Stage::Unshadow, found.words.clone()),
                 Health::Unwell => Move::Fail(format!("the lanes differ: {}", found.words)),
                 Health::Unknown => Move::Wait(found.words.clone()),
             },
@@ -381,6 +329,18 @@ impl Rollout {
     pub fn why(&self) -> String {
         format!("rollout of {}", self.new.pipeline)
     }
+}
+
+/// What is left to do until the other lane gets no records; nothing, when no partition goes to both any more.
+fn unshadow(seen: &Seen<'_>) -> Option<Move> {
+    let Some(status) = seen.status else { return Some(Move::Wait(NOBODY.to_owned())) };
+    if status.shadow.is_some() {
+        let is_free = status.flip.is_none();
+        return Some(if is_free { Move::Ask(Verb::Unshadow) } else { Move::Wait(under_way(status)) });
+    }
+    let is_open = |partition: &PartitionStatus| partition.epoch.is_none_or(|epoch| epoch < status.epoch);
+    let open = status.partitions.iter().filter(|partition| is_open(partition)).count();
+    (open > 0).then(|| Move::Wait(format!("{open} partitions may still go to both lanes")))
 }
 
 /// Said while no controller leads.

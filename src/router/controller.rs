@@ -9,6 +9,7 @@
 
 mod auditor;
 mod checks;
+mod rows;
 mod term;
 
 use std::sync::Arc;
@@ -16,6 +17,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use self::checks::Board;
+use self::rows::Rows;
 use self::term::Term;
 use super::client::RouterError;
 use super::spec::Spec;
@@ -43,12 +45,13 @@ pub struct Job {
 /// When the route's topics do not fit or belong to another route.
 pub fn run(job: &Job, stop: &Arc<AtomicBool>, say: impl Fn(&str)) -> Result<(), RouterError> {
     let partitions = topics::check(&job.properties, &job.spec)?;
+    let rows = Rows::open(&job.spec)?;
     let board = Arc::new(Board::new(job.spec.clone()));
     let checker = {
         let (job, board, stop) = (job.clone(), board.clone(), stop.clone());
         let checking = std::thread::Builder::new().name("checks".to_owned());
         checking
-            .spawn(move || board.run(&job.properties, &stop))
+            .spawn(move || board.run(&job.properties, rows, &stop))
             .map_err(|error| RouterError::Refused(format!("cannot start a thread: {error}")))?
     };
     let outcome = terms(job, (partitions, &board), stop, &say);

@@ -83,6 +83,7 @@ mod tests {
             decided_ms: 0,
             hold: None,
             lane_ends: Vec::new(),
+            shadow: None,
         }
     }
 

@@ -7,6 +7,7 @@
 //! Everything that must survive a controller is in the control records and receipts: another one resumes from these.
 //! It must not do any I/O, nor remember anything that a successor would need and could not read.
 
+mod shadow;
 mod streak;
 
 use std::collections::VecDeque;
@@ -16,7 +17,7 @@ use self::streak::Streak;
 use super::course::{acknowledged, next_epoch};
 use super::spec::Spec;
 use crate::model::route::record::{
-    Audit, Cause, Control, Cut, FlipStatus, Health, Hold, Mark, Receipt, Request, VERSION, Verb,
+    Audit, Cause, Comparison, Control, Cut, FlipStatus, Health, Hold, Mark, Receipt, Request, VERSION, Verb,
 };
 
 /// Milliseconds of an hour.
@@ -82,6 +83,9 @@ pub struct Helm {
     jumped_ms: Option<i64>,
     /// Why the last control record may not be the one that holds.
     distrust: Option<String>,
+    /// What the lanes said when they could be compared last, and when that was; or why they cannot be.
+    compared: Option<(Comparison, i64)>,
+    incomparable: String,
 }
 
 impl Helm {
@@ -99,7 +103,19 @@ impl Helm {
         let last_failover = control.iter().filter(|control| control.cause == Cause::Failover);
         let automatic = last_failover.map(|control| forward(control.decided_ms)).collect();
         let streaks = spec.lanes.iter().map(|_| Streak::default()).collect();
-        Self { spec, control, flight, streaks, automatic, held_back: None, last: None, jumped_ms: None, distrust: None }
+        Self {
+            spec,
+            control,
+            flight,
+            streaks,
+            automatic,
+            held_back: None,
+            last: None,
+            jumped_ms: None,
+            distrust: None,
+            compared: None,
+            incomparable: String::new(),
+        }
     }
 
     /// Forbids flips that nobody asks for, until a record is written.
@@ -178,7 +194,7 @@ impl Helm {
             let words = format!("it was asked {} s ago, when no controller was there: ask again", age / 1_000);
             return Reply { words, control: None };
         }
-        match self.order(now, request) {
+        match self.order(now, request, epochs) {
             Err(words) => Reply { words, control: None },
             Ok(order) => {
                 let order = Order { since_ms: Some(request.at_ms), ..order };
@@ -332,7 +348,7 @@ impl Helm {
         self.is_well_long_enough(other, now)
     }
 
-    fn order(&self, now: Moment, request: &Request) -> Result<Order, String> {
+    fn order(&self, now: Moment, request: &Request, epochs: Epochs<'_>) -> Result<Order, String> {
         let control = self.control.as_ref().ok_or("no lane is active yet")?;
         let (who, why) = (request.who.as_str(), request.why.as_str());
         match &request.verb {
@@ -347,20 +363,27 @@ impl Helm {
                 if self.flight.is_some() {
                     return Err("a flip is on its way: wait for it, or abort it".to_owned());
                 }
-                self.is_well_long_enough(to, now).map_err(|why| format!("{why}; force flips all the same"))?;
+                let may = self.is_well_long_enough(to, now).and_then(|()| self.says_the_same(now, epochs));
+                may.map_err(|why| format!("{why}; force flips all the same"))?;
                 Ok(Order::new(Cause::Planned, to.clone(), who, why))
             }
             Verb::Abort => {
                 let flight = self.flight.as_ref().ok_or("no flip is on its way")?;
                 Ok(Order::new(Cause::Aborted, flight.from.clone(), who, why))
             }
-            Verb::Hold | Verb::Release if self.flight.is_some() => {
+            Verb::Hold | Verb::Release | Verb::Shadow | Verb::Unshadow if self.flight.is_some() => {
                 Err("a flip is on its way: wait for it, or abort it".to_owned())
             }
             Verb::Hold if control.hold.is_some() => Err("the lane is held already".to_owned()),
             Verb::Hold => Ok(Order::new(Cause::Held, control.lane.clone(), who, why)),
             Verb::Release if control.hold.is_none() => Err("nobody holds the lane".to_owned()),
             Verb::Release => Ok(Order::new(Cause::Released, control.lane.clone(), who, why)),
+            Verb::Shadow => match &control.shadow {
+                Some(lane) => Err(format!("{lane} gets every record already")),
+                None => Ok(Order::new(Cause::Shadowed, control.lane.clone(), who, why)),
+            },
+            Verb::Unshadow if control.shadow.is_none() => Err("only the active lane gets records".to_owned()),
+            Verb::Unshadow => Ok(Order::new(Cause::Unshadowed, control.lane.clone(), who, why)),
         }
     }
 
@@ -371,6 +394,11 @@ impl Helm {
             Cause::Held => Some(Hold { who: who.clone(), why: why.clone(), since_ms: now.wall_ms }),
             Cause::Released => None,
             _ => before.and_then(|control| control.hold.clone()),
+        };
+        let shadow = match cause {
+            Cause::Shadowed => self.spec.other(&lane).map(|other| other.name.clone()),
+            Cause::Held | Cause::Released => before.and_then(|control| control.shadow.clone()),
+            _ => None,
         };
         Control {
             version: VERSION,
@@ -385,6 +413,7 @@ impl Helm {
             decided_ms: now.wall_ms,
             hold,
             lane_ends: Vec::new(),
+            shadow,
         }
     }
 }

@@ -6,10 +6,13 @@
 //!
 //! It must not hold a default that `config/examples/route.toml` does not show.
 
+mod rows;
+
 use std::path::Path;
 
 use serde::Deserialize;
 
+pub use self::rows::{Compare, HealthRules, SignalsFile};
 use crate::model::span::Span;
 
 /// The two lanes of a route, by position in the spec.
@@ -81,6 +84,10 @@ pub struct Spec {
     /// How a new copy of the pipeline takes the place of the one before.
     #[serde(default)]
     pub rollout: Rollout,
+    /// What must be the same in both lanes' outputs before a planned flip.
+    pub compare: Option<Compare>,
+    /// How well lanes are by golden signals of their pipelines.
+    pub health: Option<HealthRules>,
 }
 
 /// Which way records go.
@@ -119,6 +126,8 @@ pub struct Lane {
     pub flink: Option<String>,
     /// Name of its pipeline, for deployments without downtime.
     pub pipeline: Option<String>,
+    /// Service in the rows of `health` that tells how well its pipeline is.
+    pub service: Option<String>,
 }
 
 /// Where the controller speaks.
@@ -267,7 +276,13 @@ impl Spec {
     pub fn open(path: &Path) -> Result<Self, SpecError> {
         let shown = path.display().to_string();
         let text = std::fs::read_to_string(path).map_err(|error| SpecError::File(shown.clone(), error.to_string()))?;
-        Self::parse(&text).map_err(|error| SpecError::Within(shown, Box::new(error)))
+        let mut spec = Self::parse(&text).map_err(|error| SpecError::Within(shown, Box::new(error)))?;
+        let folder = path.parent().unwrap_or_else(|| Path::new(""));
+        let compare = spec.compare.as_mut().map(|compare| &mut compare.signals);
+        for file in compare.into_iter().chain(spec.health.as_mut().map(|health| &mut health.signals)) {
+            file.0 = folder.join(&file.0);
+        }
+        Ok(spec)
     }
 
     /// The consumer group of the workers.
@@ -315,6 +330,7 @@ impl Spec {
             return Err(refuse("control.initial", &self.control.initial, "no lane has this name"));
         }
         self.check_topics()?;
+        self.check_rows()?;
         self.check_times()
     }
 

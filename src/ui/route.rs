@@ -145,6 +145,13 @@ fn concern(status: &Status) -> Option<(String, Tone)> {
     if let Some(hold) = &status.hold {
         return Some((format!("held by {}: {}", hold.who, hold.why), Tone::Warn));
     }
+    let compared = status.comparison.as_ref().map(|found| (found.health, found.words.as_str()));
+    if let (Some(shadow), found) = (&status.shadow, compared) {
+        let (health, words) = found.unwrap_or_default();
+        let tone = if health == Health::Unwell { Tone::Bad } else { Tone::Warn };
+        let colon = if words.is_empty() { "" } else { ": " };
+        return Some((format!("{shadow} gets every record too{colon}{words}"), tone));
+    }
     status.troubles.first().map(|words| (words.clone(), Tone::Warn))
 }
 

@@ -66,6 +66,7 @@ fn status() -> Status {
         held_back: None,
         lanes: vec![lane_status("blue", Health::Well), lane_status("green", Health::Well)],
         partitions: Vec::new(),
+        shadow: None,
         comparison: None,
         troubles: Vec::new(),
         answers: Vec::new(),

@@ -64,6 +64,8 @@ impl Dialog {
             Verb::Abort => "abort the flip on its way".to_owned(),
             Verb::Hold => "hold the lane".to_owned(),
             Verb::Release => "release the lane".to_owned(),
+            Verb::Shadow => "give the other lane every record too".to_owned(),
+            Verb::Unshadow => "give only the active lane records".to_owned(),
         }
     }
 
@@ -135,6 +137,8 @@ impl Dialog {
                 )));
                 lines
             }
+            // Asked for by rollouts and commands.
+            Verb::Shadow | Verb::Unshadow => Vec::new(),
             Verb::Hold => vec![
                 Line::Before("the controller may flip by itself".to_owned()),
                 Line::After(format!("{active} stays active, even when it is unwell, until somebody releases it")),

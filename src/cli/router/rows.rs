@@ -2,7 +2,7 @@
 
 use crate::cli::output::{Column, Table, clean};
 use crate::model::Time;
-use crate::model::route::record::{Receipt, Status};
+use crate::model::route::record::{Health, Receipt, Status};
 
 const RECEIPTS: &[Column<Receipt>] = &[
     Column { title: "EPOCH", right: true, wide: false, cell: |it, _| it.epoch.to_string() },
@@ -75,6 +75,17 @@ pub(super) fn status(status: &Status, age_ms: i64) -> String {
     }
     if let Some(hold) = &status.hold {
         text.push_str(&format!("held by {}: {}\n", clean(&hold.who), clean(&hold.why)));
+    }
+    if let Some(shadow) = &status.shadow {
+        text.push_str(&format!("{} gets every record too\n", clean(shadow)));
+    }
+    if let Some(found) = &status.comparison {
+        let word = match found.health {
+            Health::Well => "the lanes say the same",
+            Health::Unwell => "the lanes differ",
+            Health::Unknown => "the lanes cannot be compared yet",
+        };
+        text.push_str(&format!("{word}: {}\n", clean(&found.words)));
     }
     for words in status.held_back.iter().chain(&status.troubles) {
         text.push_str(&format!("! {}\n", clean(words)));

@@ -66,6 +66,10 @@ pub enum Cause {
     Held,
     /// Somebody allowed them again.
     Released,
+    /// The other lane gets every record too, to be compared.
+    Shadowed,
+    /// It no longer does.
+    Unshadowed,
 }
 
 impl Cause {
@@ -80,6 +84,8 @@ impl Cause {
             Self::Aborted => "aborted",
             Self::Held => "held",
             Self::Released => "released",
+            Self::Shadowed => "shadowed",
+            Self::Unshadowed => "unshadowed",
         }
     }
 }
@@ -123,6 +129,9 @@ pub struct Control {
     pub hold: Option<Hold>,
     /// Ends of the lane's partitions when it was decided, for the audit; empty when they are not known.
     pub lane_ends: Vec<i64>,
+    /// The lane that gets every record too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shadow: Option<String>,
 }
 
 impl Control {
@@ -193,6 +202,10 @@ pub enum Verb {
     Hold,
     /// Allow them again.
     Release,
+    /// Give the other lane every record too, to compare what both make of them.
+    Shadow,
+    /// End that.
+    Unshadow,
 }
 
 /// A request of an operator.
@@ -333,7 +346,7 @@ impl Health {
 /// One check of a lane.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Check {
-    /// Which: freshness, lag, http, flink.
+    /// Which: freshness, lag, http, flink, signals.
     pub name: String,
     /// How it went.
     pub health: Health,
@@ -438,6 +451,9 @@ pub struct Status {
     pub lane: String,
     /// Whether flips that nobody asks for are forbidden.
     pub hold: Option<Hold>,
+    /// The lane that gets every record too.
+    #[serde(default)]
+    pub shadow: Option<String>,
     /// The flip on its way.
     pub flip: Option<FlipStatus>,
     /// Why the lane is not changed although it is unwell.

@@ -1,6 +1,6 @@
 //! The way back: the old copy runs, then has the traffic, and only then is the new one stopped.
 
-use super::{Deed, Move, NOBODY, Rollout, Run, Seen, Stage, under_way, well};
+use super::{Deed, Move, NOBODY, Rollout, Run, Seen, Stage, under_way, unshadow, well};
 use crate::model::route::record::Verb;
 
 impl Rollout {
@@ -28,7 +28,8 @@ impl Rollout {
                 Move::Enter(Stage::StopNew, format!("{} has the traffic", self.old.pipeline))
             }
             None => match well(Some(status), &self.old.lane, self.rules.healthy_for_ms) {
-                Ok(_) => Move::Ask(Verb::Flip { to: self.old.lane.clone() }),
+                // It was compared before it had the traffic, and is well: nothing else is asked of it.
+                Ok(_) => Move::Ask(Verb::Force { to: self.old.lane.clone() }),
                 Err(words) => Move::Wait(format!("{words}; flowdeck router force flips all the same")),
             },
         }
@@ -36,6 +37,9 @@ impl Rollout {
 
     pub(super) fn stop_new(&self, seen: &Seen<'_>) -> Move {
         let name = &self.new.pipeline;
+        if let Some(Move::Ask(verb)) = unshadow(seen) {
+            return Move::Ask(verb);
+        }
         if self.ran_before {
             return Move::Enter(Stage::ReleaseBack, format!("{name} ran before, and still does"));
         }

@@ -33,6 +33,7 @@ fn status(lane: &str, (health, for_ms): (Health, i64)) -> Status {
         epoch: 7,
         lane: lane.into(),
         hold: None,
+        shadow: None,
         flip: None,
         held_back: None,
         lanes: vec![of("blue", Health::Well, 99_000), of("green", health, for_ms)],
@@ -71,11 +72,15 @@ fn it_warms_up_until_it_was_well_for_long_enough_and_not_for_ever() {
 #[test]
 fn lanes_that_differ_are_not_flipped() {
     let mut compared = status("blue", (Health::Well, 99_000));
+    assert_eq!(next(&rollout(Stage::Compare), Some(&compared), 1), Move::Ask(Verb::Shadow));
+    compared.shadow = Some("green".into());
     assert!(matches!(next(&rollout(Stage::Compare), Some(&compared), 1), Move::Wait(_)));
+    assert_eq!(next(&rollout(Stage::Unshadow), Some(&compared), 1), Move::Ask(Verb::Unshadow));
+    assert_eq!(next(&rollout(Stage::StopNew), Some(&compared), 1), Move::Ask(Verb::Unshadow));
     for (health, expected) in [
         (Health::Unknown, Move::Wait("w".into())),
         (Health::Unwell, Move::Fail("the lanes differ: w".into())),
-        (Health::Well, Move::Enter(Stage::Flip, "w".into())),
+        (Health::Well, Move::Enter(Stage::Unshadow, "w".into())),
     ] {
         compared.comparison = Some(Comparison { health, windows: 3, words: "w".into() });
         assert_eq!(next(&rollout(Stage::Compare), Some(&compared), 1), expected);

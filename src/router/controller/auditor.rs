@@ -73,7 +73,10 @@ fn measure(case: &Case) -> Result<Audit, String> {
     let lanes = previous.zip(case.spec.lane(&control.lane));
     let (old, new) = lanes.ok_or_else(|| "the spec does not name its lanes".to_owned())?;
     if control.lane_ends.len() != case.marks.len() {
-        return Err("where the new lane ended before the flip is not known".to_owned());
+        return Err(
+            "where the new lane ended before the flip is not known, or it got every record before, as a shadow"
+                .to_owned(),
+        );
     }
     let deadline = Instant::now() + PATIENCE;
     let words = |error: RouterError| error.to_string();

@@ -13,7 +13,8 @@ use rdkafka::error::KafkaError;
 use rdkafka::message::Message;
 use rdkafka::{Offset, TopicPartitionList};
 
-use crate::model::route::record::{Check, Health};
+use super::rows::Rows;
+use crate::model::route::record::{Check, Comparison, Health};
 use crate::router::client::{RouterError, config, is_passing};
 use crate::router::spec::{Lane, Spec};
 use crate::source::kafka::ClientProperties;
@@ -25,8 +26,8 @@ const BEAT: Duration = Duration::from_millis(100);
 const SAMPLED: usize = 64;
 /// Records that are read there.
 const TAIL: i64 = 3;
-/// Group of the client that reads them; it commits nothing.
-const SAMPLER: &str = "flowdeck-router-ends";
+/// Group of the client that asks for ends and reads them; it commits nothing.
+const OBSERVER: &str = "flowdeck-router";
 
 /// How a lane was at the last look.
 #[derive(Clone, Debug, Default)]
@@ -51,6 +52,7 @@ struct Seen {
     at: Option<Instant>,
     /// The active lane, and since when.
     active: Option<(String, Instant)>,
+    comparison: Option<Comparison>,
 }
 
 /// Sum of a topic's ends, and when it last changed.
@@ -78,6 +80,11 @@ impl Board {
         readings
     }
 
+    /// What the lanes say of the same windows, where the spec wants to know.
+    pub(super) fn comparison(&self) -> Option<Comparison> {
+        self.seen().comparison.clone()
+    }
+
     pub(super) fn activate(&self, lane: &str) {
         let mut seen = self.seen();
         if seen.active.as_ref().is_none_or(|(active, _)| active != lane) {
@@ -86,7 +93,7 @@ impl Board {
     }
 
     /// Looks again and again.
-    pub(super) fn run(&self, properties: &ClientProperties, stop: &AtomicBool) {
+    pub(super) fn run(&self, properties: &ClientProperties, rows: Rows, stop: &AtomicBool) {
         let (every, limit) = (millis(self.spec.checks.every.millis()), millis(self.spec.checks.timeout.millis()));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let (Ok(runtime), Ok(client)) = (runtime, probe::client(limit)) else {
@@ -101,13 +108,16 @@ impl Board {
             growth: HashMap::new(),
             lags: HashMap::new(),
             consumers: HashMap::new(),
+            rows,
         };
         while !stop.load(Ordering::Relaxed) {
             let begun = Instant::now();
             let active = self.seen().active.clone();
             let readings = self.spec.lanes.iter().map(|lane| eyes.look(&self.spec, lane, active.as_ref())).collect();
+            let name = active.as_ref().map(|(name, _)| name.as_str());
+            let comparison = eyes.rows.comparison((&*self.spec, name), (properties, limit));
             let mut seen = self.seen();
-            (seen.readings, seen.at) = (readings, Some(Instant::now()));
+            (seen.readings, seen.at, seen.comparison) = (readings, Some(Instant::now()), comparison);
             drop(seen);
             while begun.elapsed() < every && !stop.load(Ordering::Relaxed) {
                 std::thread::park_timeout(BEAT.min(every));
@@ -134,6 +144,7 @@ struct Eyes<'a> {
     /// Lags of lanes that wait, by topic.
     lags: HashMap<String, Growth>,
     consumers: HashMap<String, BaseConsumer>,
+    rows: Rows,
 }
 
 impl Eyes<'_> {
@@ -168,6 +179,9 @@ impl Eyes<'_> {
         if let Some(url) = &lane.flink {
             checks.push(self.flink(url));
         }
+        if let Some((health, words)) = self.rows.health((spec, lane), (self.properties, self.limit)) {
+            checks.push(check("signals", health, words));
+        }
         let any = |health| checks.iter().any(|check| check.health == health);
         let health = match () {
             () if any(Health::Unwell) => Health::Unwell,
@@ -197,7 +211,7 @@ impl Eyes<'_> {
             places.add_partition_offset(topic, *partition, Offset::OffsetTail(TAIL)).map_err(what())?;
         }
         let deadline = Instant::now() + self.limit;
-        let consumer = self.consumer(SAMPLER)?;
+        let consumer = self.consumer(OBSERVER)?;
         consumer.assign(&places).map_err(what())?;
         let (mut newest, mut open) = (HashMap::new(), ends.len());
         while open > 0 && Instant::now() < deadline {
@@ -285,7 +299,7 @@ impl Eyes<'_> {
 
     fn ends(&mut self, topic: &str) -> Result<Vec<(i32, i64)>, RouterError> {
         let limit = self.limit;
-        let consumer = self.consumer("flowdeck-router")?;
+        let consumer = self.consumer(OBSERVER)?;
         let what = || format!("ask for the topic {topic}");
         let metadata = consumer.fetch_metadata(Some(topic), limit).map_err(RouterError::kafka(what()))?;
         let partitions = metadata.topics().first().map_or(0, |topic| topic.partitions().len());

@@ -221,6 +221,9 @@ impl<'a> Term<'a> {
             if is_due(look, LOOK) {
                 let healths: Vec<_> = board.readings().iter().map(|reading| reading.health).collect();
                 let epochs = self.partitions.epochs();
+                if let Some(found) = board.comparison() {
+                    self.helm.compared(now, &found);
+                }
                 if let Some(control) = self.helm.look(now, &healths, &epochs) {
                     self.decree(control, Vec::new())?;
                 }
@@ -292,7 +295,8 @@ impl<'a> Term<'a> {
 
     /// Writes a control record, and the receipt of the flip that it overtakes.
     fn decree(&mut self, mut control: Control, mut outs: Vec<Out>) -> Result<(), RouterError> {
-        if control.is_flip() {
+        // A lane that may still get records as a shadow has no end yet, behind which the flip's records are.
+        if control.is_flip() && !self.helm.is_shadowed(&self.partitions.epochs()) {
             control.lane_ends = self.ends_of(&control.lane).unwrap_or_default();
         }
         if let Some(receipt) = self.helm.overtaken(&control, &self.partitions.marks) {
@@ -463,10 +467,11 @@ impl<'a> Term<'a> {
             epoch: control.map_or(0, |control| control.epoch),
             lane: control.map(|control| control.lane.clone()).unwrap_or_default(),
             hold: control.and_then(|control| control.hold.clone()),
+            shadow: control.and_then(|control| control.shadow.clone()),
             flip: self.helm.flip(now, &epochs),
             held_back: self.helm.held_back().map(str::to_owned),
             lanes: lanes.collect(),
-            comparison: None,
+            comparison: board.comparison(),
             partitions: partitions.collect(),
             troubles: self.troubles.iter().cloned().chain(jumped).collect(),
             answers: self.answers.iter().cloned().collect(),

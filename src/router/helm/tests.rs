@@ -247,3 +247,46 @@ fn a_control_record_that_cannot_be_read_forbids_flips_that_nobody_asks_for() {
     scene.ask(Verb::Release);
     assert!(scene.look(1, BLUE_UNWELL).is_some(), "a new record stands above the damaged one");
 }
+
+#[test]
+fn a_planned_flip_waits_for_a_comparison_and_is_refused_when_the_lanes_differ() {
+    let mut scene = Scene::new();
+    let text = format!("{EXAMPLE}\n[compare]\nsignals = \"s.toml\"\n");
+    let control = scene.helm.control().cloned();
+    scene.helm = Helm::resume(Arc::new(Spec::parse(&text).unwrap()), control, None, scene.now);
+    scene.look(20, WELL);
+    let found = |health, words: &str| Comparison { health, windows: 3, words: words.to_owned() };
+    scene.helm.compared(scene.now, &found(Health::Unknown, "green has written no window yet"));
+    assert_eq!(
+        scene.refused(to("green")),
+        "the lanes were not compared lately (shadow lets them be): green has written no window yet; force flips all the same"
+    );
+    assert_eq!(scene.ask(Verb::Shadow).control.unwrap().shadow.as_deref(), Some("green"));
+    assert!(scene.refused(Verb::Shadow).contains("already"));
+    scene.acknowledge();
+    scene.helm.compared(scene.now, &found(Health::Unwell, "1 of 3 rows"));
+    assert!(scene.refused(to("green")).contains("unshadow it first"));
+    assert_eq!(scene.ask(Verb::Hold).control.unwrap().shadow.as_deref(), Some("green"), "a hold ends nothing");
+    scene.ask(Verb::Release);
+    assert_eq!(scene.ask(Verb::Unshadow).control.unwrap().shadow, None);
+    assert!(scene.helm.is_shadowed(&scene.epochs), "a partition that has not heard of it still goes to both");
+    assert!(scene.refused(to("green")).contains("ask again in a moment"));
+    scene.acknowledge();
+    assert!(!scene.helm.is_shadowed(&scene.epochs));
+    assert_eq!(scene.refused(to("green")), "the lanes differ: 1 of 3 rows; force flips all the same");
+    scene.helm.compared(scene.now, &found(Health::Well, "3 rows"));
+    scene.look(121, WELL);
+    assert!(scene.refused(to("green")).contains("not compared lately"));
+    scene.helm.compared(scene.now, &found(Health::Well, "3 rows"));
+    assert_eq!(scene.ask(to("green")).control.unwrap().lane, "green");
+}
+
+#[test]
+fn a_failover_ends_a_shadow_at_once() {
+    let mut scene = Scene::new();
+    scene.ask(Verb::Shadow);
+    assert!(scene.helm.is_shadowed(&scene.epochs));
+    scene.look(60, WELL);
+    let (_, control) = scene.look(60, BLUE_UNWELL).unwrap();
+    assert_eq!((control.lane.as_str(), control.shadow), ("green", None));
+}

@@ -10,6 +10,7 @@ fn the_example_is_taken_and_shows_every_default() {
     assert_eq!((spec.name.as_str(), spec.lanes.len()), ("golden-signals", LANES));
     let defaults = (WorkerRules::default(), Checks::default(), Guard::default(), Sla::default());
     assert_eq!((spec.worker, spec.checks, spec.guard, spec.sla), defaults);
+    assert_eq!(spec.rollout, Rollout::default());
 }
 
 #[test]
@@ -36,6 +37,10 @@ fn refusals_say_why() {
         ("commit_records = 20000", "commit_records = 0", "1 to 1000000"),
         ("unhealthy_for = \"15s\"", "unhealthy_for = \"4m\"", "uses up the whole"),
         ("flip = \"3m\"", "flip = \"0s\"", "more than nothing"),
+        ("pipeline = \"golden-signals-green\"", "pipeline = \"golden-signals-blue\"", "two copies, each its own"),
+        ("[rollout]", "[compare]\nsignals = \"s\"\nwindows = 31\n[rollout]", "1 to 30"),
+        ("[rollout]", "[health]\nsignals = \"s\"\ntopic = \"t\"\nlevel = 4\n[rollout]", "1 to 3"),
+        ("output = \"signals.green\"", "service = \"s\"", "write a [health]"),
         ("http = \"http://", "http = \"ftp://", "http:// or https://"),
     ];
     for (good, bad, reason) in cases {
@@ -49,4 +54,15 @@ fn refusals_say_why() {
 fn a_route_has_two_lanes() {
     let third = format!("{EXAMPLE}\n[[lane]]\nname = \"red\"\ntopic = \"events.red\"\n");
     assert_eq!(Spec::parse(&third), Err(SpecError::Lanes(3)));
+}
+
+#[test]
+fn what_is_optional_is_shown_as_a_comment_that_is_right() {
+    let lines =
+        EXAMPLE.lines().filter_map(|line| line.strip_prefix("#   ").filter(|line| !line.starts_with("flowdeck")));
+    let optional: String = lines.map(|line| format!("{line}\n")).collect();
+    let spec = Spec::parse(&format!("{EXAMPLE}\n{optional}")).unwrap();
+    let (compare, health) = (spec.compare.unwrap(), spec.health.unwrap());
+    assert_eq!((compare.windows, health.level, health.windows), (3, 3, 2));
+    assert_eq!(compare.signals.path(), Path::new("golden-signals.toml"));
 }

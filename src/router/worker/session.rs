@@ -75,7 +75,8 @@ impl Place {
 /// A transaction on its way.
 struct Open {
     control: Arc<Control>,
-    topic: String,
+    /// The active lane's, then the shadow's.
+    topics: Vec<String>,
     records: u64,
     due: Instant,
 }

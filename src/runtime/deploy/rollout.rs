@@ -53,7 +53,12 @@ pub async fn wish(desk: &Desk, pipeline: &str, order: &Order) -> Result<Wish, De
         (_, Some(rollout)) if rollout.stage.goes_back() || order.verb == Verb::AbortRollout => {
             Wish::of(pipeline, Vec::new(), order)
         }
-        _ => order::touch(desk, pipeline, Touch::Start, order).await?,
+        (_, under_way) => {
+            if under_way.is_none() {
+                begin(desk, &way).await?;
+            }
+            order::touch(desk, pipeline, Touch::Start, order).await?
+        }
     };
     // There is more to do than what differs there.
     wish.resumes = true;
@@ -280,7 +285,7 @@ impl Way {
             patience_ms: rules.patience.millis(),
             bake_ms: rules.bake.millis(),
             retires: rules.retire,
-            compares: false,
+            compares: self.spec.compare.is_some(),
         }
     }
 }

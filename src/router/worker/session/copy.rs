@@ -128,12 +128,14 @@ fn begin(
     open: &mut Option<Open>,
     (spec, control): (&crate::router::spec::Spec, &Arc<Control>),
 ) -> Result<(), Ended> {
-    let lane = spec.lane(&control.lane);
-    let lane = lane.ok_or_else(|| Ended::Trouble(format!("the spec has no lane named {}", control.lane)))?;
+    let topic = |name: &String| {
+        let lane = spec.lane(name).map(|lane| lane.topic.clone());
+        lane.ok_or_else(|| Ended::Trouble(format!("the spec has no lane named {name}")))
+    };
+    let topics = std::iter::once(&control.lane).chain(&control.shadow).map(topic).collect::<Result<_, _>>()?;
     producer.begin_transaction().map_err(step("begin a transaction"))?;
     let every = Duration::from_millis(u64::try_from(spec.worker.commit_every.millis()).unwrap_or(100));
-    let (topic, due) = (lane.topic.clone(), Instant::now() + every);
-    *open = Some(Open { control: control.clone(), topic, records: 0, due });
+    *open = Some(Open { control: control.clone(), topics, records: 0, due: Instant::now() + every });
     Ok(())
 }
 
@@ -144,16 +146,24 @@ fn send(
     message: &BorrowedMessage<'_>,
 ) -> Result<u64, Ended> {
     let open = open.ok_or_else(|| Ended::Trouble("no transaction is open".to_owned()))?;
-    let mut record = BaseRecord::<[u8], [u8]>::to(&open.topic).partition(message.partition());
+    open.topics.iter().try_for_each(|topic| send_to(producer, topic, message))?;
+    Ok((message.key_len() + message.payload_len()) as u64)
+}
+
+fn send_to(
+    producer: &rdkafka::producer::ThreadedProducer<rdkafka::producer::DefaultProducerContext>,
+    topic: &str,
+    message: &BorrowedMessage<'_>,
+) -> Result<(), Ended> {
+    let mut record = BaseRecord::<[u8], [u8]>::to(topic).partition(message.partition());
     record.key = message.key();
     record.payload = message.payload();
     record.timestamp = message.timestamp().to_millis();
     record.headers = message.headers().map(rdkafka::message::BorrowedHeaders::detach);
-    let size = message.key_len() + message.payload_len();
     let deadline = Instant::now() + LIMIT;
     loop {
         match producer.send(record) {
-            Ok(()) => return Ok(size as u64),
+            Ok(()) => return Ok(()),
             Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), back)) if Instant::now() < deadline => {
                 record = back;
                 std::thread::park_timeout(FULL);
