@@ -67,8 +67,8 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect, state: &State, screen: &Compose
     let cells = MemberCells { theme, now: state.now(), composed: work.is_some() };
     table::draw(canvas, list, &screen.table, &cells);
     if layout.detail > 0 {
-        let (word, words) = explained(screen);
-        why::paragraph(canvas, detail, word, &words);
+        let (label, words) = explained(screen);
+        why::paragraph(canvas, detail, label, &words);
     }
 }
 

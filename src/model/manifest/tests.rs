@@ -93,8 +93,8 @@ fn a_wrong_graph_is_named() {
     says(("inputs: [engagements], outputs: [routed]", "outputs: [routed]"), "reads no topic that it writes");
     let types = "inputs: [engagements], outputs: [routed], types: {engagements: Request}";
     assert_eq!(words(&PIPELINE.replace("inputs: [engagements], outputs: [routed]", types)), Vec::<String>::new());
-    let typed = PIPELINE.replace("inputs: [engagements], outputs: [routed]", types);
-    let clash = words(&typed.replace(
+    let reader = PIPELINE.replace("inputs: [engagements], outputs: [routed]", types);
+    let clash = words(&reader.replace(
         "      outputs: [engagements]",
         "      outputs: [engagements]\n      types: {engagements: Engagement}",
     ));
