@@ -167,6 +167,8 @@ pub fn wanted(namespace: &str) -> BTreeMap<String, Value> {
             }
             if let Some(annotations) = object["metadata"]["annotations"].as_object_mut() {
                 annotations.remove("flowdeck.dev/revision");
+                // The Deployment controller's own count of templates.
+                annotations.remove("deployment.kubernetes.io/revision");
             }
             found.insert(format!("{kind}/{name}"), object);
         }

@@ -43,7 +43,7 @@ fn the_api_server_dies_for_30_seconds_and_comes_back() {
     println!("API server away: keys answered within {slowest:?}; up again on screen after {back:?}");
     stackctl(&["scale", &namespace.0, &first_pipeline(&namespace.0), "5"]);
     // The spec still wants 3 pods. The scheduler, too, has to find the server again.
-    console.until_within(Duration::from_mins(1), "6 pods", |screen| screen.contains("6/3"));
+    console.until_within(Duration::from_mins(3), "6 pods", |screen| screen.contains("6/3"));
 }
 
 fn first_pipeline(namespace: &str) -> String {

@@ -328,6 +328,7 @@ fn lanes_that_differ_are_not_changed_and_the_numbers_are_told() {
 
     // Once they say the same it goes on where it stopped.
     stage.write("green.rows", std::iter::once(row("orders", (9, 2), (100, 3))));
+    eventually("that they say the same", || (stage.route()["comparison"]["health"] == "well").then_some(()));
     done(&stage.settings, &["rollout", "em-green", "--yes"]);
     stage.write("source", (0..500).map(|number| format!("behind {number}")));
     stage.settle(1_500);

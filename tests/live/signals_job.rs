@@ -50,7 +50,10 @@ fn a_spec_is_deployed_changed_and_rolled_back_as_any_pipeline_on_both_runtimes()
 
         // Another spec is another revision, and the one before comes back object by object.
         spec(&settings, &EXAMPLE.replace("size = \"10s\"", "size = \"20s\""));
-        assert_eq!(done(&settings, &[&drop[..], &["--accept-state-loss"]].concat())["revision"], 2);
+        assert_eq!(
+            done(&settings, &[&drop[..], &["--accept-state-loss", "--without-savepoint"]].concat())["revision"],
+            2
+        );
         assert!(program(&namespace.0, runtime).to_string().contains("00:00:20.000"));
         done(&settings, &["rollback", "golden-signals", "--yes", "--accept-state-loss", "--without-savepoint"]);
         assert_eq!(wanted(&namespace.0), before);

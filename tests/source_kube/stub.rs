@@ -20,12 +20,17 @@ use tokio::task::JoinHandle;
 
 type Body = UnsyncBoxBody<Bytes, Infallible>;
 
+/// A change: plural, namespace, line.
+type Told = (String, Option<String>, Value);
+
 /// What the server holds, and how it behaves.
 #[derive(Default)]
 pub struct State {
     /// Objects by plural and name.
     objects: BTreeMap<(String, String), Value>,
     version: u64,
+    /// What watchers were told, with the version of each: who watches from an older one is told the rest.
+    told: Vec<(u64, Told)>,
     watchers: Vec<Watcher>,
     /// Whether it answers streaming lists.
     pub streaming: bool,
@@ -158,10 +163,12 @@ impl Drop for Stub {
 impl State {
     fn tell(&mut self, plural: &str, kind: &str, object: &Value) {
         let namespace = object["metadata"]["namespace"].as_str();
+        let line = json!({"type": kind, "object": object});
+        self.told.push((self.version, (plural.to_owned(), namespace.map(str::to_owned), line.clone())));
         self.watchers.retain(|watcher| {
             let concerned =
                 watcher.plural == plural && watcher.namespace.as_deref().is_none_or(|one| Some(one) == namespace);
-            !concerned || watcher.lines.send(json!({"type": kind, "object": object})).is_ok()
+            !concerned || watcher.lines.send(line.clone()).is_ok()
         });
     }
 
@@ -265,6 +272,14 @@ fn watch(state: &mut State, plural: &str, namespace: Option<&str>, query: &str) 
                     json!({"type": "BOOKMARK", "object": {"kind": "X", "apiVersion": "v1", "metadata": metadata}}),
                 ),
             );
+        }
+    }
+    let from = query.split('&').find_map(|pair| pair.strip_prefix("resourceVersion=")?.parse::<u64>().ok());
+    if let Some(from) = from.filter(|from| !initial && *from > 0) {
+        for (_, (of, place, line)) in state.told.iter().filter(|(version, _)| *version > from) {
+            if of == plural && namespace.is_none_or(|one| Some(one) == place.as_deref()) {
+                drop(lines.send(line.clone()));
+            }
         }
     }
     state.watchers.push(Watcher { plural: plural.to_owned(), namespace: namespace.map(str::to_owned), lines });

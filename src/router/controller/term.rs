@@ -36,6 +36,8 @@ const LOOK: Duration = Duration::from_millis(500);
 const STATUS: Duration = Duration::from_secs(1);
 /// After the last acknowledgement, before the audit: so that there is something behind the cut to look at.
 const SETTLE: Duration = Duration::from_secs(1);
+/// Longest wait for the first record behind the cut, where there are any: an audit of none says nothing.
+const WITNESS: Duration = Duration::from_secs(10);
 /// Answers that a status holds.
 const ANSWERS: usize = 16;
 
@@ -53,6 +55,16 @@ struct Partitions {
 impl Partitions {
     fn epochs(&self) -> Vec<Option<u64>> {
         self.marks.iter().map(|mark| mark.as_ref().map(|mark| mark.epoch)).collect()
+    }
+
+    /// Whether records came behind a cut, of which none has reached the new lane yet.
+    fn awaits_witness(&self) -> bool {
+        let places = || self.marks.iter().zip(&self.routed).zip(&self.ends);
+        let is_behind = |mark: &Option<Mark>, offset: Option<i64>| {
+            mark.as_ref().zip(offset).is_some_and(|(mark, offset)| offset > mark.cut)
+        };
+        places().any(|((mark, _), end)| is_behind(mark, *end))
+            && !places().any(|((mark, routed), _)| is_behind(mark, *routed))
     }
 }
 
@@ -323,6 +335,9 @@ impl<'a> Term<'a> {
         let audit = match self.audit.take() {
             None => {
                 self.look_at_marks()?;
+                if self.partitions.awaits_witness() && since.elapsed() < WITNESS {
+                    return Ok(());
+                }
                 self.audit = Some(self.begin_audit()?);
                 return Ok(());
             }
