@@ -4,9 +4,16 @@
 
 mod support;
 
-use std::time::Duration;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
-use support::Console;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::KafkaError;
+use rdkafka::message::Message;
+use rdkafka::{ClientConfig, Offset, TopicPartitionList};
+use support::{Console, FLOWDECK};
 
 /// The incident comes seconds after the start; a build without optimizations beside a compiler takes its time.
 const PATIENCE: Duration = Duration::from_mins(2);
@@ -47,4 +54,84 @@ fn the_incident_makes_blue_unwell_and_the_controller_flips_without_a_loss() {
         ["refused", "done"].iter().any(|word| screen.contains(&format!("flip to blue: {word}: ")))
     });
     console.press("q");
+}
+
+/// A step of the dashboard on which those look who read what both copies write, in milliseconds.
+const STEP: i64 = 30_000;
+
+/// Ended with the test.
+struct Demo(Child);
+
+impl Drop for Demo {
+    fn drop(&mut self) {
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
+}
+
+/// Times of all matches so far, of both copies.
+fn matches(broker: &str) -> Vec<i64> {
+    let consumer: BaseConsumer = ClientConfig::new()
+        .set("bootstrap.servers", broker)
+        .set("group.id", "dashboard")
+        .set("isolation.level", "read_committed")
+        .set("enable.partition.eof", "true")
+        .create()
+        .unwrap();
+    let mut places = TopicPartitionList::new();
+    for lane in ["blue", "green"] {
+        for partition in 0..4 {
+            places.add_partition_offset(&format!("matches.{lane}"), partition, Offset::Beginning).unwrap();
+        }
+    }
+    consumer.assign(&places).unwrap();
+    let (mut times, mut ended, deadline) = (Vec::new(), 0, Instant::now() + PATIENCE);
+    while ended < places.count() {
+        assert!(Instant::now() < deadline, "the end of the matches does not come");
+        match consumer.poll(Duration::from_secs(1)) {
+            Some(Ok(message)) => times.extend(message.timestamp().to_millis()),
+            Some(Err(KafkaError::PartitionEOF(_))) => ended += 1,
+            Some(Err(_)) | None => {}
+        }
+    }
+    times
+}
+
+#[test]
+fn the_dashboard_of_the_consumers_shows_no_gap() {
+    let mut command = Command::new(FLOWDECK);
+    command.args(["demo", "--headless", "--pace", "2"]).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut demo = Demo(command.spawn().unwrap());
+    let lines = BufReader::new(demo.0.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let told: Vec<(String, String)> = lines
+        .take(11)
+        .filter_map(|line| line.split_once('\t').map(|(name, what)| (name.to_owned(), what.to_owned())))
+        .collect();
+    let of = |name: &str| told.iter().find(|(known, _)| known == name).unwrap().1.clone();
+    let (broker, settings) = (of("prd kafka"), of("settings"));
+    let spec = Path::new(&settings).with_file_name("match-making-route.toml");
+    let deadline = Instant::now() + PATIENCE;
+    // By the receipt of the failover: when the trouble was seen first.
+    let since = loop {
+        let mut receipts = Command::new(FLOWDECK);
+        receipts.args(["router", "receipts", "-o", "json", "--bootstrap", &broker, "--spec"]).arg(&spec);
+        let receipts: serde_json::Value =
+            serde_json::from_slice(&receipts.output().unwrap().stdout).unwrap_or_default();
+        let failover = receipts.as_array().into_iter().flatten().find(|receipt| receipt["cause"] == "failover");
+        if let Some(receipt) = failover {
+            break receipt["since_ms"].as_i64().unwrap();
+        }
+        assert!(Instant::now() < deadline, "no failover: {receipts:#}");
+    };
+    // Until a whole step lies behind it.
+    let times = loop {
+        let times = matches(&broker);
+        if times.iter().max().is_some_and(|last| *last > since + 2 * STEP) {
+            break times;
+        }
+        assert!(Instant::now() < deadline + PATIENCE, "nothing came after the flip");
+    };
+    let (first, last) = (times.iter().min().unwrap() / STEP, times.iter().max().unwrap() / STEP);
+    let empty: Vec<i64> = (first..=last).filter(|step| !times.iter().any(|time| time / STEP == *step)).collect();
+    assert!(last - first >= 2 && empty.is_empty(), "{empty:?} of {first}..{last} are empty");
 }

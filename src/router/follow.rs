@@ -17,7 +17,7 @@ use crate::source::kafka::ClientProperties;
 /// Before a client that failed is made anew.
 const AGAIN: Duration = Duration::from_secs(1);
 /// Between two looks at whether to stop.
-const BEAT: Duration = Duration::from_millis(100);
+const BEAT: Duration = Duration::from_millis(300);
 
 /// The last word of the controller, as far as it was heard.
 #[derive(Debug, Default)]

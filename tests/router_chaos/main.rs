@@ -44,12 +44,12 @@ fn main() {
     for number in 1..=flips {
         let to = if number % 2 == 1 { "green" } else { "blue" };
         let trouble = fleet.trouble(&mut random, number);
-        random.wait(2_000);
+        random.wait(1_000);
         let epoch = flip(&route, to);
         fleet.strike(number);
         // Long enough, some times, that the group gives its partitions to others.
         let is_long = fleet.has_stopped() && random.below(2) == 0;
-        random.wait(if is_long { 12_000 } else { 1_500 });
+        random.wait(if is_long { 12_000 } else { 1_000 });
         fleet.mend();
         let receipt = receipt(&route, epoch);
         println!(

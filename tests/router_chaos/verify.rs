@@ -38,12 +38,41 @@ struct Strand {
     /// From each of these offsets on, the number is the offset less the shift.
     turns: Vec<(i64, i64)>,
     end: i64,
-    seen: Vec<bool>,
+    seen: Bits,
+}
+
+/// One bit for each record: a long run has a hundred million.
+struct Bits(Vec<u64>);
+
+impl Bits {
+    fn new(length: i64) -> Self {
+        Self(vec![0; usize::try_from(length).unwrap().div_ceil(64)])
+    }
+
+    const fn place(offset: i64) -> (usize, u64) {
+        ((offset / 64) as usize, 1 << (offset % 64))
+    }
+
+    fn has(&self, offset: i64) -> bool {
+        let (word, bit) = Self::place(offset);
+        self.0[word] & bit != 0
+    }
+
+    /// Sets one; whether it was set before.
+    fn set(&mut self, offset: i64) -> bool {
+        let ((word, bit), had) = (Self::place(offset), self.has(offset));
+        self.0[word] |= bit;
+        had
+    }
+
+    fn count(&self) -> u64 {
+        self.0.iter().map(|word| u64::from(word.count_ones())).sum()
+    }
 }
 
 impl Strand {
     fn new(turns: Vec<(i64, i64)>, end: i64) -> Self {
-        Self { turns, end, seen: vec![false; usize::try_from(end).unwrap()] }
+        Self { turns, end, seen: Bits::new(end) }
     }
 
     fn number(&self, offset: i64) -> i64 {
@@ -57,7 +86,7 @@ impl Strand {
         let places = self.turns.iter().zip(ends).map(|((from, shift), to)| (number + shift, *from..to));
         let places: Vec<i64> =
             places.filter(|(offset, part)| part.contains(offset)).map(|(offset, _)| offset).collect();
-        let unseen = places.iter().find(|offset| !self.seen[usize::try_from(**offset).unwrap()]);
+        let unseen = places.iter().find(|offset| !self.seen.has(**offset));
         *unseen.or(places.last()).expect("a number that was never sent")
     }
 }
@@ -89,8 +118,7 @@ pub fn verify(route: &Route, sent: &[i64], receipts: &[Value]) -> Found {
             }
             let is_next = *next < strand.end && strand.number(*next) == number;
             let offset = if is_next { *next } else { strand.offset(number) };
-            let seen = std::mem::replace(&mut strand.seen[usize::try_from(offset).unwrap()], true);
-            if seen {
+            if strand.seen.set(offset) {
                 found.duplicated += 1;
             } else if offset < *next || !is_ours(message.partition(), offset) {
                 found.reordered += 1;
@@ -98,7 +126,8 @@ pub fn verify(route: &Route, sent: &[i64], receipts: &[Value]) -> Found {
             *next = (offset + 1).max(*next);
         });
     }
-    found.lost = source.iter().flat_map(|strand| &strand.seen).filter(|seen| !**seen).count() as u64;
+    let missing = |strand: &Strand| u64::try_from(strand.end).unwrap() - strand.seen.count();
+    found.lost = source.iter().map(missing).sum();
     found
 }
 

@@ -21,7 +21,7 @@ use crate::source::kafka::ClientProperties;
 use crate::source::probe;
 
 /// Between two looks at whether to stop.
-const BEAT: Duration = Duration::from_millis(100);
+const BEAT: Duration = Duration::from_millis(250);
 /// Partitions of an output whose end is read.
 const SAMPLED: usize = 64;
 /// Records that are read there.

@@ -38,8 +38,8 @@ const LIMIT: Duration = Duration::from_secs(20);
 const PATIENCE: Duration = Duration::from_secs(40);
 /// One look for offsets.
 const LOOK: Duration = Duration::from_secs(5);
-/// Longest wait for a record: so soon a flip or the end is noticed.
-const IDLE: Duration = Duration::from_millis(10);
+/// Longest wait for a record where none comes: so soon a flip or the end is noticed.
+const IDLE: Duration = Duration::from_millis(50);
 /// Brokers give a transaction up when it is open for so long.
 const TRANSACTION_MS: &str = "15000";
 /// Heartbeats that tell a fenced member so.

@@ -25,8 +25,11 @@ const FULL: Duration = Duration::from_millis(2);
 impl Session<'_> {
     /// Copies some records.
     pub(super) fn copy(&mut self) -> Result<(), Ended> {
+        // Records end a wait by themselves; a transaction that is due does not.
+        let due = self.open.as_ref().map(|open| open.due.saturating_duration_since(Instant::now()));
+        let idle = due.unwrap_or(IDLE).min(IDLE);
         for copied in 0..BURST {
-            let wait = if copied == 0 { IDLE } else { Duration::ZERO };
+            let wait = if copied == 0 { idle } else { Duration::ZERO };
             // The borrow of a message must not last: the group's turns are served by polling.
             match self.consumer.poll(wait) {
                 None => return Ok(()),
