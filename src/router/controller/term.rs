@@ -1,5 +1,9 @@
 //! One term of a leading controller: from being given the requests' partition until it is taken away.
 
+mod clients;
+mod look;
+mod write;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
@@ -8,19 +12,16 @@ use std::time::{Duration, Instant};
 use chrono::Utc;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::message::Message;
-use rdkafka::producer::{BaseRecord, DefaultProducerContext, Producer, ThreadedProducer};
+use rdkafka::producer::{DefaultProducerContext, Producer, ThreadedProducer};
 use rdkafka::{Offset, TopicPartitionList};
 use serde::Serialize;
 
+use self::clients::{consumer, observer};
 use super::Job;
-use super::auditor::{self, Case};
 use super::checks::Board;
-use crate::model::route::record::{
-    Answer, Audit, Control, LaneStatus, Mark, PartitionStatus, Receipt, RecordError, Request, Signed, Status, VERSION,
-};
+use crate::model::route::record::{Answer, Audit, Control, Mark, Receipt, RecordError, Request, Signed};
 use crate::router::client::{self, RouterError, Turn, Watcher, config, is_passing};
 use crate::router::helm::{Helm, Moment};
-use crate::source::kafka::ClientProperties;
 
 /// Longest wait for one answer.
 const LIMIT: Duration = Duration::from_secs(20);
@@ -305,223 +306,16 @@ impl<'a> Term<'a> {
         }
     }
 
-    /// Writes a control record, and the receipt of the flip that it overtakes.
-    fn decree(&mut self, mut control: Control, mut outs: Vec<Out>) -> Result<(), RouterError> {
-        // A lane that may still get records as a shadow has no end yet, behind which the flip's records are.
-        if control.is_flip() && !self.helm.is_shadowed(&self.partitions.epochs()) {
-            control.lane_ends = self.ends_of(&control.lane).unwrap_or_default();
-        }
-        if let Some(receipt) = self.helm.overtaken(&control, &self.partitions.marks) {
-            self.cuts_before.clear();
-            outs.push((self.job.spec.control.receipts(), "receipt", text(&receipt)?));
-        }
-        outs.push((self.job.spec.control.topic.clone(), "control", text(&control)?));
-        self.write(&outs)?;
-        tracing::info!(epoch = control.epoch, lane = control.lane, cause = control.cause.word(), "control record");
-        (self.acknowledged, self.audit) = (None, None);
-        self.helm.follow(control, moment(self.started));
-        Ok(())
-    }
-
-    /// Audits a flip that every partition has acknowledged, and writes its receipt.
-    fn finish(&mut self, now: Moment) -> Result<(), RouterError> {
-        if !self.helm.is_acknowledged(now, &self.partitions.epochs()) {
-            return Ok(());
-        }
-        let since = *self.acknowledged.get_or_insert_with(Instant::now);
-        if since.elapsed() < SETTLE {
-            return Ok(());
-        }
-        let audit = match self.audit.take() {
-            None => {
-                self.look_at_marks()?;
-                if self.partitions.awaits_witness() && since.elapsed() < WITNESS {
-                    return Ok(());
-                }
-                self.audit = Some(self.begin_audit()?);
-                return Ok(());
-            }
-            Some(audit) if !audit.is_finished() => {
-                self.audit = Some(audit);
-                return Ok(());
-            }
-            Some(audit) => audit.join().unwrap_or_else(|_| Audit {
-                unmeasured: Some("the thread of the audit broke off".to_owned()),
-                ..Audit::default()
-            }),
-        };
-        let Some(receipt) = self.helm.receipt(&self.partitions.marks, audit) else { return Ok(()) };
-        self.cuts_before = receipt.cuts.iter().map(|cut| (cut.partition, cut.offset)).collect();
-        self.acknowledged = None;
-        self.write(&[(self.job.spec.control.receipts(), "receipt", text(&receipt)?)])
-    }
-
-    /// Reads around the cut on a thread of its own: meanwhile the leader goes on answering.
-    fn begin_audit(&self) -> Result<JoinHandle<Audit>, RouterError> {
-        let control = self.helm.control().cloned();
-        let control = control.ok_or_else(|| RouterError::Refused("no control record to audit".to_owned()))?;
-        let case = Case {
-            spec: self.job.spec.clone(),
-            properties: self.job.properties.clone(),
-            control,
-            marks: self.partitions.marks.clone(),
-            routed: self.partitions.routed.clone(),
-            cuts_before: self.cuts_before.clone(),
-        };
-        let spawned = std::thread::Builder::new().name("audit".to_owned()).spawn(move || auditor::audit(&case));
-        spawned.map_err(|error| RouterError::Refused(format!("cannot start a thread: {error}")))
-    }
-
-    /// Writes all of it or nothing, with the offset of the requests seen: nothing, when another leads.
-    fn write(&self, outs: &[Out]) -> Result<(), RouterError> {
-        let what = || RouterError::kafka("write as leader");
-        self.producer.begin_transaction().map_err(what())?;
-        let written = outs.iter().try_for_each(|(topic, key, text)| {
-            let sent = self.producer.send(BaseRecord::to(topic).partition(0).key(*key).payload(text));
-            sent.map_err(|(error, _)| what()(error))
-        });
-        let ended = written.and_then(|()| {
-            let mut offsets = TopicPartitionList::new();
-            let topic = self.job.spec.control.requests();
-            offsets.add_partition_offset(&topic, 0, Offset::Offset(self.next)).map_err(what())?;
-            let metadata = self.requests.group_metadata();
-            let metadata = metadata.ok_or_else(gone)?;
-            self.still_leads()?;
-            self.producer.send_offsets_to_transaction(&offsets, &metadata, LIMIT).map_err(what())?;
-            self.producer.commit_transaction(LIMIT).map_err(what())
-        });
-        if ended.is_err()
-            && let Err(error) = self.producer.abort_transaction(LIMIT)
-        {
-            tracing::debug!(%error, "the transaction is left to the brokers");
-        }
-        ended
-    }
-
-    /// What workers have committed. An answer that does not come leaves what was known.
-    fn look_at_marks(&mut self) -> Result<(), RouterError> {
-        let topic = self.job.spec.source.topic.as_str();
-        let mut places = TopicPartitionList::new();
-        for (partition, _) in (0..).zip(&self.partitions.marks) {
-            places.add_partition(topic, partition);
-        }
-        let committed = match self.observer.committed_offsets(places, LIMIT / 4) {
-            Ok(committed) => committed,
-            Err(error) if is_passing(&error) => return Ok(()),
-            Err(error) => return Err(RouterError::kafka("ask how far workers are")(error)),
-        };
-        for element in committed.elements() {
-            let Ok(position) = usize::try_from(element.partition()) else { continue };
-            let Offset::Offset(offset) = element.offset() else { continue };
-            match Mark::read(element.metadata()) {
-                Ok(mark) => {
-                    if let Some(known) = self.partitions.marks.get_mut(position) {
-                        *known = mark;
-                    }
-                }
-                Err(error) => {
-                    self.troubles = vec![format!("what is kept beside an offset of {topic} is not ours: {error}")];
-                }
-            }
-            if let Some(known) = self.partitions.routed.get_mut(position) {
-                *known = Some(offset);
-            }
-        }
-        Ok(())
-    }
-
-    fn look_at_ends(&mut self) {
-        if let Some(ends) = self.ends_of_topic(&self.job.spec.source.topic) {
-            self.partitions.ends = ends.into_iter().map(Some).collect();
-        }
-    }
-
-    fn ends_of(&self, lane: &str) -> Option<Vec<i64>> {
-        self.ends_of_topic(&self.job.spec.lane(lane)?.topic)
-    }
-
-    fn ends_of_topic(&self, topic: &str) -> Option<Vec<i64>> {
-        let end = |partition| self.observer.fetch_watermarks(topic, partition, LIMIT / 4).ok().map(|(_, end)| end);
-        (0..).zip(&self.partitions.marks).map(|(partition, _)| end(partition)).collect()
-    }
-
     fn trouble(&mut self, words: String) {
         tracing::warn!(words, "the route's topics");
         if self.troubles.len() < ANSWERS {
             self.troubles.push(words);
         }
     }
-
-    fn status(&self, board: &Board, now: Moment) -> Result<Out, RouterError> {
-        let spec = &self.job.spec;
-        let epochs = self.partitions.epochs();
-        let control = self.helm.control();
-        let lanes = spec.lanes.iter().zip(self.helm.healths(now)).zip(board.readings());
-        let lanes = lanes.map(|((lane, (health, for_ms)), reading)| LaneStatus {
-            name: lane.name.clone(),
-            health,
-            for_ms,
-            checks: reading.checks,
-            lag: reading.lag,
-            quiet_ms: reading.quiet_ms,
-            watermark_ms: reading.watermark_ms,
-        });
-        let partitions = (0..).zip(&epochs).zip(self.partitions.routed.iter().zip(&self.partitions.ends));
-        let partitions = partitions.map(|((partition, epoch), (routed, end))| PartitionStatus {
-            partition,
-            routed: *routed,
-            end: *end,
-            epoch: *epoch,
-        });
-        let jumped = self.helm.jumped_ms().map(|by| format!("the controller's clock jumped by {} s", by / 1_000));
-        let status = Status {
-            version: VERSION,
-            route: spec.name.clone(),
-            leader: self.job.name.clone(),
-            at_ms: now.wall_ms,
-            epoch: control.map_or(0, |control| control.epoch),
-            lane: control.map(|control| control.lane.clone()).unwrap_or_default(),
-            hold: control.and_then(|control| control.hold.clone()),
-            shadow: control.and_then(|control| control.shadow.clone()),
-            flip: self.helm.flip(now, &epochs),
-            held_back: self.helm.held_back().map(str::to_owned),
-            lanes: lanes.collect(),
-            comparison: board.comparison(),
-            partitions: partitions.collect(),
-            troubles: self.troubles.iter().cloned().chain(jumped).collect(),
-            answers: self.answers.iter().cloned().collect(),
-        };
-        Ok((spec.control.status(), "status", text(&status)?))
-    }
 }
 
 fn gone() -> RouterError {
     RouterError::Replaced("another controller leads".to_owned())
-}
-
-fn consumer(properties: &ClientProperties, group: &str) -> Result<BaseConsumer<Watcher>, RouterError> {
-    let ours = [
-        ("group.id", group),
-        ("group.protocol", "classic"),
-        // One that comes to stand by must not take the lead from the one that has it.
-        ("partition.assignment.strategy", "cooperative-sticky"),
-        ("session.timeout.ms", "6000"),
-        ("heartbeat.interval.ms", "1000"),
-        ("enable.auto.commit", "false"),
-        ("enable.auto.offset.store", "false"),
-        ("isolation.level", "read_committed"),
-        ("auto.offset.reset", "earliest"),
-        ("fetch.wait.max.ms", "500"),
-    ];
-    let made = config(properties, &ours).create_with_context(Watcher::default());
-    made.map_err(RouterError::kafka("make a Kafka client"))
-}
-
-/// Looks at what a group has committed, without being one of it.
-fn observer(properties: &ClientProperties, group: &str) -> Result<BaseConsumer, RouterError> {
-    // Offsets of open transactions are not waited for: they are not yet true.
-    let ours = [("group.id", group), ("enable.auto.commit", "false"), ("isolation.level", "read_uncommitted")];
-    config(properties, &ours).create().map_err(RouterError::kafka("make a Kafka client"))
 }
 
 fn moment(started: Instant) -> Moment {
