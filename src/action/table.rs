@@ -192,6 +192,14 @@ pub const ACTIONS: &[Definition] = &[
     Definition::new(Here, A::Do(Verb::Rollback), "rollback", &["b"], "deploy the selected revision again")
         .hint("roll back")
         .at(&[Place::History]),
+    Definition::new(Here, A::Save, "confirm-compose", &["f2"], "find out what it would mean, and then make it")
+        .hint("confirm")
+        .at(&[Place::Compose])
+        .key_only(),
+    Definition::new(Here, A::Undo, "undo-compose", &["u"], "take the last change of the composition back")
+        .hint("undo")
+        .at(&[Place::Compose])
+        .key_only(),
     Definition::new(Here, A::Open, "edit-processor", &["enter", "e"], "edit sizes, topics and configuration")
         .hint("edit")
         .at(&[Place::Compose])
@@ -211,14 +219,6 @@ pub const ACTIONS: &[Definition] = &[
     Definition::new(Here, A::Beside, "beside", &["p"], "side by side with the step before, or apart again")
         .hint("side by side")
         .at(&[Place::Compose]),
-    Definition::new(Here, A::Undo, "undo-compose", &["u"], "take the last change of the composition back")
-        .hint("undo")
-        .at(&[Place::Compose])
-        .key_only(),
-    Definition::new(Here, A::Save, "confirm-compose", &["f2"], "find out what it would mean, and then make it")
-        .hint("confirm")
-        .at(&[Place::Compose])
-        .key_only(),
     Definition::new(Here, A::Do(Verb::Deploy), "deploy", &["D"], "start it as it was deployed last").at(CHANGED),
     Definition::new(Here, A::Do(Verb::Restart), "restart", &["R"], "stop it with a savepoint and start it again")
         .at(CHANGED),

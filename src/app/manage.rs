@@ -191,12 +191,12 @@ fn abouts(pipeline: &str, told: &[Told]) -> Vec<FactRow> {
         let handle = Handle::Label(Some(name.clone()));
         facts.extend(said(&format!("label {name}"), &handle, &|it| it.labels.get(&name).cloned()));
     }
-    facts.push(FactRow::optional(IT, pipeline, "one more label", None).by(Handle::Label(None)));
+    facts.push(FactRow::optional(IT, pipeline, "new label", None).by(Handle::Label(None)));
     for name in names(|it| &it.links) {
         let handle = Handle::Link(Some(name.clone()));
         facts.extend(said(&format!("link {name}"), &handle, &|it| it.links.get(&name).cloned()));
     }
-    facts.push(FactRow::optional(IT, pipeline, "one more link", None).by(Handle::Link(None)));
+    facts.push(FactRow::optional(IT, pipeline, "new link", None).by(Handle::Link(None)));
     facts
 }
 
