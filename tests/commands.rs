@@ -133,6 +133,8 @@ fn golden_signals_of_the_demo_are_listed() {
 fn a_name_that_is_not_there_is_not_found() {
     let (code, words) = code_and_words(&flowdeck(&["demo", "--", "get", "pipelines", "no-such-thing"]));
     assert_eq!(code, Some(3), "{words}");
+    let (code, words) = code_and_words(&flowdeck(&["demo", "--", "-e", "prd", "restart", "sessionization", "--yes"]));
+    assert!(code == Some(3) && words.contains("; it is in data-processing"), "{code:?} {words}");
     let (code, words) = code_and_words(&flowdeck(&["demo", "--", "describe", "pod", "no-such-pod"]));
     assert_eq!(code, Some(3), "{words}");
 }

@@ -1,5 +1,6 @@
 //! One environment in which pipelines are changed: the way to its cluster, what it gives, and what stands against it.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -214,10 +215,36 @@ impl Desk {
         }
         if found.is_empty() {
             let namespace = &self.target.namespace;
-            let words = format!("there is no pipeline {name} in namespace {namespace}; -n names another namespace");
-            return Err(DeployError::NotFound(words));
+            let places: Vec<String> = self.namespaces_of(name).await.into_iter().collect();
+            let elsewhere = match &*places {
+                [] => "-n names another namespace".to_owned(),
+                [one] => format!("it is in {one}: -n {one}"),
+                [first, ..] => format!("it is in {}: -n {first}, for example", places.join(", ")),
+            };
+            return Err(DeployError::NotFound(format!(
+                "there is no pipeline {name} in namespace {namespace}; {elsewhere}"
+            )));
         }
         Ok(found)
+    }
+
+    /// Namespaces that have a pipeline of that name, as far as this user may list them all.
+    async fn namespaces_of(&self, name: &str) -> BTreeSet<String> {
+        let text = |object: &Value, place: &str| object.pointer(place).and_then(Value::as_str).map(str::to_owned);
+        let place = |object: Value| {
+            // Alone, a deployment of the operator is the pipeline of its own name.
+            let pipeline = label(&object, PART_OF).map(str::to_owned).or_else(|| text(&object, "/metadata/name"));
+            text(&object, "/metadata/namespace").filter(|_| pipeline.as_deref() == Some(name))
+        };
+        let selector = format!("{PART_OF}={name}");
+        let mut places = BTreeSet::new();
+        for kind in [Kind::FlinkDeployment, Kind::Deployment, Kind::StatefulSet] {
+            let path = format!("/apis/{}/{}", kind.api_version(), kind.plural());
+            let selector = (kind != Kind::FlinkDeployment).then_some(&*selector);
+            // Who may not list them is told what everybody is.
+            places.extend(self.cluster.list(&path, selector, place).await.unwrap_or_default());
+        }
+        places
     }
 
     /// ConfigMaps that somebody deployed with a pipeline.
