@@ -265,7 +265,14 @@ impl Model for Deployment {
     type Action = Step;
 
     fn init_states(&self) -> Vec<World> {
-        let rules = Rules { healthy_for_ms: 1_000, patience_ms: 1_000, bake_ms: 0, retires: true, compares: true };
+        let rules = Rules {
+            healthy_for_ms: 1_000,
+            patience_ms: 1_000,
+            bake_ms: 0,
+            retires: true,
+            compares: true,
+            selects: false,
+        };
         let now = DateTime::UNIX_EPOCH;
         let mut kept = Rollout::begin("r", (copy(GREEN), copy(BLUE)), rules, ("ann", now));
         kept.ran_before = self.ran_before;

@@ -149,6 +149,7 @@ fn control((epoch, lane): (u64, u8)) -> Control {
         hold: None,
         lane_ends: Vec::new(),
         shadow: (lane >= SHADOW).then(|| LANES[1 - active(lane)].to_owned()),
+        selection: None,
     }
 }
 

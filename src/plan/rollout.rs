@@ -45,6 +45,9 @@ pub struct Rules {
     pub retires: bool,
     /// Whether the lanes' outputs can be compared.
     pub compares: bool,
+    /// Whether both copies read everything anyway, because the route selects by windows: nothing is shadowed then.
+    #[serde(default)]
+    pub selects: bool,
 }
 
 /// A rollout as it is written down.
@@ -235,7 +238,7 @@ impl Rollout {
             // The old copy was left while this one was about to be compared.
             return Move::Enter(Stage::Unshadow, format!("{} has the traffic already", self.new.lane));
         }
-        if status.shadow.is_none() {
+        if status.shadow.is_none() && !self.rules.selects {
             return Move::Ask(Verb::Shadow);
         }
         match &status.comparison {

@@ -6,6 +6,8 @@
 //!
 //! It must not read anything itself.
 
+pub mod rows;
+
 use std::collections::HashMap;
 
 use crate::model::route::record::Audit;

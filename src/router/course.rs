@@ -50,7 +50,7 @@ pub fn mark(control: &Control, before: Option<&Mark>, from: i64, at_ms: i64) -> 
         Some(before) => (from, at_ms.saturating_sub(before.at_ms).max(0)),
         None => (from, 0),
     };
-    Mark { version: VERSION, epoch: control.epoch, lane: control.lane.clone(), cut, at_ms, gap_ms }
+    Mark { version: VERSION, epoch: control.epoch, lane: control.lane.clone(), cut, at_ms, gap_ms, extent: None }
 }
 
 /// How many partitions have reached an epoch.
@@ -84,6 +84,7 @@ mod tests {
             hold: None,
             lane_ends: Vec::new(),
             shadow: None,
+            selection: None,
         }
     }
 

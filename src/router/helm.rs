@@ -7,6 +7,7 @@
 //! Everything that must survive a controller is in the control records and receipts: another one resumes from these.
 //! It must not do any I/O, nor remember anything that a successor would need and could not read.
 
+mod select;
 mod shadow;
 mod streak;
 
@@ -15,7 +16,7 @@ use std::sync::Arc;
 
 use self::streak::Streak;
 use super::course::{acknowledged, next_epoch};
-use super::spec::Spec;
+use super::spec::{Mode, Spec};
 use crate::model::route::record::{
     Audit, Cause, Comparison, Control, Cut, FlipStatus, Health, Hold, Mark, Receipt, Request, VERSION, Verb,
 };
@@ -86,6 +87,8 @@ pub struct Helm {
     /// What the lanes said when they could be compared last, and when that was; or why they cannot be.
     compared: Option<(Comparison, i64)>,
     incomparable: String,
+    /// Whether partitions still read for the second time what the last flip made theirs.
+    is_catching_up: bool,
 }
 
 impl Helm {
@@ -93,8 +96,9 @@ impl Helm {
     #[must_use]
     pub fn resume(spec: Arc<Spec>, control: Option<Control>, receipted: Option<u64>, now: Moment) -> Self {
         let forward = |wall: i64| now.uptime_ms - now.wall_ms.saturating_sub(wall).clamp(0, 24 * HOUR);
-        let open =
-            |control: &&Control| control.is_flip() && receipted.is_none_or(|receipted| receipted < control.epoch);
+        let open = |control: &&Control| {
+            control.is_flip() && receipted.is_none_or(|receipted| receipted < control.flip_number())
+        };
         let flight = control.as_ref().filter(open).and_then(|control| {
             let from = control.previous.clone()?;
             let began_uptime = forward(control.since_ms);
@@ -115,6 +119,7 @@ impl Helm {
             distrust: None,
             compared: None,
             incomparable: String::new(),
+            is_catching_up: false,
         }
     }
 
@@ -199,7 +204,10 @@ impl Helm {
             Ok(order) => {
                 let order = Order { since_ms: Some(request.at_ms), ..order };
                 let control = self.write(order, now, epochs);
-                let words = format!("number {}: {} is the active lane", control.epoch, control.lane);
+                let words = match control.fence() {
+                    Some(lane) => format!("number {}: {lane} is told from the next window on", control.epoch),
+                    None => format!("number {}: {} is the active lane", control.epoch, control.lane),
+                };
                 Reply { words, control: Some(control) }
             }
         }
@@ -210,9 +218,9 @@ impl Helm {
     pub fn flip(&self, now: Moment, epochs: Epochs<'_>) -> Option<FlipStatus> {
         let flight = self.flight.as_ref()?;
         Some(FlipStatus {
-            epoch: flight.control.epoch,
+            epoch: flight.control.flip_number(),
             from: flight.from.clone(),
-            to: flight.control.lane.clone(),
+            to: flight.control.target().to_owned(),
             acknowledged: acknowledged(flight.control.epoch, epochs.iter().copied()),
             partitions: epochs.len(),
             running_ms: now.uptime_ms - flight.began_uptime,
@@ -227,7 +235,7 @@ impl Helm {
 
     /// Whether every partition has acknowledged the flip on its way, which can then be audited.
     pub fn is_acknowledged(&mut self, now: Moment, epochs: Epochs<'_>) -> bool {
-        let Some(flight) = &mut self.flight else { return false };
+        let Some(flight) = self.flight.as_mut().filter(|flight| !flight.is_fenced()) else { return false };
         let all = !epochs.is_empty() && acknowledged(flight.control.epoch, epochs.iter().copied()) == epochs.len();
         if all && flight.acknowledged_after.is_none() {
             flight.acknowledged_after = Some(now.uptime_ms - flight.began_uptime);
@@ -246,7 +254,8 @@ impl Helm {
         let decided_after_ms = flight.decided_after();
         let Flight { control, from, acknowledged_after, .. } = flight;
         let number = |position: usize| i32::try_from(position).unwrap_or(i32::MAX);
-        let cuts: Vec<Cut> = marks
+        let cuts: Vec<Cut> = self
+            .cut_marks(&control.lane, marks)
             .iter()
             .enumerate()
             .filter_map(|(position, mark)| Some((number(position), mark.as_ref()?)))
@@ -257,9 +266,9 @@ impl Helm {
         Receipt {
             version: VERSION,
             route: self.spec.name.clone(),
-            epoch: control.epoch,
+            epoch: control.flip_number(),
             from,
-            to: control.lane,
+            to: control.target().to_owned(),
             cause: control.cause,
             who: control.who,
             why: control.why,
@@ -277,7 +286,8 @@ impl Helm {
 
     /// The receipt of the flip that `control` overtakes, if there is one. To be asked before the record is followed.
     pub fn overtaken(&mut self, control: &Control, marks: &[Option<Mark>]) -> Option<Receipt> {
-        let is_overtaken = self.flight.as_ref().is_some_and(|flight| flight.control.epoch < control.epoch);
+        let is_before = |flight: &Flight| flight.control.epoch < control.epoch && !flight.is_released_by(control);
+        let is_overtaken = self.flight.as_ref().is_some_and(is_before);
         let flight = if is_overtaken { self.flight.take()? } else { return None };
         let unmeasured = Some("another control record came before it was audited".to_owned());
         Some(self.settle(flight, marks, (Audit { unmeasured, ..Audit::default() }, Some(control.epoch))))
@@ -336,6 +346,7 @@ impl Helm {
         if self.flight.is_some() {
             return Err("a flip is on its way".to_owned());
         }
+        self.may_select()?;
         while self.automatic.front().is_some_and(|at| now.uptime_ms - at > HOUR) {
             self.automatic.pop_front();
         }
@@ -357,6 +368,7 @@ impl Helm {
                 if control.lane == *to {
                     return Err(format!("{to} is the active lane already"));
                 }
+                self.may_select()?;
                 if matches!(request.verb, Verb::Force { .. }) {
                     return Ok(Order::new(Cause::Forced, to.clone(), who, why));
                 }
@@ -369,6 +381,7 @@ impl Helm {
             }
             Verb::Abort => {
                 let flight = self.flight.as_ref().ok_or("no flip is on its way")?;
+                self.may_take_back(flight)?;
                 Ok(Order::new(Cause::Aborted, flight.from.clone(), who, why))
             }
             Verb::Hold | Verb::Release | Verb::Shadow | Verb::Unshadow if self.flight.is_some() => {
@@ -378,6 +391,9 @@ impl Helm {
             Verb::Hold => Ok(Order::new(Cause::Held, control.lane.clone(), who, why)),
             Verb::Release if control.hold.is_none() => Err("nobody holds the lane".to_owned()),
             Verb::Release => Ok(Order::new(Cause::Released, control.lane.clone(), who, why)),
+            Verb::Shadow | Verb::Unshadow if self.spec.mode == Mode::Select => {
+                Err("both copies read all of the source where a route selects: nothing is to be shadowed".to_owned())
+            }
             Verb::Shadow => match &control.shadow {
                 Some(lane) => Err(format!("{lane} gets every record already")),
                 None => Ok(Order::new(Cause::Shadowed, control.lane.clone(), who, why)),
@@ -400,10 +416,14 @@ impl Helm {
             Cause::Held | Cause::Released => before.and_then(|control| control.shadow.clone()),
             _ => None,
         };
+        let epoch = next_epoch(before.map(|control| control.epoch), epochs.iter().copied());
+        let selection = self.selection(&lane, epoch);
+        // Where the route selects a flip begins with a fence, and the lane stays what it was.
+        let lane = before.filter(|_| selection.is_some()).map_or(lane, |control| control.lane.clone());
         Control {
             version: VERSION,
             route: self.spec.name.clone(),
-            epoch: next_epoch(before.map(|control| control.epoch), epochs.iter().copied()),
+            epoch,
             previous: before.map(|control| control.lane.clone()),
             lane,
             cause,
@@ -414,6 +434,7 @@ impl Helm {
             hold,
             lane_ends: Vec::new(),
             shadow,
+            selection,
         }
     }
 }

@@ -4,15 +4,17 @@
 //! built from any spec that exists. What only the brokers know (that topics exist, with equal partitions) is checked
 //! by [`topics`](super::topics).
 //!
-//! It must not hold a default that `config/examples/route.toml` does not show.
+//! It must not hold a default that `config/examples/route.toml` or `route-select.toml` does not show.
 
 mod rows;
+mod select;
 
 use std::path::Path;
 
 use serde::Deserialize;
 
 pub use self::rows::{Compare, HealthRules, SignalsFile};
+pub use self::select::{Destination, Select};
 use crate::model::span::Span;
 
 /// The two lanes of a route, by position in the spec.
@@ -46,9 +48,9 @@ pub enum SpecError {
         /// What is wrong with it and what to write instead.
         problem: &'static str,
     },
-    /// Something that this version cannot do.
-    #[error("the route spec asks for mode = \"select\", which this version cannot do: only \"split\"")]
-    Select,
+    /// A part that belongs to the other mode, or is missing in this one.
+    #[error("the route spec {0}")]
+    Mode(&'static str),
     /// The number of lanes.
     #[error("the route spec has {0} lanes: a route has two, the one that is active and the one that waits")]
     Lanes(usize),
@@ -62,9 +64,13 @@ pub struct Spec {
     pub name: String,
     /// Which way records go.
     pub mode: Mode,
-    /// What is read.
+    /// What is read: by the route where it splits, by both copies of the pipeline where it selects.
     pub source: Source,
-    /// Where it goes: to one of two.
+    /// Where rows are told, where the route selects.
+    pub destination: Option<Destination>,
+    /// How rows say their windows, where the route selects.
+    pub select: Option<Select>,
+    /// Where it goes, or whence it comes: one of two.
     #[serde(rename = "lane")]
     pub lanes: Vec<Lane>,
     /// Where the controller speaks.
@@ -114,9 +120,10 @@ pub struct Source {
 pub struct Lane {
     /// Name, as a person calls it.
     pub name: String,
-    /// Topic that its pipeline reads; as many partitions as the source.
+    /// What the route writes and its pipeline reads, where it splits; what its pipeline writes and the route reads,
+    /// where it selects. As many partitions as on the route's other side.
     pub topic: String,
-    /// Topic that its pipeline writes; new records there show that it lives.
+    /// Topic that its pipeline writes; new records there show that it lives. Where the route selects it is `topic`.
     pub output: Option<String>,
     /// Consumer group of its pipeline, for its lag.
     pub group: Option<String>,
@@ -263,7 +270,8 @@ impl Spec {
     ///
     /// Says which key cannot be used, and why.
     pub fn parse(text: &str) -> Result<Self, SpecError> {
-        let spec: Self = toml::from_str(text).map_err(|error| SpecError::Parse(error.to_string()))?;
+        let mut spec: Self = toml::from_str(text).map_err(|error| SpecError::Parse(error.to_string()))?;
+        spec.check_mode()?;
         spec.check()?;
         Ok(spec)
     }
@@ -311,9 +319,6 @@ impl Spec {
     }
 
     fn check(&self) -> Result<(), SpecError> {
-        if self.mode == Mode::Select {
-            return Err(SpecError::Select);
-        }
         let [first, second] = self.lanes.as_slice() else { return Err(SpecError::Lanes(self.lanes.len())) };
         word("name", &self.name)?;
         for lane in &self.lanes {
@@ -339,7 +344,9 @@ impl Spec {
         topic("control.topic", &self.control.receipts())?;
         let control = &self.control;
         let own = [control.topic.clone(), control.requests(), control.status(), control.receipts()];
-        let lanes = self.lanes.iter().flat_map(|lane| [Some(lane.topic.clone()), lane.output.clone()]).flatten();
+        let output = |lane: &Lane| lane.output.clone().filter(|output| *output != lane.topic);
+        let lanes = self.lanes.iter().flat_map(|lane| [Some(lane.topic.clone()), output(lane)]).flatten();
+        let lanes = lanes.chain(self.destination.iter().map(|destination| destination.topic.clone()));
         let mut seen = vec![self.source.topic.clone()];
         for name in own.into_iter().chain(lanes) {
             if seen.contains(&name) {

@@ -33,7 +33,7 @@ fn needed(consumer: &BaseConsumer, topic: &str) -> Result<usize, RouterError> {
         .ok_or_else(|| RouterError::Refused(format!("there is no topic {topic}: see flowdeck router init --help")))
 }
 
-/// Checks that the route's topics exist and fit each other; answers the number of the source's partitions.
+/// Checks that the route's topics exist and fit each other; answers how many partitions each of them has.
 ///
 /// # Errors
 ///
@@ -42,14 +42,18 @@ pub fn check(properties: &ClientProperties, spec: &Spec) -> Result<usize, Router
     let ours = [("allow.auto.create.topics", "false")];
     let consumer: BaseConsumer =
         config(properties, &ours).create().map_err(RouterError::kafka("make a Kafka client"))?;
-    let source = needed(&consumer, &spec.source.topic)?;
+    let (place, other) = match &spec.destination {
+        Some(destination) => ("destination", &destination.topic),
+        None => ("source", &spec.source.topic),
+    };
+    let wanted = needed(&consumer, other)?;
     for lane in &spec.lanes {
         let count = needed(&consumer, &lane.topic)?;
-        if count != source {
+        if count != wanted {
             return Err(RouterError::Refused(format!(
-                "the topic {} of the lane {} has {count} partitions and the source {} has {source}: a record keeps its \
-                 partition, so they must be as many",
-                lane.topic, lane.name, spec.source.topic
+                "the topic {} of the lane {} has {count} partitions and the {place} {other} has {wanted}: a record \
+                 keeps its partition, so they must be as many",
+                lane.topic, lane.name
             )));
         }
     }
@@ -62,7 +66,7 @@ pub fn check(properties: &ClientProperties, spec: &Spec) -> Result<usize, Router
             )));
         }
     }
-    Ok(source)
+    Ok(wanted)
 }
 
 /// Makes those of the controller's topics that are missing; answers their names.

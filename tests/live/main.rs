@@ -22,6 +22,7 @@ mod proxy;
 mod resume;
 mod rollout;
 mod room;
+mod select;
 mod side_input;
 mod signals;
 mod signals_job;

@@ -5,6 +5,7 @@
 
 mod receipt;
 mod request;
+mod selection;
 mod status;
 
 use serde::de::DeserializeOwned;
@@ -12,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::receipt::{Audit, Cut, Receipt};
 pub use self::request::{Answer, Request, Verb};
+pub use self::selection::{Extent, Fill, Part, Reign, Selection};
 pub use self::status::{Check, Comparison, FlipStatus, Health, LaneStatus, PartitionStatus, Status};
 
 /// The form of all of them.
@@ -140,13 +142,35 @@ pub struct Control {
     /// The lane that gets every record too.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shadow: Option<String>,
+    /// Which lane's rows are told of which window, where the route selects; `None` where it splits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub selection: Option<Selection>,
 }
 
 impl Control {
-    /// Whether records change their lane by it.
+    /// Whether records change their lane by it, or are about to.
     #[must_use]
     pub fn is_flip(&self) -> bool {
-        self.previous.as_ref().is_some_and(|previous| *previous != self.lane)
+        self.fence().is_some() || self.previous.as_ref().is_some_and(|previous| *previous != self.lane)
+    }
+
+    /// The lane that is to come, while nobody tells anything.
+    #[must_use]
+    pub fn fence(&self) -> Option<&str> {
+        self.selection.as_ref()?.fence.as_deref()
+    }
+
+    /// The number by which the flip is known that this record begins or ends: what was answered to whoever asked for it.
+    #[must_use]
+    pub fn flip_number(&self) -> u64 {
+        let selection = self.selection.as_ref().filter(|selection| selection.made == self.epoch);
+        selection.map_or(self.epoch, |selection| selection.fenced)
+    }
+
+    /// The lane that a flip leads to.
+    #[must_use]
+    pub fn target(&self) -> &str {
+        self.fence().unwrap_or(&self.lane)
     }
 }
 
@@ -173,6 +197,9 @@ pub struct Mark {
     pub at_ms: i64,
     /// Time between the last transaction into the lane before and the first one into this lane.
     pub gap_ms: i64,
+    /// What is known of its windows, where the route selects.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub extent: Option<Extent>,
 }
 
 impl Mark {
@@ -216,7 +243,7 @@ mod tests {
 
     #[test]
     fn marks_survive_the_way_through_an_offset() {
-        let mark = Mark { version: VERSION, epoch: 3, lane: "blue".into(), cut: 5, at_ms: 6, gap_ms: 7 };
+        let mark = Mark { version: VERSION, epoch: 3, lane: "blue".into(), cut: 5, at_ms: 6, gap_ms: 7, extent: None };
         let text = serde_json::to_string(&mark).unwrap();
         assert_eq!(Mark::read(&text), Ok(Some(mark)));
         assert_eq!(Mark::read(""), Ok(None));

@@ -9,7 +9,14 @@ fn at(seconds: i64) -> Time {
 
 fn rollout(stage: Stage) -> Rollout {
     let copy = |lane: &str| Copy { lane: lane.to_owned(), pipeline: format!("em-{lane}") };
-    let rules = Rules { healthy_for_ms: 15_000, patience_ms: 60_000, bake_ms: 600_000, retires: true, compares: true };
+    let rules = Rules {
+        healthy_for_ms: 15_000,
+        patience_ms: 60_000,
+        bake_ms: 600_000,
+        retires: true,
+        compares: true,
+        selects: false,
+    };
     let mut rollout = Rollout::begin("r", (copy("green"), copy("blue")), rules, ("ann", at(0)));
     rollout.enter(stage, "", at(0));
     rollout
@@ -73,6 +80,12 @@ fn it_warms_up_until_it_was_well_for_long_enough_and_not_for_ever() {
 fn lanes_that_differ_are_not_flipped() {
     let mut compared = status("blue", (Health::Well, 99_000));
     assert_eq!(next(&rollout(Stage::Compare), Some(&compared), 1), Move::Ask(Verb::Shadow));
+    let mut selecting = rollout(Stage::Compare);
+    selecting.rules.selects = true;
+    assert!(
+        matches!(next(&selecting, Some(&compared), 1), Move::Wait(_)),
+        "where a route selects, nothing is shadowed"
+    );
     compared.shadow = Some("green".into());
     assert!(matches!(next(&rollout(Stage::Compare), Some(&compared), 1), Move::Wait(_)));
     assert_eq!(next(&rollout(Stage::Unshadow), Some(&compared), 1), Move::Ask(Verb::Unshadow));

@@ -16,7 +16,7 @@ use rdkafka::{Offset, TopicPartitionList};
 use super::rows::Rows;
 use crate::model::route::record::{Check, Comparison, Health};
 use crate::router::client::{RouterError, config, is_passing};
-use crate::router::spec::{Lane, Spec};
+use crate::router::spec::{Lane, Mode, Spec};
 use crate::source::kafka::ClientProperties;
 use crate::source::probe;
 
@@ -152,7 +152,7 @@ impl Eyes<'_> {
         let (mut checks, mut lag, mut quiet_ms, mut watermark_ms) = (Vec::new(), None, None, None);
         if let Some(output) = &lane.output {
             if let Some((name, since)) = active
-                && *name == lane.name
+                && (*name == lane.name || spec.mode == Mode::Select)
             {
                 checks.push(self.freshness(spec, output, *since));
             }
@@ -161,13 +161,14 @@ impl Eyes<'_> {
             watermark_ms = self.watermark(output).unwrap_or_default();
         }
         if let Some(group) = &lane.group {
-            let counted = self.count_lag(&lane.topic, group);
+            let fed = spec.feeds(lane);
+            let counted = self.count_lag(fed, group);
             lag = counted.as_ref().ok().copied();
             let waits = active.is_some_and(|(name, _)| *name != lane.name);
             let stood = match lag {
-                Some(lag) if waits && lag > 0 => Some(self.stood(&lane.topic, lag)),
+                Some(lag) if waits && lag > 0 && spec.mode == Mode::Split => Some(self.stood(fed, lag)),
                 _ => {
-                    self.lags.remove(&lane.topic);
+                    self.lags.remove(fed);
                     None
                 }
             };

@@ -22,6 +22,7 @@ use super::checks::Board;
 use crate::model::route::record::{Answer, Audit, Control, Mark, Receipt, RecordError, Request, Signed};
 use crate::router::client::{self, RouterError, Turn, Watcher, config, is_passing};
 use crate::router::helm::{Helm, Moment};
+use crate::router::spec::Mode;
 
 /// Longest wait for one answer.
 const LIMIT: Duration = Duration::from_secs(20);
@@ -162,6 +163,7 @@ impl<'a> Term<'a> {
     /// Reads where the route stands, and names the first lane if nobody has.
     pub(super) fn begin(&mut self, partitions: usize, board: &Board) -> Result<(), RouterError> {
         let Job { spec, properties, .. } = self.job;
+        let partitions = partitions * spec.reads().len();
         self.partitions.marks.resize(partitions, None);
         self.partitions.routed.resize(partitions, None);
         self.partitions.ends.resize(partitions, None);
@@ -212,6 +214,12 @@ impl<'a> Term<'a> {
             self.trouble(words.clone());
         }
         if let Some(control) = &last
+            && control.selection.is_some() != (spec.mode == Mode::Select)
+        {
+            let words = "the control topic is of a route in the other mode: name another topic".to_owned();
+            return Err(RouterError::Refused(words));
+        }
+        if let Some(control) = &last
             && spec.lane(&control.lane).is_none()
         {
             let words = format!("the active lane {} is not in the spec: is it the right spec?", control.lane);
@@ -240,6 +248,9 @@ impl<'a> Term<'a> {
                 if let Some(control) = self.helm.look(now, &healths, &epochs) {
                     self.decree(control, Vec::new())?;
                 }
+            }
+            if let Some(control) = self.helm.release(now, (&self.partitions.marks, &self.partitions.routed)) {
+                self.decree(control, Vec::new())?;
             }
             self.finish(now)?;
             if let Some(control) = self.helm.control() {

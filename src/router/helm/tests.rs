@@ -71,7 +71,8 @@ impl Scene {
         self.acknowledge();
         assert!(self.helm.is_acknowledged(self.now, &self.epochs));
         let epoch = self.helm.control().unwrap().epoch;
-        let mark = |cut| Some(Mark { version: VERSION, epoch, lane: "x".into(), cut, at_ms: 0, gap_ms: cut });
+        let mark =
+            |cut| Some(Mark { version: VERSION, epoch, lane: "x".into(), cut, at_ms: 0, gap_ms: cut, extent: None });
         self.helm.receipt(&[mark(10), mark(20)], Audit::default()).unwrap()
     }
 }

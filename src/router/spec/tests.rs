@@ -23,7 +23,8 @@ fn what_is_left_out_has_its_default() {
 #[test]
 fn refusals_say_why() {
     let cases = [
-        ("mode = \"split\"", "mode = \"select\"", "this version cannot do"),
+        ("mode = \"split\"", "mode = \"select\"", "write a [destination]"),
+        ("[rollout]", "[destination]\ntopic = \"t\"\n[rollout]", "belong to mode"),
         ("mode = \"split\"", "mode = \"sideways\"", "unknown variant"),
         ("mode = \"split\"", "mode = \"split\"\ncolour = 1", "unknown field"),
         ("name = \"green\"", "name = \"blue\"", "both lanes have it"),
@@ -46,6 +47,27 @@ fn refusals_say_why() {
     for (good, bad, reason) in cases {
         assert!(EXAMPLE.contains(good), "{good}");
         let said = Spec::parse(&EXAMPLE.replacen(good, bad, 1)).unwrap_err().to_string();
+        assert!(said.contains(reason), "{bad}: {said}");
+    }
+}
+
+const SELECT: &str = include_str!("../../../config/examples/route-select.toml");
+
+#[test]
+fn a_route_that_selects_reads_the_lanes_and_writes_one_topic() {
+    let spec = Spec::parse(SELECT).unwrap();
+    assert_eq!((spec.reads(), spec.writes()), (vec!["signals.of.blue", "signals.of.green"], vec!["signals"]));
+    assert_eq!(spec.select, Some(Select::default()), "the example shows every default");
+    let [blue, _] = spec.lanes.as_slice() else { panic!("{:?}", spec.lanes) };
+    assert_eq!((blue.output.as_deref(), spec.feeds(blue)), (Some("signals.of.blue"), "events"));
+    for (good, bad, reason) in [
+        ("hold = \"15m\"", "hold = \"25h\"", "24h"),
+        ("window = \"key\"", "window = \"\"", "name of a field"),
+        ("topic = \"signals\"", "topic = \"events\"", "for two things"),
+        ("group = \"signals-of-blue\"", "output = \"elsewhere\"", "a lane's topic is its output"),
+    ] {
+        assert!(SELECT.contains(good), "{good}");
+        let said = Spec::parse(&SELECT.replacen(good, bad, 1)).unwrap_err().to_string();
         assert!(said.contains(reason), "{bad}: {said}");
     }
 }

@@ -20,6 +20,7 @@ pub struct Gauge {
     pub(super) partitions: AtomicU64,
     pub(super) epoch: AtomicU64,
     pub(super) deleted: AtomicU64,
+    pub(super) unreadable: AtomicU64,
     sessions_again: AtomicU64,
     words: Mutex<Words>,
 }
@@ -48,6 +49,7 @@ impl Gauge {
             partitions: zero(),
             epoch: zero(),
             deleted: zero(),
+            unreadable: zero(),
             sessions_again: zero(),
             words: Mutex::default(),
         }
@@ -89,6 +91,8 @@ impl Gauge {
         put("sessions_again_total", "counter", "Sessions that ended in trouble.", &one(read(&self.sessions_again)));
         put("rebalances_total", "counter", "Assignments taken.", &one(read(&self.rebalances)));
         put("deleted_total", "counter", "Records deleted before they were read.", &one(read(&self.deleted)));
+        let unreadable = read(&self.unreadable);
+        put("unreadable_total", "counter", "Rows whose window cannot be read, which are not told.", &one(unreadable));
         put("partitions", "gauge", "Partitions assigned.", &one(read(&self.partitions)));
         put("epoch", "gauge", "Number of the control record that holds.", &one(read(&self.epoch)));
         put("waiting", "gauge", "1 while it may not copy.", &one(u64::from(words.waiting.is_some())));
@@ -130,12 +134,14 @@ impl Gauge {
         self.words().waiting = words;
     }
 
-    pub(super) fn committed(&self, lane: &str, records: u64) {
+    pub(super) fn committed<'a>(&self, copied: impl Iterator<Item = (&'a str, u64)>) {
         self.transactions.fetch_add(1, Ordering::Relaxed);
         let mut words = self.words();
-        match words.records.iter_mut().find(|(known, _)| known == lane) {
-            Some((_, count)) => *count += records,
-            None => words.records.push((lane.to_owned(), records)),
+        for (lane, records) in copied.filter(|(_, records)| *records > 0) {
+            match words.records.iter_mut().find(|(known, _)| known == lane) {
+                Some((_, count)) => *count += records,
+                None => words.records.push((lane.to_owned(), records)),
+            }
         }
     }
 
@@ -151,15 +157,14 @@ mod tests {
     #[test]
     fn scrapers_see_records_by_lane() {
         let gauge = Gauge::new("golden", "worker-1");
-        gauge.committed("blue", 3);
-        gauge.committed("blue", 2);
-        gauge.committed("green", 1);
+        gauge.committed([("blue", 3), ("green", 0)].into_iter());
+        gauge.committed([("blue", 2), ("green", 1)].into_iter());
         gauge.wait(Some("no controller".to_owned()));
         let text = gauge.text();
         for line in [
             "flowdeck_router_records_total{route=\"golden\",slot=\"worker-1\",lane=\"blue\"} 5",
             "flowdeck_router_records_total{route=\"golden\",slot=\"worker-1\",lane=\"green\"} 1",
-            "flowdeck_router_transactions_total{route=\"golden\",slot=\"worker-1\"} 3",
+            "flowdeck_router_transactions_total{route=\"golden\",slot=\"worker-1\"} 2",
             "flowdeck_router_waiting{route=\"golden\",slot=\"worker-1\"} 1",
         ] {
             assert!(text.lines().any(|found| found == line), "{line} in\n{text}");

@@ -11,6 +11,7 @@
 //!
 //! It must not mend a session: every error ends it.
 
+mod choose;
 mod copy;
 mod trouble;
 
@@ -23,13 +24,15 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::producer::{DefaultProducerContext, Producer, ThreadedProducer};
 use rdkafka::{Offset, TopicPartitionList};
 
+use self::choose::{Chooser, Spot};
 use self::trouble::step;
 use super::{Gauge, Job};
 use crate::model::route::record::{Control, Mark};
 use crate::router::client::{Turn, Watcher, config, replaced};
 use crate::router::course::{self, Course};
 use crate::router::follow::Latest;
-use crate::router::spec::Spec;
+use crate::router::select;
+use crate::router::spec::{LANES, Spec};
 
 /// Longest wait for one answer of the transaction's coordinator.
 const LIMIT: Duration = Duration::from_secs(20);
@@ -75,20 +78,28 @@ impl Place {
 /// A transaction on its way.
 struct Open {
     control: Arc<Control>,
-    /// The active lane's, then the shadow's.
+    /// The active lane's, then the shadow's; or the destination.
     topics: Vec<String>,
+    /// Records that were looked at.
     records: u64,
+    /// Those that were copied, by lane in the order of the spec.
+    copied: [u64; LANES],
     due: Instant,
 }
 
 /// One life of the clients.
 pub(super) struct Session<'a> {
+    job: &'a Job,
     spec: &'a Spec,
+    /// Topics that are read, in the order of the spec.
+    reads: Vec<&'a str>,
+    /// Which rows are told, where the route selects.
+    chooser: Option<Chooser>,
     latest: &'a Latest,
     gauge: &'a Gauge,
     consumer: BaseConsumer<Watcher>,
     producer: ThreadedProducer<DefaultProducerContext>,
-    places: BTreeMap<i32, Place>,
+    places: BTreeMap<Spot, Place>,
     /// What holds for all places; `None` while it may not copy, and then they are paused.
     control: Option<Arc<Control>>,
     /// Number of the record that `control` was judged by.
@@ -138,9 +149,11 @@ impl<'a> Session<'a> {
         ];
         let consumer: BaseConsumer<Watcher> =
             config(&job.properties, &ours).create_with_context(Watcher::default()).map_err(step("make a consumer"))?;
-        consumer.subscribe(&[&job.spec.source.topic]).map_err(step("join the group"))?;
+        let (reads, chooser) = (job.spec.reads(), Chooser::of(job));
+        consumer.subscribe(&reads).map_err(step("join the group"))?;
         let (places, control, judged, open) = (BTreeMap::new(), None, None, None);
-        Ok(Self { spec: &job.spec, latest, gauge, consumer, producer, places, control, judged, open })
+        let spec = &job.spec;
+        Ok(Self { job, spec, reads, chooser, latest, gauge, consumer, producer, places, control, judged, open })
     }
 
     /// Copies until told to stop, or until something is wrong.
@@ -181,6 +194,9 @@ impl<'a> Session<'a> {
             self.producer.abort_transaction(LIMIT).map_err(step("give up a transaction"))?;
         }
         self.places.clear();
+        if let Some(chooser) = &mut self.chooser {
+            chooser.clear();
+        }
         (self.control, self.judged) = (None, None);
         self.gauge.partitions.store(0, Ordering::Relaxed);
         if let Turn::Assigned(partitions) = turn {
@@ -212,7 +228,11 @@ impl<'a> Session<'a> {
             partitions
                 .set_partition_offset(topic, partition, Offset::Offset(next))
                 .map_err(step("begin at an offset"))?;
-            self.places.insert(partition, Place { next, committed: next, mark });
+            let spot = (number(&self.reads, topic)?, partition);
+            if let Some(chooser) = &mut self.chooser {
+                chooser.settle(spot, mark.as_ref().and_then(|mark| mark.extent.as_ref()));
+            }
+            self.places.insert(spot, Place { next, committed: next, mark });
         }
         self.consumer.assign(&partitions).map_err(step("take partitions"))?;
         self.consumer.pause(&partitions).map_err(step("pause partitions"))?;
@@ -268,14 +288,15 @@ impl<'a> Session<'a> {
             self.gauge.wait(Some(format!("the spec has no lane named {}", control.lane)));
             return Ok(());
         }
+        if self.chooser.is_some() != control.selection.is_some() {
+            self.gauge.wait(Some("the last control record is of a route in the other mode".to_owned()));
+            return Ok(());
+        }
         // What was begun under the record before ends before anything goes by this one.
         self.commit()?;
         self.gauge.wait(None);
         self.gauge.epoch.store(control.epoch, Ordering::Relaxed);
-        if self.control.is_none() {
-            let all = self.assigned()?;
-            self.consumer.resume(&all).map_err(step("go on"))?;
-        }
+        self.turn_to(&control)?;
         self.judged = epoch;
         let is_news = self.places.values().any(|place| place.epoch() != Some(control.epoch));
         self.control = Some(control.clone());
@@ -283,6 +304,46 @@ impl<'a> Session<'a> {
             self.begin(&control)?;
         }
         Ok(())
+    }
+
+    /// Goes on by another record: stops at a fence, and reads again what a lane that has become active needs.
+    fn turn_to(&mut self, control: &Control) -> Result<(), Ended> {
+        let stood = self.control.as_ref().is_none_or(|control| control.fence().is_some());
+        if control.fence().is_some() {
+            let all = self.assigned()?;
+            return self.consumer.pause(&all).map_err(step("stop at a fence"));
+        }
+        let moved = self.gain(control)?;
+        if !stood && !moved {
+            return Ok(());
+        }
+        let mut all = self.assigned()?;
+        if self.chooser.is_some() {
+            for ((topic, partition), place) in &self.places {
+                let topic = self.reads.get(*topic).copied().unwrap_or_default();
+                let next = Offset::Offset(place.next);
+                all.set_partition_offset(topic, *partition, next).map_err(step("begin at an offset"))?;
+            }
+            self.consumer.assign(&all).map_err(step("take partitions"))?;
+        }
+        self.consumer.resume(&all).map_err(step("go on"))
+    }
+
+    /// Moves back where a lane has become the active one; whether anything moved.
+    fn gain(&mut self, control: &Control) -> Result<bool, Ended> {
+        let (Some(chooser), Some(selection)) = (&mut self.chooser, &control.selection) else { return Ok(false) };
+        chooser.learn(self.job, control)?;
+        let mut moved = false;
+        for (spot, place) in &mut self.places {
+            let lane = self.spec.lanes.get(spot.0).map_or("", |lane| &lane.name);
+            if select::gains(selection, lane, place.epoch()) {
+                place.next = chooser.rewind(*spot, place.next);
+                place.committed = place.next;
+                moved = true;
+            }
+        }
+        self.gauge.beat();
+        Ok(moved)
     }
 
     fn assigned(&self) -> Result<TopicPartitionList, Ended> {
@@ -308,4 +369,12 @@ impl<'a> Session<'a> {
         }
         ended
     }
+}
+
+/// The number of a topic among those that are read.
+fn number(reads: &[&str], topic: &str) -> Result<usize, Ended> {
+    let found = reads.iter().position(|known| *known == topic);
+    found.ok_or_else(|| {
+        Ended::Trouble(format!("the group gave it partitions of {topic}, which the route does not read"))
+    })
 }

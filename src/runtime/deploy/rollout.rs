@@ -286,6 +286,7 @@ impl Way {
             bake_ms: rules.bake.millis(),
             retires: rules.retire,
             compares: self.spec.compare.is_some(),
+            selects: self.spec.mode == crate::router::spec::Mode::Select,
         }
     }
 }

@@ -65,7 +65,10 @@ pub struct LaneStatus {
 /// How a partition stands.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PartitionStatus {
-    /// Of the source.
+    /// Which of the lanes' topics, where the route selects; `None` for the source.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub topic: Option<String>,
+    /// Its number.
     pub partition: i32,
     /// What is committed; `None` before the first transaction.
     pub routed: Option<i64>,

@@ -8,13 +8,13 @@ use crate::model::route::record::{LaneStatus, Mark, PartitionStatus, Status, VER
 use crate::router::client::{RouterError, is_passing};
 use crate::router::controller::checks::Board;
 use crate::router::helm::Moment;
+use crate::router::spec::Mode;
 
 impl Term<'_> {
     /// What workers have committed. An answer that does not come leaves what was known.
     pub(super) fn look_at_marks(&mut self) -> Result<(), RouterError> {
-        let topic = self.job.spec.source.topic.as_str();
         let mut places = TopicPartitionList::new();
-        for (partition, _) in (0..).zip(&self.partitions.marks) {
+        for (topic, partition) in self.spots() {
             places.add_partition(topic, partition);
         }
         let committed = match self.observer.committed_offsets(places, LIMIT / 4) {
@@ -22,8 +22,12 @@ impl Term<'_> {
             Err(error) if is_passing(&error) => return Ok(()),
             Err(error) => return Err(RouterError::kafka("ask how far workers are")(error)),
         };
+        let each = self.each();
         for element in committed.elements() {
-            let Ok(position) = usize::try_from(element.partition()) else { continue };
+            let topic = element.topic();
+            let number = self.job.spec.reads().iter().position(|known| *known == topic);
+            let position = number.zip(usize::try_from(element.partition()).ok());
+            let Some(position) = position.map(|(number, partition)| number * each + partition) else { continue };
             let Offset::Offset(offset) = element.offset() else { continue };
             match Mark::read(element.metadata()) {
                 Ok(mark) => {
@@ -39,22 +43,37 @@ impl Term<'_> {
                 *known = Some(offset);
             }
         }
+        self.helm.see_marks(&self.partitions.marks);
         Ok(())
     }
 
+    /// Partitions of one topic.
+    fn each(&self) -> usize {
+        self.partitions.marks.len() / self.job.spec.reads().len().max(1)
+    }
+
+    /// Every partition that is read, those of one topic after those of the other.
+    fn spots(&self) -> impl Iterator<Item = (&str, i32)> {
+        let each = i32::try_from(self.each()).unwrap_or(i32::MAX);
+        self.job.spec.reads().into_iter().flat_map(move |topic| (0..each).map(move |partition| (topic, partition)))
+    }
+
     pub(super) fn look_at_ends(&mut self) {
-        if let Some(ends) = self.ends_of_topic(&self.job.spec.source.topic) {
-            self.partitions.ends = ends.into_iter().map(Some).collect();
+        let ends: Option<Vec<Option<i64>>> = self.spots().map(|(topic, at)| Some(Some(self.end(topic, at)?))).collect();
+        if let Some(ends) = ends {
+            self.partitions.ends = ends;
         }
     }
 
+    /// Ends of the topic that holds what goes by a lane's name.
     pub(super) fn ends_of(&self, lane: &str) -> Option<Vec<i64>> {
-        self.ends_of_topic(&self.job.spec.lane(lane)?.topic)
+        let spec = &self.job.spec;
+        let topic = spec.target(spec.lane(lane)?);
+        (0..i32::try_from(self.each()).ok()?).map(|partition| self.end(topic, partition)).collect()
     }
 
-    fn ends_of_topic(&self, topic: &str) -> Option<Vec<i64>> {
-        let end = |partition| self.observer.fetch_watermarks(topic, partition, LIMIT / 4).ok().map(|(_, end)| end);
-        (0..).zip(&self.partitions.marks).map(|(partition, _)| end(partition)).collect()
+    fn end(&self, topic: &str, partition: i32) -> Option<i64> {
+        self.observer.fetch_watermarks(topic, partition, LIMIT / 4).ok().map(|(_, end)| end)
     }
 
     pub(super) fn status(&self, board: &Board, now: Moment) -> Result<Out, RouterError> {
@@ -71,8 +90,9 @@ impl Term<'_> {
             quiet_ms: reading.quiet_ms,
             watermark_ms: reading.watermark_ms,
         });
-        let partitions = (0..).zip(&epochs).zip(self.partitions.routed.iter().zip(&self.partitions.ends));
-        let partitions = partitions.map(|((partition, epoch), (routed, end))| PartitionStatus {
+        let partitions = self.spots().zip(&epochs).zip(self.partitions.routed.iter().zip(&self.partitions.ends));
+        let partitions = partitions.map(|(((topic, partition), epoch), (routed, end))| PartitionStatus {
+            topic: (spec.mode == Mode::Select).then(|| topic.to_owned()),
             partition,
             routed: *routed,
             end: *end,
