@@ -10,6 +10,7 @@ pub mod service;
 pub mod trial;
 
 use std::cmp::Ordering;
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::layout::Layout;
@@ -263,18 +264,20 @@ impl SignalsScreen {
 fn rows(snapshot: &Snapshot) -> Vec<ServiceRow> {
     let rows = snapshot.iter().flat_map(|(environment, signals)| {
         let is_stale = matches!(signals.reading, Reading::Stalled(..) | Reading::Failed(_));
+        let alerting = alerting(signals);
         signals.services.iter().map(move |now| ServiceRow {
             environment: environment.clone(),
             now: now.clone(),
             is_stale,
-            is_alerting: is_alerting(signals, &now.service),
+            is_alerting: alerting.contains(&now.service),
         })
     });
     rows.collect()
 }
 
-fn is_alerting(signals: &Signals, service: &Arc<str>) -> bool {
-    signals.alerts.iter().any(|alert| alert.state == AlertState::Firing && alert.service == *service)
+/// The services with an alert that fires: looked up for each of very many.
+fn alerting(signals: &Signals) -> HashSet<&Arc<str>> {
+    signals.alerts.iter().filter(|alert| alert.state == AlertState::Firing).map(|alert| &alert.service).collect()
 }
 
 /// Counts for the header.
