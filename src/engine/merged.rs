@@ -12,6 +12,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::NO_CLOCK;
 use super::contract::Row;
 use super::rejects::Reason;
 use super::services::ServiceId;
@@ -220,14 +221,14 @@ impl Merged {
         if self.newest == BEGINNING { BEGINNING } else { self.newest.saturating_add(self.window_ms) }
     }
 
-    /// Tells what has changed, once the rows of a moment are together.
+    /// Tells what has changed, once the rows of a moment are together; at once where there is no clock.
     pub fn settle(
         &mut self,
         now: i64,
         name: impl Fn(ServiceId) -> Arc<str>,
         (panes, slices): (&mut Vec<Pane>, &mut Vec<Pane<Arc<Slice>>>),
     ) {
-        if self.since.is_none_or(|since| now.saturating_sub(since) < HOLD_MS) {
+        if self.since.is_none_or(|since| now != NO_CLOCK && now.saturating_sub(since) < HOLD_MS) {
             return;
         }
         self.since = None;

@@ -1,8 +1,8 @@
 """Events for a hand-over, and what their rows must say.
 
 `write FILE RATE ENOUGH`: events with the present time, in no order within most of a second, to standard output and to a file, until the
-file ENOUGH is there. `check FILE ROWS`: counts them window by window and compares with the rows of a topic, as a console consumer printed
-them with their keys. The last row of a key holds.
+file ENOUGH is there. `check FILE ROWS PANES`: counts them window by window and compares with the rows of a topic, as a console consumer printed
+them with their keys, and with the panes that `signals replay` makes of these. The last of a key holds.
 """
 
 import collections
@@ -78,7 +78,17 @@ def say(name, value, bound=None, kept=None):
     return kept
 
 
-def check(events, path):
+def panes(path):
+    """Panes by service and start of the window, and the summary after them."""
+    found = {}
+    with open(path, encoding="utf-8") as lines:
+        *lines, summary = map(json.loads, lines)
+    for pane in lines:
+        found[pane["svc"], pane["start"]] = {name: pane[name] for name in SAME if name != "bins"}
+    return found, summary
+
+
+def check(events, path, shown):
     rows = told(path)
     # Whoever counted last was stopped with windows open: those after its last one are nobody's.
     last = max(start for _, start in rows)
@@ -89,6 +99,8 @@ def check(events, path):
     for key in different[:5]:
         print(f"{key}: told {rows[key][-1]}, counted {expected[key]}", file=sys.stderr)
     windows = len({start for _, start in expected})
+    shown, summary = panes(shown)
+    numbers = {key: {name: row[name] for name in SAME if name != "bins"} for key, row in expected.items()}
     say("events", sum(row["n"] for row in expected.values()))
     say("windows of 2 s", windows)
     say("services in a window, least", min(collections.Counter(start for _, start in expected).values()))
@@ -104,6 +116,8 @@ def check(events, path):
         say("rows of what was not there", len(rows.keys() - expected.keys()), 0),
         say("events in rows", sum(all_of[-1][1]["n"] for all_of in rows.values()), sum(row["n"] for row in expected.values())),
         say("rows whose numbers or bins differ from the count", len(different), 0),
+        say("windows of services that the console shows otherwise", sum(shown.get(key) != row for key, row in numbers.items()), 0),
+        say("rows that the console refuses", sum(summary.values()), 0),
     ]
     say("rows in the topic", sum(map(len, rows.values())))
     say("rows that hold", len(rows))
