@@ -370,7 +370,7 @@ impl Engine {
             slices.settle(watermark);
         }
         if let Some(merged) = &mut self.merged {
-            merged.settle(now, |service| self.services.name(service), (&mut self.panes, &mut self.lanes));
+            merged.settle((now, watermark), |service| self.services.name(service), (&mut self.panes, &mut self.lanes));
         }
     }
 
