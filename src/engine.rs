@@ -183,21 +183,25 @@ impl Engine {
     fn ingest_rows(&mut self, partition: u32, batch: &Batch, now: i64) -> Option<i64> {
         let mut newest = None;
         for (offset, record) in (batch.first_offset..).zip(batch.records()) {
-            self.counts.records += 1;
-            let (Ok(bytes) | Err(bytes)) = record.map(str::as_bytes);
-            match record.map_err(|_| (Reason::NotUtf8, String::new())).and_then(|text| self.take_row(text, now)) {
-                Ok(start) => newest = newest.max(Some(start)),
-                Err((reason, detail)) => {
-                    self.rejects.add(reason, detail, partition, bytes);
-                    self.rejects.locate(1, offset);
-                }
+            let start = self.count_row(partition, record, now);
+            if start.is_none() {
+                self.rejects.locate(1, offset);
             }
+            newest = newest.max(start);
         }
         if let Some(end) = newest.map(|start: i64| start.saturating_add(self.windows.size())) {
             self.watermarks.raise(partition, end, now);
         }
         self.settle(now);
         newest
+    }
+
+    /// Counts a row, or says why not; its window's start when it is to be believed.
+    fn count_row(&mut self, partition: u32, record: Result<&str, &[u8]>, now: i64) -> Option<i64> {
+        self.counts.records += 1;
+        let (Ok(bytes) | Err(bytes)) = record.map(str::as_bytes);
+        let taken = record.map_err(|_| (Reason::NotUtf8, String::new())).and_then(|text| self.take_row(text, now));
+        taken.map_err(|(reason, detail)| self.rejects.add(reason, detail, partition, bytes)).ok()
     }
 
     /// Puts a row to the others of its service and window. Its window's start.
@@ -224,6 +228,9 @@ impl Engine {
 
     /// Counts one record without moving the watermark; its event time when it is to be believed.
     pub fn count(&mut self, partition: u32, record: &str, now: i64) -> Option<i64> {
+        if self.merged.is_some() {
+            return self.count_row(partition, Ok(record), now);
+        }
         let mut admitted = Vec::with_capacity(1);
         self.admit(partition, record, now, &mut admitted);
         self.place_all(partition, &mut admitted)
@@ -363,7 +370,7 @@ impl Engine {
             slices.settle(watermark);
         }
         if let Some(merged) = &mut self.merged {
-            merged.settle(now, |service| self.services.name(service), (&mut self.panes, &mut self.lanes));
+            merged.settle((now, watermark), |service| self.services.name(service), (&mut self.panes, &mut self.lanes));
         }
     }
 

@@ -10,6 +10,7 @@ pub mod service;
 pub mod trial;
 
 use std::cmp::Ordering;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use super::layout::Layout;
@@ -208,6 +209,8 @@ pub struct SignalsScreen {
     pub tally: Tally,
     /// How reading stands, by environment.
     pub readings: Vec<(Arc<str>, Reading)>,
+    /// Why nothing is counted, by environment, where nothing is.
+    pub refusals: BTreeMap<Arc<str>, String>,
     /// Who counts, in few words, of environments whose rows others write.
     pub producers: Vec<String>,
 }
@@ -252,8 +255,10 @@ impl SignalsScreen {
         let (rows, tally) = (rows(snapshot), tally(snapshot));
         let readings: Vec<_> = snapshot.iter().map(|(name, it)| (name.clone(), it.reading.clone())).collect();
         let producers: Vec<_> = snapshot.iter().filter_map(|(name, it)| about::producer(world, name, it)).collect();
+        let refusals = snapshot.iter().filter_map(|(name, it)| Some((name.clone(), about::refusal(it)?))).collect();
         let changed = tally != self.tally || readings != self.readings || producers != self.producers;
-        (self.tally, self.readings, self.producers) = (tally, readings, producers);
+        let changed = changed || refusals != self.refusals;
+        (self.tally, self.readings, self.producers, self.refusals) = (tally, readings, producers, refusals);
         // Charts lie below the list: they change whenever signals do.
         self.table.set_rows(rows) || changed || layout.detail > 0
     }
@@ -263,18 +268,20 @@ impl SignalsScreen {
 fn rows(snapshot: &Snapshot) -> Vec<ServiceRow> {
     let rows = snapshot.iter().flat_map(|(environment, signals)| {
         let is_stale = matches!(signals.reading, Reading::Stalled(..) | Reading::Failed(_));
+        let alerting = alerting(signals);
         signals.services.iter().map(move |now| ServiceRow {
             environment: environment.clone(),
             now: now.clone(),
             is_stale,
-            is_alerting: is_alerting(signals, &now.service),
+            is_alerting: alerting.contains(&now.service),
         })
     });
     rows.collect()
 }
 
-fn is_alerting(signals: &Signals, service: &Arc<str>) -> bool {
-    signals.alerts.iter().any(|alert| alert.state == AlertState::Firing && alert.service == *service)
+/// The services with an alert that fires: looked up for each of very many.
+fn alerting(signals: &Signals) -> HashSet<&Arc<str>> {
+    signals.alerts.iter().filter(|alert| alert.state == AlertState::Firing).map(|alert| &alert.service).collect()
 }
 
 /// Counts for the header.
@@ -315,7 +322,12 @@ impl Part for SignalsScreen {
         if action == Action::Flows {
             return Outcome::open(Screen::Flows(pipelines::FlowsScreen::default()));
         }
-        let Some(row) = self.table.selected() else { return Outcome::moved(self.table.act(action)) };
+        let Some(row) = self.table.selected() else {
+            if let Some(environment) = self.refusals.keys().next().filter(|_| action == Action::Rejects) {
+                return about::open_rejects(environment, self.snapshot(world).get(environment));
+            }
+            return Outcome::moved(self.table.act(action));
+        };
         match action {
             Action::Open => {
                 let (environment, service) = row.key();
@@ -341,8 +353,8 @@ impl Part for SignalsScreen {
             | Action::Exceptions
             | Action::Backtest
             | Action::TimeBack
-            | Action::Producer
-            | Action::Rejects => self.table.selected().is_some(),
+            | Action::Producer => self.table.selected().is_some(),
+            Action::Rejects => self.table.selected().is_some() || !self.refusals.is_empty(),
             _ => true,
         }
     }

@@ -24,16 +24,25 @@ pub const LOADED: f64 = 0.6;
 /// Cores that one `signals run` keeps busy: one fetches and unpacks, one counts.
 pub const RUN_CORES: f64 = 2.0;
 /// Bytes of a row of 40 bins in a topic (`cargo bench --bench contract` prints it).
-pub const ROW_BYTES: f64 = 604.0;
-/// Bytes that a service in a window takes in a job's memory: 40 bins in a hash map of about 100 bytes an entry, before the
-/// shuffle and after it. An estimate.
-pub const CELL_BYTES: f64 = 8_192.0;
-/// Bytes that a service in a window takes in this process: a sketch (`cargo bench --bench engine -- memory`). An estimate.
-pub const OWN_CELL_BYTES: f64 = 4_096.0;
-/// Bytes of a TaskManager before any state: framework, network, metaspace and overhead (Flink's defaults).
-const TASK_MANAGER_BYTES: f64 = 1_200.0 * MIB;
-/// Bytes of a slot before any state: the heap of its tasks.
-const SLOT_BYTES: f64 = 512.0 * MIB;
+pub const ROW_BYTES: f64 = 599.0;
+/// Bytes that a service in an open window takes on the heap of a TaskManager (`tests/live/flink_state`).
+pub const CELL_BYTES: f64 = 9_869.0;
+/// Bytes that it takes in a checkpoint (`tests/live/flink_state`).
+pub const CHECKPOINT_CELL_BYTES: f64 = 1_023.0;
+/// Bytes that it takes in this process (`cargo bench --bench engine -- open`).
+pub const OWN_CELL_BYTES: f64 = 1_295.0;
+/// Bytes that live on the heap of a TaskManager for each slot, before any state (`tests/live/flink_state`).
+pub const SLOT_BYTES: f64 = 31.0 * MIB;
+/// A heap is so many times as large as what lives on it, so that collecting it is no work: `tests/live/flink_state` gives its job as much.
+pub const HEAP: f64 = 2.0;
+/// Flink's defaults, in MiB: the framework's own heap, its memory beside the heap, classes, and what a Java machine needs besides, at least and
+/// at most.
+const FRAMEWORK: (f64, f64) = (128.0, 128.0);
+const METASPACE: f64 = 256.0;
+const OVERHEAD: (f64, f64) = (192.0, 1_024.0);
+/// Flink's defaults: shares of its memory that are the network's, and that are managed; and the share of all that is overhead.
+const SHARES: f64 = 0.1 + 0.4;
+const OVERHEAD_SHARE: f64 = 0.1;
 /// Bytes a second that a partition is given at most: a broker and a consumer can many times that.
 const PARTITION_BYTES: f64 = 5_000_000.0;
 /// Slots of a TaskManager, a core each.
@@ -92,8 +101,10 @@ pub struct Job {
     pub memory_mib: u64,
     /// Windows that are open at once.
     pub open_windows: u64,
-    /// State in all.
+    /// State in all, on the heaps of TaskManagers.
     pub state_mib: u64,
+    /// State in all, in a checkpoint.
+    pub checkpoint_mib: u64,
     /// Least partitions of the topics of events: a copy without one has nothing to read.
     pub source_partitions: u32,
 }
@@ -150,18 +161,26 @@ fn job(load: Load, open_windows: u64, cells: f64) -> Job {
     let parallelism = at_least_one(load.events_per_second / (FLINK_EVENTS * LOADED));
     let slots = parallelism.min(SLOTS);
     let task_managers = parallelism.div_ceil(slots);
-    let state = cells * float(open_windows) * CELL_BYTES;
-    let own = f64::from(slots).mul_add(SLOT_BYTES, TASK_MANAGER_BYTES);
-    let memory = 2.0_f64.mul_add(state / f64::from(task_managers), own);
+    let cells = cells * float(open_windows);
+    let state = cells * CELL_BYTES;
+    let living = f64::from(slots).mul_add(SLOT_BYTES, state / f64::from(task_managers));
     Job {
         parallelism,
         task_managers,
         slots,
-        memory_mib: mebibytes(memory).next_multiple_of(256),
+        memory_mib: mebibytes(process(HEAP * living / MIB) * MIB).next_multiple_of(64),
         open_windows,
         state_mib: mebibytes(state),
+        checkpoint_mib: mebibytes(cells * CHECKPOINT_CELL_BYTES),
         source_partitions: parallelism,
     }
+}
+
+/// The memory of a TaskManager whose tasks have such a heap by Flink's defaults, all in MiB.
+fn process(task_heap: f64) -> f64 {
+    let flink = (task_heap + FRAMEWORK.0 + FRAMEWORK.1) / (1.0 - SHARES);
+    let own = flink + METASPACE;
+    own + (own * OVERHEAD_SHARE / (1.0 - OVERHEAD_SHARE)).clamp(OVERHEAD.0, OVERHEAD.1)
 }
 
 /// Windows that a job has open at once: those that the watermark has not passed.
@@ -208,8 +227,10 @@ mod tests {
         assert_eq!((large.job.parallelism, large.job.task_managers, large.job.source_partitions), (21, 6, 21));
         // 65 s of delay and lateness in windows of 10 s, and the one that fills.
         assert_eq!(large.job.open_windows, 8);
-        // 20,000 x 8 x 8 KiB = 1,250 MiB.
-        assert_eq!(large.job.state_mib, 1_250);
+        // 20,000 x 8 x 9,869 B = 1,506 MiB, and x 1,023 B.
+        assert_eq!((large.job.state_mib, large.job.checkpoint_mib), (1_506, 157));
+        // (2 x (4 x 31 + 1,506 / 6) + 256) / 0.5 + 256, and a ninth of that.
+        assert_eq!(large.job.memory_mib, 2_560);
         assert_eq!((large.rows.per_second, large.rows.partitions), (2_000.0, 1));
     }
 

@@ -10,10 +10,12 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::ops::RangeInclusive;
 
 use serde::de::{MapAccess, Visitor};
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::Value;
 
 use super::rejects::Reason;
 use super::sketch::{GAMMA, GREATEST_US, Sketch, bin};
@@ -24,6 +26,8 @@ use super::totals::Totals;
 pub const VERSION: u32 = 1;
 /// The greatest bin: of an hour.
 const GREATEST_BIN: u16 = 1_100;
+/// All bins.
+const BINS: RangeInclusive<i64> = 0..=GREATEST_BIN as i64;
 /// Another engine's logarithm may put a latency that lies on a bound into the next bin.
 const BIN_SLACK: u16 = 1;
 /// How far another engine's growth may differ in how it is written.
@@ -176,9 +180,9 @@ pub type Doubt = (Reason, String);
 ///
 /// When it is not a row, or one of another meaning, or its numbers do not fit together.
 pub fn read<'a>(text: &'a str, spec_sha: &str, window_ms: i64) -> Result<Row<'a>, Doubt> {
-    let row: Lying<'a> = serde_json::from_str(text).map_err(|error| (Reason::Row, error.to_string()))?;
+    let row: Lying<'a> = serde_json::from_str(text).map_err(|error| unreadable(text, &error))?;
     if row.version != VERSION {
-        return Err((Reason::RowVersion, format!("it is of version {}, and {VERSION} is read", row.version)));
+        return Err(other_version(&row.version));
     }
     if row.spec_sha != spec_sha {
         return Err((Reason::RowSpec, format!("its spec is {}, and here {spec_sha} is watched", row.spec_sha)));
@@ -196,6 +200,37 @@ pub fn read<'a>(text: &'a str, spec_sha: &str, window_ms: i64) -> Result<Row<'a>
     let (service, swimlane) = (service.to_owned().into(), swimlane.to_owned().into());
     let Lying { revision, is_final, late_policy, engine, .. } = row;
     Ok(Row { start, service, swimlane, part, revision, is_final, late_policy, engine, totals })
+}
+
+fn other_version(version: &dyn fmt::Display) -> Doubt {
+    (Reason::RowVersion, format!("it is of version {version}, and {VERSION} is read"))
+}
+
+/// Why a text is no row of the form that is read: the rows of another version may have any.
+fn unreadable(text: &str, error: &serde_json::Error) -> Doubt {
+    if error.is_eof() {
+        return (Reason::Row, format!("it ends in the middle: {error}"));
+    }
+    let found = serde_json::from_str::<Value>(text).unwrap_or_default();
+    if let Some(version) = found.get("version").filter(|version| **version != VERSION) {
+        return other_version(version);
+    }
+    let counts = ["n", "err", "min", "max", "sum"].map(|name| (name.to_owned(), found.get(name)));
+    let bins = found.get("bins").and_then(Value::as_object).into_iter().flatten();
+    let bins = bins.map(|(bin, count)| (format!("bin {bin}"), Some(count)));
+    for (name, count) in counts.into_iter().chain(bins) {
+        if let Some(count) = count.filter(|count| count.as_f64().is_some_and(|count| count < 0.0)) {
+            return (Reason::RowNumbers, format!("{name} is {count}, and no count is below 0"));
+        }
+        if name.strip_prefix("bin ").is_some_and(|bin| bin.parse::<i64>().is_ok_and(|bin| !BINS.contains(&bin))) {
+            return (Reason::RowNumbers, beyond(&name));
+        }
+    }
+    (Reason::Row, error.to_string())
+}
+
+fn beyond(bin: &str) -> String {
+    format!("there is no {bin}: they are from {} to {}", BINS.start(), BINS.end())
 }
 
 /// Service, swimlane and start in a key. The service's name alone may have a bar.
@@ -236,6 +271,9 @@ fn totals(row: &Lying<'_>) -> Option<Totals> {
 
 fn contradiction(row: &Lying<'_>) -> String {
     let Lying { n, err, min, max, sum, .. } = row;
+    if let Some((bin, _)) = row.bins.0.iter().find(|(bin, _)| *bin > GREATEST_BIN) {
+        return beyond(&format!("bin {bin}"));
+    }
     let binned: u64 = row.bins.0.iter().map(|(_, count)| u64::from(*count)).sum();
     format!(
         "{n} requests, {err} of them failed, from {min} to {max} us, {sum} us in all, and {binned} in bins do not fit together"

@@ -5,13 +5,15 @@
 //!
 //! How: of rows of one key the one with the highest revision holds, and of those the last, as compaction has it. What
 //! holds is added up and told as one pane; the rows of a moment are waited for, so that a service is judged once and
-//! whole. Windows are kept for as long as they may be revised.
+//! whole. Windows are kept for as long as they may be revised, counted from the partition that is farthest back: a job that
+//! catches up writes some of them minutes before others.
 //!
-//! It must not hold more rows than the spec's limit of cells, nor count a row twice.
+//! It must not hold more rows than the spec's limit of cells, but for those of a batch, nor count a row twice.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::NO_CLOCK;
 use super::contract::Row;
 use super::rejects::Reason;
 use super::services::ServiceId;
@@ -111,6 +113,12 @@ pub struct Merged {
     due: BTreeSet<(i64, ServiceId)>,
     since: Option<i64>,
     newest: i64,
+    /// How far all partitions have come.
+    watermark: i64,
+    /// Windows before this one are no longer kept.
+    floor: i64,
+    /// Whether there was no room for a row, but windows that only a partition that is far back could revise.
+    is_crowded: bool,
     /// Names that rows share.
     names: BTreeSet<Arc<str>>,
     /// How many rows two writers disagreed on.
@@ -132,6 +140,9 @@ impl Merged {
             due: BTreeSet::new(),
             since: None,
             newest: BEGINNING,
+            watermark: BEGINNING,
+            floor: BEGINNING,
+            is_crowded: false,
             names: BTreeSet::new(),
             contested: 0,
             writers: BTreeMap::new(),
@@ -144,13 +155,13 @@ impl Merged {
     ///
     /// When its window is no longer known, or there is no room.
     pub fn take(&mut self, service: ServiceId, row: Row<'_>, now: i64) -> Result<Taken, Reason> {
-        if row.start < self.oldest() {
+        if row.start < self.floor {
             return Err(Reason::Dropped);
         }
         let beyond = (service == ServiceId(0)).then(|| self.name(&row.service));
         let whose = Whose { swimlane: self.name(&row.swimlane), part: self.name(&row.part), beyond };
         let engine = self.name(&row.engine);
-        let has_room = self.rows < self.limit;
+        let has_room = self.rows < self.limit || self.makes_room();
         let cell = self.cells.entry((row.start, service)).or_default();
         let taken = match cell.get(&whose) {
             None if !has_room => {
@@ -201,13 +212,14 @@ impl Merged {
 
     /// Who wrote rows of windows that are kept.
     pub fn writers(&self) -> impl Iterator<Item = &Arc<str>> {
-        let oldest = self.oldest();
-        self.writers.iter().filter(move |(_, newest)| **newest >= oldest).map(|(name, _)| name)
+        self.writers.iter().filter(|(_, newest)| **newest >= self.floor).map(|(name, _)| name)
     }
 
-    /// Start of the oldest window that is kept.
-    const fn oldest(&self) -> i64 {
-        self.newest.saturating_sub(self.keep_ms)
+    /// Whether there will be room once what was told is forgotten: for the windows of the partitions that are ahead.
+    fn makes_room(&mut self) -> bool {
+        let oldest = self.newest.saturating_sub(self.keep_ms);
+        self.is_crowded |= self.cells.first_key_value().is_some_and(|((start, _), _)| *start < oldest);
+        self.is_crowded
     }
 
     /// How many rows two writers disagreed on.
@@ -220,14 +232,16 @@ impl Merged {
         if self.newest == BEGINNING { BEGINNING } else { self.newest.saturating_add(self.window_ms) }
     }
 
-    /// Tells what has changed, once the rows of a moment are together.
+    /// Tells what has changed, once the rows of a moment are together; at once where there is no clock.
     pub fn settle(
         &mut self,
-        now: i64,
+        (now, watermark): (i64, i64),
         name: impl Fn(ServiceId) -> Arc<str>,
         (panes, slices): (&mut Vec<Pane>, &mut Vec<Pane<Arc<Slice>>>),
     ) {
-        if self.since.is_none_or(|since| now.saturating_sub(since) < HOLD_MS) {
+        self.watermark = watermark;
+        let may_wait = now != NO_CLOCK && !self.is_crowded;
+        if self.since.is_none_or(|since| may_wait && now.saturating_sub(since) < HOLD_MS) {
             return;
         }
         self.since = None;
@@ -256,7 +270,9 @@ impl Merged {
 
     /// Forgets windows that are no longer revised.
     fn forget(&mut self) {
-        let oldest = self.oldest();
+        let reached = if self.is_crowded { self.newest } else { self.newest.min(self.watermark) };
+        let oldest = self.floor.max(reached.saturating_sub(self.keep_ms));
+        (self.floor, self.is_crowded) = (oldest, false);
         let before = self.cells.len();
         while let Some(first) = self.cells.first_entry().filter(|first| first.key().0 < oldest) {
             self.rows -= first.remove().rows.len();

@@ -62,7 +62,10 @@ pub struct Spec {
     /// Name of these signals.
     pub name: String,
     /// What is read and where its fields are.
+    #[serde(deserialize_with = "source::table_or_word")]
     pub source: Source,
+    /// The source's table where `source` is `"aggregated"`; `None` once the spec is read.
+    pub(super) events: Option<Source>,
     /// What an event is counted under; spans have their own.
     pub key: Option<Key>,
     /// What else events are told apart by.
@@ -198,7 +201,9 @@ impl Spec {
     ///
     /// When the text is not TOML, has unknown keys or wrong types, or asks for what cannot be.
     pub fn parse(text: &str) -> Result<Self, SpecError> {
-        let spec: Self = toml::from_str(text).map_err(|error| SpecError::Parse(error.to_string()))?;
+        let mut spec: Self = toml::from_str(text).map_err(|error| SpecError::Parse(error.to_string()))?;
+        let events = spec.events.take();
+        spec.source = spec.source.of(events)?;
         spec.check()?;
         Ok(spec)
     }

@@ -125,7 +125,13 @@ fn explain(canvas: &mut Canvas<'_>, area: Rect, state: &State, screen: &SignalsS
         ));
     } else {
         for (name, reading) in &screen.readings {
-            lines.extend(state_of(name, reading, (theme, state.now())));
+            match screen.refusals.get(name).filter(|_| matches!(reading, Reading::Live | Reading::CatchingUp(_))) {
+                Some(refusal) => {
+                    lines.push((format!("{name}: nothing that is read can be counted"), theme.tone(Tone::Bad)));
+                    lines.push((format!("{refusal}; R shows the last of them"), theme.dim()));
+                }
+                None => lines.extend(state_of(name, reading, (theme, state.now()))),
+            }
         }
     }
     let wrapped = lines.into_iter().flat_map(|(line, style)| {

@@ -4,7 +4,8 @@
 //! decoding, counting in windows of 2,000 services, moving the watermark and telling panes. On one thread, in rounds,
 //! by the time that the thread was on a processor: the machine has other work.
 //!
-//! `memory` and `console` alone measure what a day of history holds, and keys while the console's engine is at full load.
+//! `memory`, `open` and `console` alone measure what a day of history holds, what open windows hold, and keys while the console's
+//! engine is at full load.
 //! `write FILE EVENTS` writes the events to a file, `read FILE PANES` counts those of a file: for `flink_sql/run`.
 
 #![allow(
@@ -53,16 +54,24 @@ fn main() {
         ["write", path, count] => file::write(path, count.parse().unwrap()),
         ["read", path, panes] => file::read(path, panes),
         ["memory"] => memory::measure(),
+        ["open"] => memory::measure_open(),
         ["expressions"] => expressions::measure(),
         ["console"] => console::measure(),
         _ => {
             // First: what the others give back would be used again and not be seen.
             memory::measure();
+            apart("open");
             measure();
             expressions::measure();
             console::measure();
         }
     }
+}
+
+/// Measures a part in a process of its own, whose memory nobody has used before.
+fn apart(part: &str) {
+    let bench = std::env::current_exe().unwrap();
+    assert!(std::process::Command::new(bench).arg(part).status().unwrap().success());
 }
 
 fn measure() {

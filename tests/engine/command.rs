@@ -3,6 +3,10 @@
 use std::io::Write;
 use std::process::{Command, Output, Stdio};
 
+use flowdeck::engine::Spec;
+use flowdeck::engine::contract::{self, Written};
+use flowdeck::engine::totals::Totals;
+
 use super::event;
 
 const SPEC: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/config/examples/golden-signals.toml");
@@ -44,6 +48,43 @@ fn it_prints_panes_and_what_was_dropped() {
         assert!(line.starts_with(expected), "{line}");
     }
     assert_eq!(said(&replay(&script.join("\n"), SPEC)).1, panes);
+}
+
+#[test]
+fn rows_that_others_counted_are_put_together_as_on_the_console() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = std::fs::read_to_string(SPEC).unwrap();
+    let aggregated = text.replace("\n[source]\n", "\nsource = \"aggregated\"\n[events]\n");
+    let path = folder.path().join("aggregated.toml");
+    std::fs::write(&path, &aggregated).unwrap();
+    let spec_sha = &contract::sha(&Spec::parse(&aggregated).unwrap());
+    let row = |key: &str, latencies: &[u64], (revision, part): (u32, Option<&str>)| {
+        let mut totals = Totals::default();
+        latencies.iter().for_each(|latency| totals.add(*latency > 1_000, *latency));
+        let (is_final, late_policy, engine) = (true, "revise", "test/1");
+        let row = Written { totals: &totals, key, spec_sha, revision, is_final, late_policy, engine, part, health: 0 };
+        format!("{{\"e\":{}}}", serde_json::to_string(&row).unwrap())
+    };
+    let script = [
+        row("a||0|t/0", &[1_000, 2_000], (0, Some("t/0"))),
+        row("a||0|t/1", &[3_000], (0, Some("t/1"))),
+        row("b||0", &[5], (0, None)),
+        row("b||0", &[5, 7], (1, None)),
+        row("b||0", &[5], (0, None)),
+        "{\"e\":{\"version\":7}}".to_owned(),
+    ];
+    let (code, panes, complaints) = said(&replay(&script.join("\n"), path.to_str().unwrap()));
+    assert_eq!(code, Some(0), "{complaints}");
+    assert!(complaints.contains("line 6: a row of another version: it is of version 7"), "{complaints}");
+    let expected = [
+        r#"{"start":0,"svc":"a","pane":"on_time","idx":0,"n":3,"err":2,"sum":6000,"min":1000,"max":3000,"#,
+        r#"{"start":0,"svc":"b","pane":"on_time","idx":0,"n":2,"err":0,"sum":12,"min":5,"max":7,"#,
+        r#"{"dropped":0,"late":0,"poison":1,"overflow":0,"other":0}"#,
+    ];
+    assert_eq!(panes.lines().count(), 3, "{panes}");
+    for (line, expected) in panes.lines().zip(expected) {
+        assert!(line.starts_with(expected), "{line}");
+    }
 }
 
 #[test]

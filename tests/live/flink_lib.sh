@@ -1,8 +1,8 @@
 # shellcheck shell=bash
 # What the scripts that compare both engines share: Flink's jars from the package registries, a broker, and how to run each engine.
-# Sourced from the repository's root. Sets work (a folder that is removed at the end), flink, oldest, flowdeck.
+# Sourced from the repository's root. Sets work (a folder that is removed at the end), flink, flowdeck.
 
-flink=2.3.0 oldest=1.20.3
+flink=2.3.0
 kafka_connector=flink-sql-connector-kafka-4.0.1-2.0.jar
 cache=${FLOWDECK_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/flowdeck}
 
@@ -28,11 +28,7 @@ fetch_jar() {
 }
 
 fetch_flink "$flink"
-fetch_flink "$oldest"
 fetch_jar org.apache.flink:flink-sql-connector-kafka:4.0.1-2.0 .
-fetch_jar org.apache.flink:flink-protobuf:2.3.0 flink-otlp
-fetch_jar io.opentelemetry.proto:opentelemetry-proto:1.3.2-alpha flink-otlp
-fetch_jar com.google.protobuf:protobuf-java:4.32.1 flink-otlp
 
 work=$(mktemp -d)
 export FLOWDECK_STACK_DIR=${FLOWDECK_STACK_DIR:-/tmp/flowdeck-contract-stack}
@@ -57,13 +53,6 @@ opens=()
 for package in java.base/java.{lang,net,io,nio,text,time,util} java.base/java.util.concurrent{,.atomic,.locks}; do
   opens+=("--add-opens=$package=ALL-UNNAMED")
 done
-javac --release 11 -nowarn -cp "$cache/flink-sql-$oldest/lib/*" -d "$work/classes" tests/live/FlinkContract.java
-# FlinkContract with the jars of a version.
-in_flink() {
-  java "${opens[@]}" -Xmx2g -Duser.timezone=UTC \
-    -cp "$work/classes:$cache/flink-sql-$1/lib/*:$cache/$kafka_connector:$cache/flink-otlp/*" FlinkContract "${@:2}" 2>"$work/flink.errors" ||
-    { tail -40 "$work/flink.errors" >&2; return 1; }
-}
 
 make_topic() { tests/stack/kafka-tool TopicCommand --create --topic "$1" --partitions "$2" "${@:3}" >&2; }
 write_topic() { tests/stack/kafka-tool org.apache.kafka.tools.ConsoleProducer --topic "$1" --compression-codec lz4 <"$2" >/dev/null; }

@@ -290,7 +290,8 @@ fn what_a_job_counts_leads_to_that_job() {
     };
     let counted = || Signals { aggregated: Some(rows.clone()), ..signals(Reading::Live) };
     let bench = with(live(200, 60), counted());
-    assert!(bench.screen().contains("rows of golden-signals RUNNING"), "{}", bench.screen());
+    let told = "rows of golden-signals RUNNING, 3 not counted, 3 disputed";
+    assert!(bench.screen().contains(told), "{}", bench.screen());
     let bench = bench.press("J");
     assert!(bench.screen().starts_with(" prd › golden-signals"), "{}", bench.screen());
     let bench = with(with(live(80, 24), counted()).press("enter"), counted()).press("J");
@@ -305,6 +306,23 @@ fn what_a_job_counts_leads_to_that_job() {
     assert!(bench.screen().contains("No pipeline says that it writes"), "{}", bench.screen());
     let own = live(80, 24).press("J");
     assert!(own.screen().contains("no job stands behind them"), "{}", own.screen());
+}
+
+#[test]
+fn rows_of_another_spec_are_no_empty_topic() {
+    let mut refused = signals(Reading::Live);
+    refused.services = Arc::default();
+    refused.records = 42;
+    refused.rejects = Arc::from([
+        Reject { reason: "too late".into(), count: 2 },
+        Reject { reason: "a row of another spec".into(), count: 40 },
+    ]);
+    let bench = with(live(80, 24), refused);
+    let screen = bench.screen();
+    assert!(screen.contains("nothing that is read can be counted"), "{screen}");
+    assert!(screen.contains("40 records: a row of another spec; R shows the last"), "{screen}");
+    let told = bench.press("R").screen();
+    assert!(told.contains("40  a row of another spec"), "{told}");
 }
 
 #[test]

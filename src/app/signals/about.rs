@@ -45,11 +45,26 @@ pub fn ask(action: Action, world: &World<'_>, environment: &Arc<str>, now: &Serv
 #[must_use]
 pub fn producer(world: &World<'_>, environment: &str, signals: &Signals) -> Option<String> {
     let rows = signals.aggregated.as_ref()?;
-    Some(match owner::producer(world.inventory, environment, &rows.topic) {
+    let mut words = match owner::producer(world.inventory, environment, &rows.topic) {
         Some((pipeline, Some(state))) => format!("rows of {} {}", pipeline.name, state.word()),
         Some((pipeline, None)) => format!("rows of {}", pipeline.name),
         None => format!("rows of {}", rows.topic),
-    })
+    };
+    let refused: u64 = signals.rejects.iter().map(|it| it.count).sum();
+    for (count, what) in [(refused, "not counted"), (rows.contested, "disputed")] {
+        if count > 0 {
+            words.push_str(&format!(", {count} {what}"));
+        }
+    }
+    Some(words)
+}
+
+/// Why nothing of what is read is counted, in words; `None` where something is.
+#[must_use]
+pub fn refusal(signals: &Signals) -> Option<String> {
+    let refused: u64 = signals.rejects.iter().map(|it| it.count).sum();
+    let most = signals.rejects.iter().max_by_key(|it| it.count).filter(|_| refused >= signals.records)?;
+    Some(format!("{} records: {}", most.count, most.reason))
 }
 
 /// The outcome of asking for the job that counts.

@@ -8,7 +8,8 @@ use clap::{Args, ValueEnum};
 use super::render::Policy;
 use super::{Failure, exit, output};
 use crate::engine::capacity::{
-    CELL_BYTES, CONSOLE_ROWS, Capacity, ENGINE_EVENTS, FLINK_EVENTS, LOADED, Load, ROW_BYTES, RUN_CORES, capacity,
+    CELL_BYTES, CONSOLE_ROWS, Capacity, ENGINE_EVENTS, FLINK_EVENTS, HEAP, LOADED, Load, OWN_CELL_BYTES, ROW_BYTES,
+    RUN_CORES, SLOT_BYTES, capacity,
 };
 use crate::engine::flink_sql::Late;
 use crate::model::human;
@@ -95,9 +96,26 @@ pub(super) fn run(arguments: &Arguments) -> Result<u8, Failure> {
     let needed = capacity(&spec, arguments.load.load(), Late::from(arguments.load.late));
     output::print(&match arguments.output {
         Form::Json => serde_json::to_string_pretty(&needed)? + "\n",
-        Form::Text => told(&needed),
+        Form::Text => told(&needed) + &command(&needed, arguments),
     })?;
     Ok(exit::OK)
+}
+
+/// What deploys a job of that size.
+fn command(needed: &Capacity, arguments: &Arguments) -> String {
+    let (job, spec) = (&needed.job, output::clean(&arguments.spec.to_string_lossy()));
+    let late = match arguments.load.late {
+        Policy::Drop => "drop",
+        Policy::Wait => "wait",
+    };
+    format!(
+        "\nflowdeck signals deploy --spec {spec} --late {late} --replicas {} --cpu {} --memory {}Mi\n",
+        job.task_managers, job.slots, job.memory_mib
+    )
+}
+
+fn counted(number: u64, one: &str) -> String {
+    format!("{number} {one}{}", if number == 1 { "" } else { "s" })
 }
 
 fn told(needed: &Capacity) -> String {
@@ -113,36 +131,38 @@ fn told(needed: &Capacity) -> String {
          \n\
          One machine of {cores} cores\n  \
          counts    {most}/s: {cores} cores / {RUN_CORES} for a run x {engine}/s x {LOADED} loaded\n  \
-         memory    {memory} MiB for {runs} runs\n\
+         memory    {memory} MiB for {runs}: each service in an open window {own} B\n\
          \n\
          A job of Flink\n  \
          slots     {parallelism}: {asked}/s / ({flink}/s for a core x {LOADED} loaded)\n  \
-         managers  {managers} TaskManagers of {slots} slots, {slots} cores, {each} MiB\n  \
-         state     {state} MiB: {services} services x {lanes} swimlanes x {windows} open windows x {cell} KiB\n  \
-         events    {partitions} partitions at least\n\
+         managers  {managers} of {slots}, as many cores, {each} MiB: {HEAP} x ({slot} MiB a slot, and the state) by Flink's defaults\n  \
+         state     {state} MiB of heap: {services} x {lanes} x {windows} x {CELL_BYTES} B; {checkpoint} MiB in a checkpoint\n  \
+         events    {partitions} at least\n\
          \n\
          The topic of rows\n  \
-         rows      {per_second}/s of {ROW_BYTES} bytes: {rows_partitions} partitions\n  \
+         rows      {per_second}/s of {ROW_BYTES} bytes: {rows_partitions}\n  \
          console   {console:.1}% of a core, which reads {console_rows}/s\n",
         cores = load.cores,
         most = rate(machine.events_per_second),
         engine = rate(ENGINE_EVENTS),
         memory = machine.memory_mib,
-        runs = machine.runs,
+        runs = counted(u64::from(machine.runs), "run"),
         parallelism = job.parallelism,
         asked = rate(load.events_per_second),
         flink = rate(FLINK_EVENTS),
-        managers = job.task_managers,
-        slots = job.slots,
+        managers = counted(u64::from(job.task_managers), "TaskManager"),
+        slots = counted(u64::from(job.slots), "slot"),
         each = job.memory_mib,
         state = job.state_mib,
-        services = load.services,
-        lanes = load.swimlanes,
-        windows = job.open_windows,
-        cell = CELL_BYTES / 1_024.0,
-        partitions = job.source_partitions,
+        services = counted(load.services, "service"),
+        lanes = counted(load.swimlanes, "swimlane"),
+        windows = counted(job.open_windows, "open window"),
+        checkpoint = job.checkpoint_mib,
+        own = OWN_CELL_BYTES,
+        slot = SLOT_BYTES / f64::from(1 << 20),
+        partitions = counted(u64::from(job.source_partitions), "partition"),
         per_second = rate(rows.per_second),
-        rows_partitions = rows.partitions,
+        rows_partitions = counted(u64::from(rows.partitions), "partition"),
         console = rows.console_percent,
         console_rows = rate(CONSOLE_ROWS),
     )

@@ -1,7 +1,7 @@
 //! `flowdeck signals replay`: a script of events through the engine, every pane printed.
 //!
 //! So that what the engine makes of them can be compared with what Apache Beam makes of them, and a spec can be tried
-//! on recorded events. It must not connect to anything.
+//! on recorded events, or on rows that others counted. It must not connect to anything.
 
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};

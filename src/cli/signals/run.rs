@@ -117,7 +117,7 @@ impl Arguments {
     fn check(&self, spec: &Spec) -> anyhow::Result<()> {
         anyhow::ensure!(
             spec.source.read == Read::Events,
-            "source.read = \"aggregated\" is for the console: a run counts events, so give it a spec that reads them"
+            "source = \"aggregated\" is for the console: a run counts events, so give it a spec that reads them"
         );
         anyhow::ensure!(!spec.source.topics.is_empty(), "source.topics names no topic to read");
         anyhow::ensure!(

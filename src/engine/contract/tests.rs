@@ -16,14 +16,14 @@ fn totals(latencies: &[u64]) -> Totals {
     totals
 }
 
-fn written(totals: &Totals, key: &str, part: Option<&str>) -> serde_json::Value {
+fn written(totals: &Totals, key: &str, part: Option<&str>) -> Value {
     let (spec_sha, engine) = (&sha(&spec()), "test/1");
     let row =
         Written { totals, key, spec_sha, revision: 2, is_final: true, late_policy: "revise", engine, part, health: 3 };
     serde_json::to_value(row).unwrap()
 }
 
-fn doubt(row: &serde_json::Value) -> Reason {
+fn doubt(row: &Value) -> Reason {
     read(&row.to_string(), &sha(&spec()), WINDOW).unwrap_err().0
 }
 
@@ -64,7 +64,7 @@ proptest! {
 fn what_does_not_fit_is_named() {
     let row = written(&totals(&[1_000, 2_000, 70_000]), "checkout||0", None);
     assert!(read(&row.to_string(), &sha(&spec()), WINDOW).is_ok());
-    let changed = |name: &str, value: serde_json::Value| {
+    let changed = |name: &str, value: Value| {
         let mut row = row.clone();
         row[name] = value;
         doubt(&row)
@@ -76,7 +76,7 @@ fn what_does_not_fit_is_named() {
         ("key", "checkout||5".into(), Reason::RowSpec),
         ("key", "checkout".into(), Reason::Row),
         ("key", "||0".into(), Reason::Row),
-        ("n", (-1).into(), Reason::Row),
+        ("n", (-1).into(), Reason::RowNumbers),
         ("n", 4.into(), Reason::RowNumbers),
         ("n", 0.into(), Reason::RowNumbers),
         ("err", 4.into(), Reason::RowNumbers),
@@ -88,12 +88,43 @@ fn what_does_not_fit_is_named() {
         ("bins", serde_json::json!({"345": 3}), Reason::RowNumbers),
         ("bins", serde_json::json!({"345": 1, "380": 1, "1101": 1}), Reason::RowNumbers),
         ("bins", serde_json::json!({"345": 1, "380": 0, "557": 2}), Reason::RowNumbers),
-        ("bins", serde_json::json!({"345": -1}), Reason::Row),
+        ("bins", serde_json::json!({"345": -1}), Reason::RowNumbers),
+        ("bins", serde_json::json!({"-4": 3}), Reason::RowNumbers),
+        ("bins", serde_json::json!({"70000": 3}), Reason::RowNumbers),
         ("bins", serde_json::json!([[345, 3]]), Reason::Row),
         ("more", 1.into(), Reason::Row),
     ] {
         let shown = format!("{name} {value}");
         assert_eq!(changed(name, value), reason, "{shown}");
+    }
+}
+
+#[test]
+fn what_is_wrong_with_a_row_is_said_in_words() {
+    let row = written(&totals(&[1_000, 2_000, 70_000]), "checkout||0", None);
+    let said = |text: &str| read(text, &sha(&spec()), WINDOW).unwrap_err();
+    for (name, value, reason, words) in [
+        ("version", 9.into(), Reason::RowVersion, "it is of version 9, and 1 is read"),
+        ("gamma", 1.04.into(), Reason::RowGamma, "its bins grow by 1.04"),
+        ("spec_sha", "0".repeat(64).into(), Reason::RowSpec, "and here"),
+        ("err", (-2).into(), Reason::RowNumbers, "err is -2, and no count is below 0"),
+        ("bins", serde_json::json!({"345": -1}), Reason::RowNumbers, "bin 345 is -1, and no count is below 0"),
+        ("bins", serde_json::json!({"1101": 3}), Reason::RowNumbers, "there is no bin 1101: they are from 0 to 1100"),
+        ("bins", serde_json::json!({"70000": 3}), Reason::RowNumbers, "there is no bin 70000"),
+        ("bins", serde_json::json!({"-4": 3}), Reason::RowNumbers, "there is no bin -4"),
+        ("err", 4.into(), Reason::RowNumbers, "3 requests, 4 of them failed"),
+    ] {
+        let mut row = row.clone();
+        row[name] = value;
+        let (found, told) = said(&row.to_string());
+        assert!(found == reason && told.contains(words), "{name}: {found:?} {told}");
+    }
+    let text = row.to_string();
+    let half = said(text.get(..text.len() / 2).unwrap());
+    assert!(half.0 == Reason::Row && half.1.starts_with("it ends in the middle"), "{half:?}");
+    // Whatever another version looks like.
+    for row in ["{\"version\":2,\"k\":[\"a\",0],\"bins\":[[1,-2]]}", "{\"version\":\"2.0\"}"] {
+        assert_eq!(said(row).0, Reason::RowVersion, "{row}");
     }
 }
 

@@ -9,11 +9,13 @@ const SPEC: &str = "name = 't'\n[source]\nformat = 'json'\nread = 'aggregated'\n
 struct Bench {
     merged: Merged,
     services: Services,
+    /// How far all partitions have come.
+    watermark: i64,
 }
 
 impl Bench {
     fn new() -> Self {
-        Self { merged: Merged::new(&Spec::parse(SPEC).unwrap()), services: Services::new(3) }
+        Self { merged: Merged::new(&Spec::parse(SPEC).unwrap()), services: Services::new(3), watermark: i64::MAX }
     }
 
     fn take(
@@ -34,7 +36,7 @@ impl Bench {
     fn told(&mut self) -> (Vec<(i64, String, u32, u64)>, Vec<(String, u64)>) {
         let (mut panes, mut slices) = (Vec::new(), Vec::new());
         let services = &self.services;
-        self.merged.settle(HOLD_MS, |id| services.name(id), (&mut panes, &mut slices));
+        self.merged.settle((HOLD_MS, self.watermark), |id| services.name(id), (&mut panes, &mut slices));
         let panes = panes.iter().map(|it| (it.start, it.service.to_string(), it.index, it.totals.requests));
         let slices = slices.iter().map(|it| (it.service.value.to_string(), it.totals.requests));
         (panes.collect(), slices.collect())
@@ -49,7 +51,7 @@ fn parts_and_swimlanes_add_up_once_they_are_together() {
     bench.take(0, ["b", "ec2", ""], (0, 5, "x")).unwrap();
     bench.take(0, ["b", "k8s", ""], (0, 6, "x")).unwrap();
     let (mut panes, mut slices) = (Vec::new(), Vec::new());
-    bench.merged.settle(HOLD_MS - 1, |_| "".into(), (&mut panes, &mut slices));
+    bench.merged.settle((HOLD_MS - 1, 0), |_| "".into(), (&mut panes, &mut slices));
     assert_eq!((panes.len(), slices.len()), (0, 0), "the others may be on their way");
     let (panes, slices) = bench.told();
     assert_eq!(panes, [(0, "a".into(), 0, 7), (0, "b".into(), 0, 11)]);
@@ -91,11 +93,38 @@ fn it_holds_no_more_than_its_limit_and_forgets_what_is_old() {
     assert_eq!(bench.take(0, ["a", "", ""], (1, 2, "x")), Ok(Taken::Revised), "what is there may change");
     bench.told();
     bench.merged.newest = 200_000;
-    assert_eq!(bench.take(70_000, ["a", "", ""], (1, 2, "x")), Err(Reason::Dropped));
     bench.merged.since = Some(0);
     bench.told();
+    assert_eq!(bench.take(70_000, ["a", "", ""], (1, 2, "x")), Err(Reason::Dropped));
     assert_eq!((bench.merged.rows, bench.merged.names.len(), bench.merged.writers().count()), (0, 0, 0));
     bench.take(200_000, ["a", "", ""], (0, 1, "x")).unwrap();
+}
+
+#[test]
+fn a_partition_that_is_far_back_is_waited_for() {
+    let mut bench = Bench { watermark: 10_000, ..Bench::new() };
+    bench.take(0, ["a", "", ""], (0, 1, "x")).unwrap();
+    bench.take(300_000, ["a", "", ""], (0, 1, "x")).unwrap();
+    bench.told();
+    assert_eq!(bench.take(0, ["b", "", ""], (0, 2, "x")), Ok(Taken::New));
+    assert_eq!(bench.told().0, [(0, "b".into(), 0, 2)]);
+    bench.watermark = 310_000;
+    bench.take(300_000, ["b", "", ""], (0, 1, "x")).unwrap();
+    bench.told();
+    assert_eq!(bench.take(10_000, ["b", "", ""], (0, 2, "x")), Err(Reason::Dropped));
+}
+
+#[test]
+fn where_there_is_no_room_to_wait_the_oldest_are_told_and_forgotten() {
+    let mut bench = Bench { watermark: 0, ..Bench::new() };
+    for number in 0..9 {
+        assert_eq!(bench.take(number * 50_000, ["a", "", ""], (0, 1, "x")), Ok(Taken::New), "{number}");
+    }
+    let (mut panes, mut slices) = (Vec::new(), Vec::new());
+    bench.merged.settle((0, 0), |_| "".into(), (&mut panes, &mut slices));
+    assert_eq!(panes.len(), 9, "at once");
+    assert_eq!(bench.merged.rows, 3, "those that may still be revised");
+    assert_eq!(bench.take(0, ["b", "", ""], (0, 1, "x")), Err(Reason::Dropped));
 }
 
 #[test]

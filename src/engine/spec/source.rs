@@ -1,8 +1,11 @@
 //! What is read, and where its fields are.
 
+use std::fmt;
 use std::sync::Arc;
 
-use serde::Deserialize;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Error, MapAccess, Unexpected, Visitor};
+use serde::{Deserialize, Deserializer};
 
 use super::super::decode::line;
 use super::{ErrorRule, Spec, SpecError};
@@ -35,6 +38,68 @@ pub struct Source {
     pub rows: Option<String>,
     /// What events say themselves of how near their service is to a limit; spans say nothing.
     pub saturation: Option<Saturation>,
+    /// Whether it is the word `aggregated` alone, and `[events]` has the rest.
+    #[serde(skip)]
+    is_word: bool,
+}
+
+/// What stands where `[source]` may: the table, or the word for rows that others counted.
+struct TableOrWord;
+
+impl<'de> Visitor<'de> for TableOrWord {
+    type Value = Source;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a table, or \"aggregated\" with the table under [events]")
+    }
+
+    fn visit_str<E: Error>(self, word: &str) -> Result<Source, E> {
+        if word == "aggregated" { Ok(Source::word()) } else { Err(E::invalid_value(Unexpected::Str(word), &self)) }
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Source, A::Error> {
+        Source::deserialize(MapAccessDeserializer::new(map))
+    }
+}
+
+/// Reads `[source]`, or `source = "aggregated"`.
+pub(super) fn table_or_word<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Source, D::Error> {
+    deserializer.deserialize_any(TableOrWord)
+}
+
+impl Source {
+    /// What `[events]` takes the place of.
+    fn word() -> Self {
+        Self {
+            topics: Vec::new(),
+            format: Format::Json,
+            pattern: None,
+            kinds: SpanKind::answering(),
+            time: None,
+            latency: None,
+            read: Read::Aggregated,
+            rows: None,
+            saturation: None,
+            is_word: true,
+        }
+    }
+
+    /// The source where a spec's `source` is this and its `[events]` are those: one way of writing becomes the other.
+    pub(super) fn of(self, events: Option<Self>) -> Result<Self, SpecError> {
+        let wrong = |key, value: &str, problem| Err(SpecError::Value { key, value: value.to_owned(), problem });
+        match (self.is_word, events) {
+            (false, None) => Ok(self),
+            (true, Some(events)) => Ok(Self { read: Read::Aggregated, ..events }),
+            (true, None) => wrong(
+                "source",
+                "\"aggregated\"",
+                "name the [source] of the spec by which the rows are counted [events]: it tells them from rows of another",
+            ),
+            (false, Some(_)) => {
+                wrong("events", "{…}", "it stands beside source = \"aggregated\": write that, or name it [source]")
+            }
+        }
+    }
 }
 
 /// Who counts.

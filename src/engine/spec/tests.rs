@@ -119,6 +119,34 @@ fn each_format_is_told_what_it_needs_and_nothing_else() {
 }
 
 #[test]
+fn a_source_is_aggregated_by_a_word_or_by_a_key() {
+    let word = "\nsource = \"aggregated\"\n[events]\n";
+    let by_word = with(|text| text.replace("\n[source]\n", word)).unwrap();
+    let by_key = with(|text| text.replace("read = \"events\"", "read = \"aggregated\"")).unwrap();
+    assert_eq!(by_word, by_key);
+    assert_eq!((by_word.source.read, &*by_word.topics()[0]), (Read::Aggregated, "signals.v1"));
+    // Rows that were counted by the same spec with [source] are of the same meaning.
+    let counted = with(str::to_owned).unwrap();
+    assert_eq!(crate::engine::contract::sha(&by_word), crate::engine::contract::sha(&counted));
+    for (to, expected) in [
+        ("\n[events]\n", "missing field `source`"),
+        ("\n[events]\nformat = 'json'\n[source]\n", "events = {…}: it stands beside source = \"aggregated\""),
+        ("\nsource = \"agregated\"\n[events]\n", "a table, or \"aggregated\""),
+        ("\nsource = \"aggregated\"\n[evnts]\n", "unknown field `evnts`"),
+    ] {
+        let message = with(|text| text.replace("\n[source]\n", to)).unwrap_err();
+        assert!(message.contains(expected), "{to}: {message}");
+    }
+    let bare = Spec::parse("name = 'a'\nsource = 'aggregated'\n").unwrap_err().to_string();
+    assert!(bare.contains("source = \"aggregated\": name the [source] of the spec"), "{bare}");
+    let message =
+        with(|text| text.replace("\n[source]\n", word).replace("unit = \"us\"", "unit = \"min\"")).unwrap_err();
+    assert!(message.contains("line ") && message.contains("unknown variant `min`"), "{message}");
+    let message = with(|text| text.replace("\n[source]\n", word).replace("rows =", "# rows =")).unwrap_err();
+    assert!(message.contains("source.rows = (nothing)"), "{message}");
+}
+
+#[test]
 fn dimensions_have_names_that_expressions_can_use() {
     let with = |more: &str| Spec::parse(&format!("{SAMPLE}\n{more}")).map_err(|error| error.to_string());
     let one = "[[dimensions]]\nname = 'svcHost'\nfield = 'host'\n";

@@ -1,10 +1,10 @@
-//! What a day of history holds.
+//! What a day of history holds, and what the open windows.
 
 use std::sync::Arc;
 
 use flowdeck::engine::totals::Totals;
 use flowdeck::engine::window::Timing;
-use flowdeck::engine::{Pane, Series, Spec};
+use flowdeck::engine::{Batch, Engine, NO_CLOCK, Pane, Series, Spec};
 
 use super::{on_processor, report, scatter};
 
@@ -14,12 +14,48 @@ const WINDOWS: i64 = 25 * 360;
 /// Requests of a service in a window.
 const REQUESTS: u64 = 100;
 
+/// Services and windows that are open at once.
+const OPEN: (u64, i64) = (5_000, 6);
+
+/// Opens windows of many services, each of 100 requests with latencies as in the history.
+pub fn measure_open() {
+    let mut engine =
+        Engine::new(&Spec::parse(include_str!("../../../config/examples/golden-signals.toml")).unwrap()).unwrap();
+    let spread = spread();
+    let (services, windows) = OPEN;
+    let mut batch = Batch::default();
+    let before = resident_bytes();
+    let mut bins = 0;
+    for window in 0..windows {
+        for request in 0..REQUESTS {
+            batch.clear();
+            for service in 0..services {
+                let (time, (failed, latency)) = (window * WINDOW_MS, request_of(&spread, (service, window, request)));
+                let status = if failed { 503 } else { 200 };
+                let event =
+                    format!(r#"{{"ts":{time},"svc":"service-{service:04}","status":{status},"lat_us":{latency}}}"#);
+                batch.push(event.as_bytes());
+            }
+            engine.ingest(0, &batch, NO_CLOCK);
+        }
+        for pane in engine.take_panes() {
+            bins += pane.totals.sketch.bins().count();
+        }
+    }
+    let (counts, cells) = (engine.counts(), engine.windows().cells() as u64);
+    assert_eq!((cells, counts.counted), (services * windows.unsigned_abs(), counts.records));
+    let told = services * (windows.unsigned_abs() - 1);
+    let name = "a service in an open window of 100 requests";
+    report(&format!("{name}, bins"), bins as f64 / told as f64, "bins", None);
+    report(&format!("{name}, resident"), (resident_bytes() - before) as f64 / cells as f64, "B", None);
+}
+
 /// Fills the history of 1,000 services with 25 hours of windows, each of 100 requests whose latencies spread as a lognormal
 /// distribution does (sigma 0.6).
 pub fn measure() {
     let spec = Spec::parse(include_str!("../../../config/examples/golden-signals.toml")).unwrap();
     let names: Vec<Arc<str>> = (0..SERVICES).map(|number| format!("service-{number:04}").into()).collect();
-    let spread: Vec<f64> = (0..4_096).map(|number| (0.6 * normal(number)).exp()).collect();
+    let spread = spread();
     let before = resident_bytes();
     let mut series = Series::new(&spec);
     let mut spent = std::time::Duration::ZERO;
@@ -47,10 +83,9 @@ pub fn measure() {
 
 fn pane(names: &[Arc<str>], spread: &[f64], number: u64, window: i64) -> Pane {
     let mut totals = Totals::default();
-    let median = 2_000.0 + (scatter(number) % 50_000) as f64;
     for request in 0..REQUESTS {
-        let chance = scatter((number << 40) | ((window as u64) << 10) | request);
-        totals.add(chance.is_multiple_of(100), (median * spread[(chance >> 32) as usize % spread.len()]) as u64);
+        let (failed, latency) = request_of(spread, (number, window, request));
+        totals.add(failed, latency);
     }
     Pane {
         start: window * WINDOW_MS,
@@ -59,6 +94,18 @@ fn pane(names: &[Arc<str>], spread: &[f64], number: u64, window: i64) -> Pane {
         index: 0,
         totals,
     }
+}
+
+/// Factors that spread as a lognormal distribution does.
+fn spread() -> Vec<f64> {
+    (0..4_096).map(|number| (0.6 * normal(number)).exp()).collect()
+}
+
+/// Whether a request of a service in a window failed, and its latency.
+fn request_of(spread: &[f64], (number, window, request): (u64, i64, u64)) -> (bool, u64) {
+    let median = 2_000.0 + (scatter(number) % 50_000) as f64;
+    let chance = scatter((number << 40) | ((window as u64) << 10) | request);
+    (chance.is_multiple_of(100), (median * spread[(chance >> 32) as usize % spread.len()]) as u64)
 }
 
 /// Sums of chance are nearly normal.
