@@ -143,10 +143,9 @@ impl Route {
         !select::is_catching_up(&marks) || self.fault == Fault::NotCaughtUp
     }
 
-    fn hear(&self, world: &mut World, (lane, number): (usize, usize)) -> Option<()> {
+    fn hear(&self, world: &mut World, (lane, number): (usize, usize)) {
         commit(world, lane);
-        let control = world.controls[number].clone();
-        let selection = control.selection.clone().unwrap();
+        let selection = world.controls[number].selection.clone().unwrap();
         let mark = world.places[lane].mark.clone();
         let worker = &mut world.workers[lane];
         worker.learned.clear();
@@ -163,7 +162,6 @@ impl Route {
             worker.next = worker.track.rewind(worker.next);
         }
         worker.by = Some(number);
-        Some(())
     }
 
     fn read(&self, world: &mut World, lane: usize) -> Option<()> {
@@ -239,8 +237,7 @@ impl Model for Route {
     }
 
     fn actions(&self, world: &World, steps: &mut Vec<Step>) {
-        for lane in 0..2 {
-            let worker = &world.workers[lane];
+        for (lane, worker) in world.workers.iter().enumerate() {
             if world.written[lane] < ROWS[lane].len() {
                 steps.push(Step::Write(lane));
             }
@@ -277,7 +274,7 @@ impl Model for Route {
         let mut next = world.clone();
         match step {
             Step::Write(lane) => next.written[lane] += 1,
-            Step::Hear(lane, number) => self.hear(&mut next, (lane, number))?,
+            Step::Hear(lane, number) => self.hear(&mut next, (lane, number)),
             Step::Read(lane) => self.read(&mut next, lane)?,
             Step::Commit(lane) => commit(&mut next, lane),
             Step::Crash(lane) => {
