@@ -19,6 +19,7 @@ use crate::model::verdict::Condition;
 use crate::plan::forecast::{Effect, Forecast};
 use crate::plan::guard::Remedy;
 use crate::plan::proposal::Proposal;
+use crate::plan::remnants::Sweep;
 use crate::plan::room::{Room, Weight};
 use crate::plan::verb::Verb;
 
@@ -97,6 +98,7 @@ fn planned(proposal: &Proposal, theme: Theme) -> Vec<Line> {
     }
     lines.push(blank(theme));
     room(&proposal.room, theme, &mut lines);
+    kafka(proposal, theme, &mut lines);
     let changes = proposal.changes();
     let revision = proposal.revision.map_or_else(String::new, |number| format!(", as revision {number}"));
     lines.push((1, format!("what changes: {}{revision}", human::counted(changes.len(), "field")), theme.dim()));
@@ -166,6 +168,21 @@ fn room(room: &Room, theme: Theme, lines: &mut Vec<Line>) {
             Weight::Fits => Tone::Good,
         };
         lines.push((5, format!("{}{}", finding.weight.word(), finding.message), theme.tone(tone)));
+    }
+    lines.push(blank(theme));
+}
+
+/// What becomes of topics and consumer groups of a pipeline that goes: what is deleted, then what stays.
+fn kafka(proposal: &Proposal, theme: Theme, lines: &mut Vec<Line>) {
+    if proposal.remnants.is_empty() {
+        return;
+    }
+    lines.push((1, "what becomes of it in Kafka".to_owned(), theme.dim()));
+    for goes in [true, false] {
+        for it in proposal.remnants.iter().filter(|it| it.goes == goes) {
+            let (word, tone) = if goes { ("is DELETED", Tone::Warn) } else { ("stays", Tone::Good) };
+            lines.push((3, format!("{} {word}: {}", it.name(), it.because), theme.tone(tone)));
+        }
     }
     lines.push(blank(theme));
 }
@@ -274,6 +291,7 @@ pub fn question(canvas: &mut Canvas<'_>, area: Rect, state: &State, screen: &Que
                 format!("{}   {place}", other.environment)
             })
             .collect(),
+        Asked::Sweep => Sweep::ALL.iter().map(|it| it.words().to_owned()).collect(),
     };
     for (row, (index, words)) in (0..body.height).zip(choices.iter().enumerate()) {
         let chosen = index == screen.chosen;
@@ -286,5 +304,11 @@ pub fn question(canvas: &mut Canvas<'_>, area: Rect, state: &State, screen: &Que
         Asked::Size { input, .. } => typed(canvas, body, below, ("TaskManagers", input, true)),
         Asked::Line { .. } => {}
         Asked::Environment(_) => canvas.write(body, below, " enter finds out what it would mean there", theme.dim()),
+        Asked::Sweep => {
+            let words = "Its objects go; revisions, savepoints and secrets stay. A topic that somebody else reads or \
+                         writes stays whatever you choose. enter shows what would go, and deletes nothing yet.";
+            let below = Rect { y: body.y + below, height: body.height.saturating_sub(below), ..body };
+            why::paragraph(canvas, below, "what", words);
+        }
     }
 }

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::change::{Wish, Write};
 use super::desk::{DeployError, Desk};
-use super::manage::{self, autoscaler_of};
+use super::{manage, sweep};
 use crate::model::Time;
 use crate::model::manifest::{self, Document, Judgement, Pipeline, Runtime};
 use crate::plan::guard::Refusal;
@@ -114,7 +114,7 @@ pub async fn asked(
         Ask::Scale { processor, replicas } => scale(desk, (pipeline, processor.as_deref()), *replicas, order).await,
         Ask::Promote { .. } => promote(from, desk, pipeline, order).await,
         Ask::Rollback { to } => rollback(desk, pipeline, *to, order).await,
-        Ask::Decommission => decommission(desk, pipeline, order).await,
+        Ask::Decommission(sweep) => sweep::decommission(desk, (pipeline, *sweep), order).await,
         Ask::Adopt => adopt(desk, pipeline, order).await,
         Ask::Apply { text, base, .. } => edited(desk, (pipeline, *base), text, order).await,
         Ask::Edit { id, base, mine, .. } => in_own_terms(desk, pipeline, (id, base, mine), order).await,
@@ -438,33 +438,6 @@ pub async fn promote(from: &Desk, to: &Desk, pipeline: &str, order: &Order) -> R
     let (pipeline, text) = parsed(&value)?;
     let order = Order { note: format!("promoted from {place}, revision {}", revision.number), ..order.clone() };
     manifest(to, &Wanted { pipeline, text, runtime: runtime_of(&revision), base: Base::Nothing }, &order).await
-}
-
-/// Everything that flowdeck deployed goes; revisions, topics, groups, savepoints and secrets stay.
-///
-/// # Errors
-/// When there is nothing.
-pub async fn decommission(desk: &Desk, pipeline: &str, order: &Order) -> Result<Wish, DeployError> {
-    let name = pipeline.to_lowercase();
-    let managed = desk.managed(&name).await?;
-    if managed.is_empty() && desk.unfinished(&name, Verb::Decommission)?.is_some() {
-        // The last answer alone was lost.
-        return Ok(Wish { resumes: true, ..wish(name, Vec::new(), None, order) });
-    }
-    if managed.is_empty() {
-        let words = format!("there is nothing of {pipeline} that flowdeck deployed; adopt it first if it is meant");
-        return Err(DeployError::NotFound(words));
-    }
-    let mut goes: Vec<Id> = managed.into_iter().rev().map(|(id, _)| id).collect();
-    // What decided the number of TaskManagers is no part of any revision.
-    for workers in goes.clone().iter().filter(|id| matches!(id.kind, Kind::StatefulSet | Kind::Deployment)) {
-        let autoscaler = autoscaler_of(workers);
-        let is_ours = |object: &Value| label(object, MANAGED_BY) == Some(MANAGER);
-        if desk.read(&autoscaler).await?.as_ref().is_some_and(is_ours) {
-            goes.push(autoscaler);
-        }
-    }
-    Ok(wish(name, goes.into_iter().map(Write::Delete).collect(), None, order))
 }
 
 /// Somebody else's pipeline becomes managed: its objects are kept as revision 1, and marked.
