@@ -270,8 +270,8 @@ fn why_topic_stays(topic: &str, (own, others, broker): (&Own, &Others, &Broker))
     broker.untold.as_ref().map(|why| format!("nobody can say which consumer groups read it: {why}"))
 }
 
-/// A processor of another pipeline, with its namespace.
-fn who(other: &Use) -> String {
+/// A processor of a pipeline, with its namespace.
+pub(super) fn who(other: &Use) -> String {
     let Use { pipeline, processor, namespace, .. } = other;
     if pipeline == processor {
         format!("{pipeline} in {namespace}")

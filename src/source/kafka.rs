@@ -26,6 +26,7 @@ pub mod rights;
 mod scram;
 mod series;
 pub mod sweep;
+mod tides;
 mod tls;
 mod token;
 mod topics;

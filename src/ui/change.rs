@@ -20,7 +20,8 @@ use crate::plan::forecast::{Effect, Forecast};
 use crate::plan::guard::Remedy;
 use crate::plan::proposal::Proposal;
 use crate::plan::remnants::Sweep;
-use crate::plan::room::{Room, Weight};
+use crate::plan::room::{self, Room};
+use crate::plan::topics::{Finding, Weight};
 use crate::plan::verb::Verb;
 
 /// A line before it is broken: cells that it stands in, its words, its look.
@@ -99,6 +100,7 @@ fn planned(proposal: &Proposal, theme: Theme) -> Vec<Line> {
     lines.push(blank(theme));
     room(&proposal.room, theme, &mut lines);
     kafka(proposal, theme, &mut lines);
+    topics(&proposal.topics, theme, &mut lines);
     let changes = proposal.changes();
     let revision = proposal.revision.map_or_else(String::new, |number| format!(", as revision {number}"));
     lines.push((1, format!("what changes: {}{revision}", human::counted(changes.len(), "field")), theme.dim()));
@@ -162,10 +164,10 @@ fn room(room: &Room, theme: Theme, lines: &mut Vec<Line>) {
     lines.extend(room.needs.iter().map(|need| (3, need.words.clone(), theme.text())));
     for finding in &room.findings {
         let tone = match finding.weight {
-            Weight::Refused => Tone::Bad,
-            Weight::Waits => Tone::Warn,
-            Weight::Unknown => Tone::Quiet,
-            Weight::Fits => Tone::Good,
+            room::Weight::Refused => Tone::Bad,
+            room::Weight::Waits => Tone::Warn,
+            room::Weight::Unknown => Tone::Quiet,
+            room::Weight::Fits => Tone::Good,
         };
         lines.push((5, format!("{}{}", finding.weight.word(), finding.message), theme.tone(tone)));
     }
@@ -183,6 +185,22 @@ fn kafka(proposal: &Proposal, theme: Theme, lines: &mut Vec<Line>) {
             let (word, tone) = if goes { ("is DELETED", Tone::Warn) } else { ("stays", Tone::Good) };
             lines.push((3, format!("{} {word}: {}", it.name(), it.because), theme.tone(tone)));
         }
+    }
+    lines.push(blank(theme));
+}
+
+/// What Kafka lacks or does not tell that forbids nothing; what does stands above.
+fn topics(findings: &[Finding], theme: Theme, lines: &mut Vec<Line>) {
+    let mut open = findings.iter().filter(|it| it.weight != Weight::Missing).peekable();
+    if open.peek().is_none() {
+        return;
+    }
+    lines.push((1, "what to know of its topics".to_owned(), theme.dim()));
+    for Finding { weight, processor, message, command } in open {
+        let tone = if *weight == Weight::Warning { Tone::Warn } else { Tone::Quiet };
+        let processor = if processor.is_empty() { String::new() } else { format!("{processor} ") };
+        lines.push((3, format!("{processor}{message}"), theme.tone(tone)));
+        lines.extend(command.iter().map(|command| (5, command.clone(), theme.dim())));
     }
     lines.push(blank(theme));
 }

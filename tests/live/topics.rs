@@ -89,6 +89,15 @@ fn what_a_pipeline_lacks_is_named_until_each_named_command_was_run() {
     assert_eq!(report["refusals"].as_array().unwrap().len(), 5, "{report:#}");
     // Each command that was named does what it says.
     first.iter().filter(|it| it.0 == "missing").for_each(|it| obey(&it.2));
+    // A topic that was just made has no writer yet; the first record shows that somebody is one, whoever it is.
+    let unwritten = found(&settings, &path);
+    assert!(unwritten.len() == 1 && unwritten[0].0 == "warning", "{unwritten:?}");
+    assert!(
+        unwritten[0].1.starts_with("reads topic rights-in, which nobody seems to write: no known pipeline does")
+            && unwritten[0].1.ends_with("no record was ever written to it"),
+        "{unwritten:?}"
+    );
+    produce("rights-in");
     assert_eq!(found(&settings, &path), []);
     let output = settings.command(&["apply", "-f", &path, "--yes"]);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -107,6 +116,21 @@ fn what_a_pipeline_lacks_is_named_until_each_named_command_was_run() {
     assert!(denied.len() == 1 && denied[0].1.ends_with("a rule denies it"), "{denied:?}");
     obey(&json!(format!("{} --force", denied[0].2.as_str().unwrap())));
     assert_eq!(found(&settings, &path), []);
+    // Another pipeline that writes the same is named, in whichever namespace it is.
+    let other = Namespace::new("rights-other");
+    let there = self::settings(&other.0, &plain(), "");
+    let (_rival, rival) = crate::deploy::file(
+        &MANIFEST
+            .replace("name: rights,", "name: rival,")
+            .replace("inputs: [rights-in], ", "")
+            .replace("{name: reader,", "{name: writer,"),
+    );
+    done(&there, &["apply", "-f", &rival, "--yes"]);
+    let twice = found(&settings, &path);
+    let words =
+        "writes topic rights-out, and so does rival › writer in rights-other: whoever reads it cannot tell them apart";
+    assert_eq!(twice, [("warning".to_owned(), words.to_owned(), Value::Null)]);
+    done(&there, &["decommission", "rival", "--yes", "--accept-state-loss"]);
     // More readers than partitions: a warning, which stands against nothing.
     let wide = MANIFEST.replace("replicas: 4", "replicas: 6");
     std::fs::write(&path, wide).unwrap();

@@ -196,6 +196,13 @@ fn what_the_pods_need_and_who_refuses_them_is_said_before_it_is_agreed_to() {
     proposal.forecasts[0].restart = Some(Restart { seconds: 31, measured: Some(measured.into()) });
     let words = "sessionization needs 5 more pods (TaskManager) of 2 cpu, 4 GiB";
     let finding = |weight, message: &str| Finding { weight, message: message.into() };
+    let warned = "reads topic clickstream, which nobody seems to write: no known pipeline does, and it holds no record";
+    proposal.topics = vec![flowdeck::plan::topics::Finding {
+        weight: flowdeck::plan::topics::Weight::Warning,
+        processor: "sessionization".into(),
+        message: warned.into(),
+        command: None,
+    }];
     proposal.room = Room {
         needs: vec![Need {
             processor: "sessionization".into(),

@@ -6,25 +6,23 @@
 //!
 //! It must not choose what goes: [`crate::plan::remnants`] does.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::iter::once;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::time::{Instant, sleep};
 
 use super::change::{Steps, Wish, Write, tell};
 use super::desk::{DeployError, Desk};
 use super::manage::autoscaler_of;
 use super::order::{Order, wish};
-use crate::plan::object::{Id, Kind, MANAGED_BY, MANAGER, label, runs_a_job, set};
-use crate::plan::remnants::{Broker, Others, Own, Remnant, Sweep, Use, forbidden, named, remnants, uses};
+use super::users::users;
+use crate::plan::object::{Id, Kind, MANAGED_BY, MANAGER, label, runs_a_job};
+use crate::plan::remnants::{Broker, Others, Own, Remnant, Sweep, forbidden, named, remnants, uses};
 use crate::plan::revision::{Revision, State};
 use crate::plan::topics::Resource;
 use crate::plan::verb::Verb;
-use crate::router::spec::Spec;
 use crate::source::kafka::sweep::{Sweeper, Swept};
-use crate::source::kube::trouble::Trouble;
 
 /// How long pods, and members of a group, may take to go.
 const PATIENCE: Duration = Duration::from_mins(3);
@@ -123,41 +121,10 @@ async fn look(desk: &Desk, sweeping: &Sweeping) -> Result<Result<(Vec<Remnant>, 
 
 /// What all other pipelines do in Kafka, as far as this user may look.
 async fn others(desk: &Desk, pipeline: &str) -> Result<Others, DeployError> {
-    let (mut others, namespace) = (Others::default(), desk.target.namespace.as_str());
-    for kind in [Kind::FlinkDeployment, Kind::Deployment] {
-        let typed = |mut object: Value| {
-            set(&mut object, &["kind"], json!(kind.word()));
-            uses([&object]).pop()
-        };
-        let everywhere = format!("/apis/{}/{}", kind.api_version(), kind.plural());
-        let found = match desk.cluster.list(&everywhere, None, typed).await {
-            Err(Trouble::Forbidden(_)) => {
-                others.unseen = Some(format!("pipelines of other namespaces than {namespace} could not be looked at"));
-                let here = format!("/apis/{}/namespaces/{namespace}/{}", kind.api_version(), kind.plural());
-                desk.cluster.list(&here, None, typed).await
-            }
-            found => found,
-        };
-        let found = found.map_err(|trouble| DeployError::Read { what: kind.plural().into(), trouble })?;
-        let is_itself = |it: &Use| it.namespace == namespace && it.pipeline.eq_ignore_ascii_case(pipeline);
-        others.uses.extend(found.into_iter().filter(|it| !is_itself(it)));
-    }
-    others.routes = routes(desk)?;
+    let mut others = users(desk).await?;
+    let here = desk.target.namespace.as_str();
+    others.uses.retain(|it| it.namespace != here || !it.pipeline.eq_ignore_ascii_case(pipeline));
     Ok(others)
-}
-
-/// Topics that routes of the settings read, write or fill, with the name of the route.
-fn routes(desk: &Desk) -> Result<BTreeMap<String, String>, DeployError> {
-    let mut found = BTreeMap::new();
-    for path in &desk.routes {
-        let spec = Spec::open(path).map_err(|error| DeployError::Failed(error.to_string()))?;
-        let lanes = spec.lanes.iter().flat_map(|lane| [Some(&lane.topic), lane.output.as_ref()]).flatten().cloned();
-        let control = &spec.control;
-        let own = [control.topic.clone(), control.requests(), control.status(), control.receipts()];
-        let topics = once(spec.source.topic.clone()).chain(lanes).chain(own);
-        found.extend(topics.map(|topic| (topic, spec.name.clone())));
-    }
-    Ok(found)
 }
 
 /// Deletes what was agreed to, once the pods are gone.
