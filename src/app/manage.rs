@@ -212,17 +212,22 @@ fn sizes(view: &ScalingView) -> Vec<FactRow> {
         None => BY_HAND,
     };
     let mut facts = vec![FactRow::new(SIZE, name, "decided", by).by(Handle::Scaled(name.to_owned()))];
+    let of_pods = view.by == Some("hpa");
     let limits = [
         ("least", view.least, Limit::Least),
         ("most", view.most, Limit::Most),
-        ("busy, percent", view.target_percent, Limit::Target),
+        (if of_pods { "cpu, percent" } else { "busy, percent" }, view.target_percent, Limit::Target),
+        ("memory, percent", view.memory_percent, Limit::Memory),
     ];
     if view.by.is_some() {
-        facts.extend(limits.into_iter().map(|(word, value, limit)| {
+        // The operator's autoscaler knows nothing of memory.
+        let limits = limits.into_iter().filter(|(_, _, limit)| of_pods || *limit != Limit::Memory);
+        facts.extend(limits.map(|(word, value, limit)| {
             let handle = Handle::Limit(name.to_owned(), limit);
             FactRow::optional(SIZE, name, word, value.map(|it| it.to_string())).by(handle)
         }));
     }
+    facts.extend(view.seen.as_ref().map(|seen| FactRow::new(SIZE, name, "now", seen)));
     facts.extend(view.chosen.as_ref().map(|chosen| FactRow::new(SIZE, name, "chosen", chosen)));
     let decisions = view.decisions.iter().rev();
     facts

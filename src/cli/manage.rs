@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::change::{Changing, at_desk, now};
 use super::{Failure, exit, output};
 use crate::plan::manage::about::{About, Setting};
-use crate::plan::manage::edit::{Edit, last_day};
+use crate::plan::manage::edit::{Edit, last_day, memory_percent};
 use crate::plan::manage::role::AccountView;
 use crate::plan::manage::scaling::{Scaling, ScalingView};
 use crate::plan::verb::Verb;
@@ -57,9 +57,12 @@ pub struct Autoscale {
     /// Most of them
     #[arg(long, value_name = "NUMBER")]
     max: Option<u32>,
-    /// How busy they should be, percent
-    #[arg(long, value_name = "PERCENT")]
+    /// How busy they should be, percent; of plain workloads, of the cpu that they ask for
+    #[arg(long, visible_alias = "target-cpu", value_name = "PERCENT")]
     target: Option<u32>,
+    /// How much of the memory that they ask for plain workloads should use, percent; none goes by it no longer
+    #[arg(long, value_name = "PERCENT", value_parser = memory)]
+    target_memory: Option<Memory>,
     #[command(flatten)]
     changing: Changing,
 }
@@ -80,6 +83,14 @@ pub struct Role {
     service_account: Option<String>,
     #[command(flatten)]
     changing: Changing,
+}
+
+/// A share of memory; `None` takes it away.
+#[derive(Clone, Copy, Debug)]
+struct Memory(Option<u32>);
+
+fn memory(text: &str) -> Result<Memory, String> {
+    memory_percent(text).map(Memory)
 }
 
 /// The last day; `None` means for good.
@@ -144,7 +155,13 @@ fn pairs(map: &BTreeMap<String, String>) -> String {
 /// `flowdeck autoscale`.
 pub fn autoscale(arguments: &Autoscale, settings: &Settings) -> Result<u8, Failure> {
     let on = (arguments.on || arguments.off).then_some(arguments.on);
-    let scaling = Scaling { on, least: arguments.min, most: arguments.max, target_percent: arguments.target };
+    let scaling = Scaling {
+        on,
+        least: arguments.min,
+        most: arguments.max,
+        target_percent: arguments.target,
+        memory_percent: arguments.target_memory.map(|Memory(percent)| percent),
+    };
     if let Some(problem) = scaling.problem() {
         return Err(Failure::usage(anyhow::anyhow!(problem)));
     }
@@ -169,12 +186,20 @@ fn scaling_lines(view: &ScalingView) -> String {
         None => "nobody: its size is set by hand",
     };
     let mut text = format!("{}\n  decided by  {by}\n", view.processor);
-    let limits = [("least", view.least), ("most", view.most), ("target, %", view.target_percent)];
+    let limits = [
+        ("least", view.least),
+        ("most", view.most),
+        (if view.by == Some("hpa") { "cpu, %" } else { "target, %" }, view.target_percent),
+        ("memory, %", view.memory_percent),
+    ];
     for (word, value) in limits.into_iter().filter_map(|(word, value)| Some((word, value?))) {
         text += &format!("  {word:<10}  {value}\n");
     }
     if !view.settings.is_empty() {
         text += &format!("  settings    {}\n", pairs(&view.settings));
+    }
+    if let Some(seen) = &view.seen {
+        text += &format!("  now         {seen}\n");
     }
     if let Some(chosen) = &view.chosen {
         text += &format!("  chosen      {chosen}\n");

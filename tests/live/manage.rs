@@ -146,6 +146,8 @@ fn the_operators_autoscaler_is_set_without_a_restart_and_its_decisions_are_told(
     let shown = settings.json(&["autoscale", "clicks", "counter", "-o", "json"]);
     assert_eq!((&shown[0]["by"], &shown[0]["settings"]["utilization.target"]), (&json!("operator"), &json!("0.65")));
     assert_eq!(shown[0]["decisions"][0]["message"], "Vertex a: parallelism 2 -> 4");
+    let (code, _, words) = report(&settings, &["autoscale", "clicks", "--target-memory", "80", "--yes"]);
+    assert!(code == 7 && words.contains("not by memory"), "{code} {words}");
     let (code, _, words) = report(&settings, &["autoscale", "clicks", "--min", "9", "--max", "2", "--yes"]);
     assert!(code == 2 && words.contains("more than the most"), "{code} {words}");
 }
@@ -162,6 +164,26 @@ fn plain_workloads_are_scaled_by_a_pod_autoscaler_that_the_next_apply_leaves_alo
             .unwrap();
     assert_eq!((&hpa["spec"]["minReplicas"], &hpa["spec"]["maxReplicas"]), (&json!(2), &json!(6)));
     assert_eq!(hpa["spec"]["scaleTargetRef"]["kind"], "StatefulSet");
+    let metrics = |namespace: &str| -> Vec<(String, u64)> {
+        let found = kubectl(&["get", "hpa", "counter-taskmanager", "-n", namespace, "-o", "json"]);
+        let found: Value = serde_json::from_str(&found).unwrap();
+        let metrics = found["spec"]["metrics"].as_array().unwrap().clone();
+        let one = |it: &Value| {
+            let resource = &it["resource"];
+            (resource["name"].as_str().unwrap().into(), resource["target"]["averageUtilization"].as_u64().unwrap())
+        };
+        metrics.iter().map(one).collect()
+    };
+    let of = |percents: &[(&str, u64)]| percents.iter().map(|(name, it)| ((*name).to_owned(), *it)).collect::<Vec<_>>();
+    assert_eq!(metrics(&namespace.0), of(&[("cpu", 70)]));
+    done(&settings, &["autoscale", "clicks", "counter", "--target-memory", "80", "--yes"]);
+    assert_eq!(metrics(&namespace.0), of(&[("cpu", 70), ("memory", 80)]));
+    done(&settings, &["autoscale", "clicks", "counter", "--target-cpu", "55", "--yes"]);
+    assert_eq!(metrics(&namespace.0), of(&[("cpu", 55), ("memory", 80)]));
+    let shown = settings.json(&["autoscale", "clicks", "counter", "-o", "json"]);
+    assert_eq!((&shown[0]["target_percent"], &shown[0]["memory_percent"]), (&json!(55), &json!(80)));
+    done(&settings, &["autoscale", "clicks", "counter", "--target-memory", "none", "--yes"]);
+    assert_eq!(metrics(&namespace.0), of(&[("cpu", 55)]));
     // Somebody else decides the number; the next apply takes it as it is.
     kubectl(&["scale", "statefulset", "counter-taskmanager", "-n", &namespace.0, "--replicas=5"]);
     let (_other, other) = file(&MANIFEST.replace("cpu: 0.5", "cpu: 0.25"));

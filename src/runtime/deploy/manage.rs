@@ -153,6 +153,13 @@ async fn edit_scaling(
             continue;
         }
         match id.kind {
+            Kind::FlinkDeployment if scaling.memory_percent.is_some() => {
+                return Err(DeployError::Refused(format!(
+                    "the operator's autoscaler of {} goes by how busy it is, not by memory: job.autoscaler.memory.tuning.enabled \
+                     lets it size memory by itself",
+                    processor(object)
+                )));
+            }
             Kind::FlinkDeployment => writes.push(Write::Patch(id.clone(), scaling.patch(object))),
             Kind::StatefulSet | Kind::Deployment if is_workers(object) => {
                 let own = autoscaler_of(id);
