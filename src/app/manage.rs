@@ -16,6 +16,7 @@ use crate::model::key::PipelineKey;
 use crate::plan::dossier::Dossier;
 use crate::plan::manage::about::Told;
 use crate::plan::manage::edit::{Handle, Limit};
+use crate::plan::manage::identity;
 use crate::plan::manage::role::AccountView;
 use crate::plan::manage::scaling::ScalingView;
 use crate::plan::manage::{Around, Found};
@@ -183,6 +184,10 @@ fn abouts(pipeline: &str, told: &[Told]) -> Vec<FactRow> {
         told.iter().map(|it| FactRow::optional(IT, &it.processor, what, value(it)).by(handle.clone())).collect()
     };
     let mut facts = said("team", &Handle::Team, &|it| it.team.clone());
+    for part in identity::Part::ALL {
+        let value = |it: &Told| it.identity.get(part.word()).cloned().or_else(|| part.usual().map(str::to_owned));
+        facts.extend(said(part.word(), &Handle::Identity(part), &value));
+    }
     facts.extend(said("last day", &Handle::Expires, &|it| it.expires.clone()));
     let names = |map: fn(&Told) -> &BTreeMap<String, String>| -> BTreeSet<String> {
         told.iter().flat_map(|it| map(it).keys().cloned()).collect()

@@ -97,6 +97,33 @@ fn what_is_written_about_a_pipeline_is_edited_and_survives_the_next_apply() {
 }
 
 #[test]
+fn whose_it_is_becomes_part_of_the_manifest_and_restarts_nothing() {
+    let namespace = Namespace::new("manage-owner");
+    let settings = settings("qal", &namespace.0, "");
+    let (_folder, path) = file(MANIFEST);
+    done(&settings, &["apply", "-f", &path, "--yes"]);
+    let before = json!(wanted(&namespace.0));
+    let told =
+        done(&settings, &["manage", "clicks", "--owner", "third-party", "--description", "Clicks, counted", "--yes"]);
+    assert_eq!(told["revision"], 2);
+    assert!(told["forecasts"].as_array().unwrap().iter().all(|it| it["effect"] == "nothing"), "{told:#}");
+    let changed = changed(&namespace.0, &before);
+    let words = |name: &str| changed.iter().filter(|(path, _)| path.ends_with(name)).map(|(_, it)| it.clone());
+    assert!(words("flowdeck.dev/owner").all(|it| it == "third-party") && words("flowdeck.dev/owner").count() == 4);
+    assert_eq!(words("flowdeck.dev/description").count(), 4);
+    assert_eq!(words("flowdeck.dev/revision").count() + 8, changed.len(), "{changed:?}");
+    let shown = settings.json(&["manage", "clicks", "-o", "json"]);
+    assert_eq!((&shown[0]["owner"], &shown[0]["description"]), (&json!("third-party"), &json!("Clicks, counted")));
+    let history = settings.command(&["history", "clicks", "--show", "2"]);
+    assert!(String::from_utf8_lossy(&history.stdout).contains("owner: third-party"));
+    // Back: nothing of it is left but the number.
+    done(&settings, &["manage", "clicks", "--owner", "own", "--description", "", "--yes"]);
+    assert!(settings.json(&["manage", "clicks", "-o", "json"])[0]["owner"].is_null());
+    let (code, _, words) = report(&settings, &["manage", "clicks", "--owner", "mine", "--yes"]);
+    assert!(code == 2 && words.contains("type own or third-party"), "{code} {words}");
+}
+
+#[test]
 fn what_has_expired_is_not_started_again_before_somebody_extends_it() {
     let namespace = Namespace::new("manage-expired");
     let settings = settings("qal", &namespace.0, "");

@@ -222,6 +222,8 @@ fn what_the_pods_need_and_who_refuses_them_is_said_before_it_is_agreed_to() {
     for said in [
         &format!("it is down for about 31 s: {measured}"),
         "what it needs",
+        "what to know of its topics",
+        "sessionization reads topic clickstream, which nobody seems to write",
         words,
         "no room: quota team has room for 3 of the 5 more pods",
         "not known: whether nodes have room: nodes is forbidden",

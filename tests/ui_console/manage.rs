@@ -10,6 +10,7 @@ use flowdeck::plan::intent::{Ask, Intent};
 use flowdeck::plan::manage::Around;
 use flowdeck::plan::manage::about::{About, Setting, Told};
 use flowdeck::plan::manage::edit::Edit;
+use flowdeck::plan::manage::identity::{Claim, Part};
 use flowdeck::plan::manage::role::{AccountView, RightView};
 use flowdeck::plan::manage::scaling::{Decision, Scaling, ScalingView};
 use insta::assert_snapshot;
@@ -31,6 +32,7 @@ fn around() -> Around {
         processor: "sessionization".into(),
         team: Some("streams".into()),
         expires: None,
+        identity: BTreeMap::from([("owner", "third-party".to_owned())]),
         labels: map(&[("cost", "42")]),
         links: map(&[("Runbook", "https://wiki.example/runbook")]),
     };
@@ -118,6 +120,18 @@ fn plain_workloads_go_by_cpu_and_memory_and_the_operator_by_neither_name() {
     assert_eq!(planned(&bench).pop().map(|(_, intent)| intent.ask), Some(Ask::Manage(wanted)));
     let operator = told(opened(120, 40), Ok(around())).screen();
     assert!(!operator.contains("memory, percent") && operator.contains("busy, percent"), "{operator}");
+}
+
+#[test]
+fn whose_it_is_is_edited_where_it_is_shown() {
+    let bench = told(opened(80, 24), Ok(around())).press("/").typed("owner").press("enter");
+    assert!(bench.screen().contains("third-party"), "{}", bench.screen());
+    let bench = bench.press("enter").typed("mine").press("enter");
+    assert!(bench.screen().contains("type own or third-party"), "{}", bench.screen());
+    assert_eq!(planned(&bench), []);
+    let bench = bench.press("ctrl-u").typed("own").press("enter");
+    let claim = Claim { part: Part::Owner, value: None };
+    assert_eq!(planned(&bench).pop().map(|(_, it)| it.ask), Some(Ask::Manage(Edit::Identity(vec![claim]))));
 }
 
 #[test]

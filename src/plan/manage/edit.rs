@@ -3,6 +3,7 @@
 use chrono::NaiveDate;
 
 use super::about::{About, NEVER, Setting};
+use super::identity::{Claim, Part};
 use super::role::is_role;
 use super::scaling::Scaling;
 
@@ -11,6 +12,8 @@ use super::scaling::Scaling;
 pub enum Edit {
     /// Labels, links, team, last day.
     About(About),
+    /// Whose it is, what it is for, who may find it.
+    Identity(Vec<Claim>),
     /// How sizes are decided.
     Scaling {
         /// Of which processor; else of all.
@@ -33,6 +36,7 @@ impl Edit {
     pub fn words(&self) -> String {
         match self {
             Self::About(about) => about.words(),
+            Self::Identity(claims) => claims.iter().map(|it| it.part.word()).collect::<Vec<_>>().join(", "),
             Self::Scaling { processor: Some(processor), .. } => format!("how the size of {processor} is decided"),
             Self::Scaling { processor: None, .. } => "how its size is decided".to_owned(),
             Self::Role { account: Some(account), .. } => format!("the role of {account}"),
@@ -59,6 +63,8 @@ pub enum Limit {
 pub enum Handle {
     /// Who answers for the pipeline.
     Team,
+    /// Whose it is, what it is for, who may find it.
+    Identity(Part),
     /// Its last day.
     Expires,
     /// A label; without a name a new one.
@@ -79,6 +85,7 @@ impl Handle {
     pub const fn help(&self) -> &'static str {
         match self {
             Self::Team => "who answers for the pipeline",
+            Self::Identity(part) => part.help(),
             Self::Expires => "the last day, such as 2026-12-31, or never; after it the pipeline is not started again",
             Self::Label(Some(_)) => "the label's value; nothing takes the label away",
             Self::Label(None) => "a new label: NAME=VALUE",
@@ -106,6 +113,7 @@ impl Handle {
         match self {
             Self::Team if typed.is_empty() => Err("somebody has to answer for it".to_owned()),
             Self::Team => Ok(Edit::About(About { team: Some(typed.to_owned()), ..About::default() })),
+            Self::Identity(part) => Ok(Edit::Identity(vec![part.read(typed)?])),
             Self::Expires => {
                 let day = last_day(typed)?;
                 Ok(Edit::About(About { expires: Some(day), ..About::default() }))

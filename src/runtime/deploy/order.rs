@@ -11,6 +11,7 @@ use crate::model::manifest::{self, Document, Judgement, Pipeline, Runtime};
 use crate::plan::guard::Refusal;
 use crate::plan::intent::Ask;
 use crate::plan::manage::about::{EXPIRES, expiry};
+use crate::plan::manage::identity::{Claim, written};
 use crate::plan::merge::merge;
 use crate::plan::object::{Id, Kind, MANAGED_BY, MANAGER, OURS, PART_OF, label, set};
 use crate::plan::own_terms::{self, EditError};
@@ -349,7 +350,27 @@ pub async fn scale(
     let unclear = || DeployError::NotFound(format!("which processor of {name}? name one that it has"));
     let (pipeline, text) = parsed(&scaled(&value, processor, replicas).ok_or_else(unclear)?)?;
     let runtime = runtime_of(&revision);
-    let wish = manifest(desk, &Wanted { pipeline, text, runtime, base: Base::Nothing }, order).await?;
+    anew(desk, &Wanted { pipeline, text, runtime, base: Base::Nothing }, order).await
+}
+
+/// Another identity in the manifest: a new revision of what flowdeck deployed; `None` where there is no manifest.
+pub(super) async fn identified(
+    desk: &Desk,
+    pipeline: &str,
+    claims: &[Claim],
+    order: &Order,
+) -> Result<Option<Wish>, DeployError> {
+    let Some(revision) = deployed(desk, &pipeline.to_lowercase(), Some(order.verb)).await? else { return Ok(None) };
+    let Some(text) = revision.manifest.as_deref() else { return Ok(None) };
+    let value: Value = serde_saphyr::from_str(text).map_err(|error| DeployError::Failed(error.to_string()))?;
+    let (pipeline, text) = parsed(&written(&value, claims))?;
+    let runtime = runtime_of(&revision);
+    anew(desk, &Wanted { pipeline, text, runtime, base: Base::Nothing }, order).await.map(Some)
+}
+
+/// A manifest that was made of the deployed one.
+async fn anew(desk: &Desk, wanted: &Wanted, order: &Order) -> Result<Wish, DeployError> {
+    let wish = manifest(desk, wanted, order).await?;
     // An interrupted try goes on with the same number; another one must not be taken up with it.
     let newest = desk.revisions(&wish.pipeline).await?.pop();
     match newest.filter(|it| it.state == State::Pending) {
