@@ -169,6 +169,19 @@ fn more_than_the_job_can_ever_have_is_refused_before_anything_is_sent() {
 }
 
 #[test]
+fn more_task_managers_than_the_job_can_use_are_refused_as_they_are_typed() {
+    let home = tempfile::tempdir().unwrap();
+    let mut console = demo(home.path());
+    edit(&mut console);
+    console.press("400");
+    console.sees("1 error");
+    console.press("\x1bOQ");
+    console.sees("nothing was sent");
+    assert!(audit(home.path()).is_empty());
+    console.press("\x03");
+}
+
+#[test]
 fn what_somebody_else_deployed_is_edited_in_its_own_terms() {
     let home = tempfile::tempdir().unwrap();
     let mut console = demo(home.path());

@@ -103,7 +103,12 @@ fn planned(proposal: &Proposal, theme: Theme) -> Vec<Line> {
     topics(&proposal.topics, theme, &mut lines);
     let changes = proposal.changes();
     let revision = proposal.revision.map_or_else(String::new, |number| format!(", as revision {number}"));
-    lines.push((1, format!("what changes: {}{revision}", human::counted(changes.len(), "field")), theme.dim()));
+    let what = if proposal.verb == Verb::Decommission {
+        format!("what goes: {}", human::counted(changes.len(), "thing"))
+    } else {
+        format!("what changes: {}{revision}", human::counted(changes.len(), "field"))
+    };
+    lines.push((1, what, theme.dim()));
     lines.extend(changes.into_iter().map(|words| (3, words, theme.text())));
     lines
 }

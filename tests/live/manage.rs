@@ -108,10 +108,12 @@ fn whose_it_is_becomes_part_of_the_manifest_and_restarts_nothing() {
     assert_eq!(told["revision"], 2);
     assert!(told["forecasts"].as_array().unwrap().iter().all(|it| it["effect"] == "nothing"), "{told:#}");
     let changed = changed(&namespace.0, &before);
-    let words = |name: &str| changed.iter().filter(|(path, _)| path.ends_with(name)).map(|(_, it)| it.clone());
-    assert!(words("flowdeck.dev/owner").all(|it| it == "third-party") && words("flowdeck.dev/owner").count() == 4);
-    assert_eq!(words("flowdeck.dev/description").count(), 4);
-    assert_eq!(words("flowdeck.dev/revision").count() + 8, changed.len(), "{changed:?}");
+    let words = |name: &str| -> Vec<Value> {
+        changed.iter().filter(|(path, _)| path.ends_with(name)).map(|(_, it)| it.clone()).collect()
+    };
+    assert_eq!(words("flowdeck.dev/owner"), vec![json!("third-party"); 4], "{changed:?}");
+    assert_eq!(words("flowdeck.dev/description").len(), 4, "{changed:?}");
+    assert_eq!(words("flowdeck.dev/revision").len() + 8, changed.len(), "{changed:?}");
     let shown = settings.json(&["manage", "clicks", "-o", "json"]);
     assert_eq!((&shown[0]["owner"], &shown[0]["description"]), (&json!("third-party"), &json!("Clicks, counted")));
     let history = settings.command(&["history", "clicks", "--show", "2"]);
