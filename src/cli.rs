@@ -192,8 +192,8 @@ enum Command {
     Rollback(deploy::Rollback),
     /// Deploy without downtime: start a copy beside the other one, give it the traffic by their route, stop the other
     Rollout(rollout::Rollout),
-    /// Take a pipeline's objects away; revisions, topics, groups and savepoints stay
-    Decommission(deploy::Named),
+    /// Take a pipeline's objects away; its topics and groups only if asked; revisions and savepoints stay
+    Decommission(deploy::Decommission),
     /// Manage a pipeline that somebody else deployed
     Adopt(deploy::Named),
     /// Show or edit a pipeline's labels, links, team and last day
@@ -272,7 +272,7 @@ fn run(arguments: Arguments) -> Result<u8, Failure> {
         Some(Command::Promote(promote)) => deploy::promote(&promote, &shared.load()?),
         Some(Command::Rollback(rollback)) => deploy::rollback(&rollback, &shared.load()?),
         Some(Command::Rollout(rollout)) => rollout::run(&rollout, &shared.load()?),
-        Some(Command::Decommission(named)) => deploy::named(&Ask::Decommission, &named, &shared.load()?),
+        Some(Command::Decommission(arguments)) => deploy::decommission(&arguments, &shared.load()?),
         Some(Command::Adopt(named)) => deploy::named(&Ask::Adopt, &named, &shared.load()?),
         Some(Command::Manage(manage)) => manage::manage(&manage, &shared.load()?),
         Some(Command::Autoscale(autoscale)) => manage::autoscale(&autoscale, &shared.load()?),

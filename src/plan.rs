@@ -7,6 +7,7 @@
 //!   it; [`dossier`]: what is known before.
 //! - [`revision`], [`merge`]: what was deployed, and two changes at once; [`rollout`]: a deployment through a route.
 //! - [`manage`]: what stands around its jobs: labels, links, expiry, autoscaling, roles.
+//! - [`remnants`]: the topics and consumer groups of a pipeline that goes.
 //! - [`patch`]: a change as a file, where a repository keeps the objects; [`starter`]: projects to begin with.
 //! - [`compose`], [`tune`]: the processors of a manifest, and what is typed of one, read from it and written into it.
 //! - [`own_terms`]: somebody else's object as text, and from three texts to the fields that change.
@@ -28,6 +29,7 @@ pub mod object;
 pub mod own_terms;
 pub mod patch;
 pub mod proposal;
+pub mod remnants;
 pub mod render;
 pub mod restart;
 pub mod revision;

@@ -169,6 +169,19 @@ fn more_than_the_job_can_ever_have_is_refused_before_anything_is_sent() {
 }
 
 #[test]
+fn more_task_managers_than_the_job_can_use_are_refused_as_they_are_typed() {
+    let home = tempfile::tempdir().unwrap();
+    let mut console = demo(home.path());
+    edit(&mut console);
+    console.press("400");
+    console.sees("1 error");
+    console.press("\x1bOQ");
+    console.sees("nothing was sent");
+    assert!(audit(home.path()).is_empty());
+    console.press("\x03");
+}
+
+#[test]
 fn what_somebody_else_deployed_is_edited_in_its_own_terms() {
     let home = tempfile::tempdir().unwrap();
     let mut console = demo(home.path());
@@ -193,5 +206,32 @@ fn what_somebody_else_deployed_is_edited_in_its_own_terms() {
     let lines = audit(home.path());
     assert_eq!(lines.len(), 2, "{lines:?}");
     assert_eq!((&lines[1]["verb"], &lines[1]["outcome"]), (&"apply".into(), &"done".into()));
+    console.press("\x03");
+}
+
+#[test]
+fn a_pipeline_goes_with_the_topic_that_it_alone_writes_and_nothing_else_of_kafka() {
+    let home = tempfile::tempdir().unwrap();
+    let mut console = demo(home.path());
+    console.press("v");
+    console.until_within(PATIENCE, "the verbs", |screen| screen.contains("decommission"));
+    console.press("/decomm\r\r");
+    console.sees("keep its topics and consumer groups");
+    console.press("\x1b[A\r");
+    console.until_within(PATIENCE, "what becomes of it in Kafka", |screen| {
+        screen.contains("topic sessions is DELETED")
+            && screen.contains("topic clickstream stays: sessionization only reads it")
+            && screen.contains("is DELETED: once the pods are gone")
+    });
+    console.press("sessionization");
+    console.press("\tlose state\r");
+    console.until_within(PATIENCE, "the end", |screen| {
+        screen.contains("delete topic sessions") && screen.lines().any(|line| line.trim_end().ends_with(" done"))
+    });
+    let lines = audit(home.path());
+    let done = lines.last().unwrap();
+    assert_eq!((&done["verb"], &done["outcome"]), (&"decommission".into(), &"done".into()), "{done}");
+    let changes = done["changes"].to_string();
+    assert!(changes.contains("topic sessions: removed") && !changes.contains("topic clickstream"), "{changes}");
     console.press("\x03");
 }

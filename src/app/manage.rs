@@ -16,6 +16,7 @@ use crate::model::key::PipelineKey;
 use crate::plan::dossier::Dossier;
 use crate::plan::manage::about::Told;
 use crate::plan::manage::edit::{Handle, Limit};
+use crate::plan::manage::identity;
 use crate::plan::manage::role::AccountView;
 use crate::plan::manage::scaling::ScalingView;
 use crate::plan::manage::{Around, Found};
@@ -183,6 +184,10 @@ fn abouts(pipeline: &str, told: &[Told]) -> Vec<FactRow> {
         told.iter().map(|it| FactRow::optional(IT, &it.processor, what, value(it)).by(handle.clone())).collect()
     };
     let mut facts = said("team", &Handle::Team, &|it| it.team.clone());
+    for part in identity::Part::ALL {
+        let value = |it: &Told| it.identity.get(part.word()).cloned().or_else(|| part.usual().map(str::to_owned));
+        facts.extend(said(part.word(), &Handle::Identity(part), &value));
+    }
     facts.extend(said("last day", &Handle::Expires, &|it| it.expires.clone()));
     let names = |map: fn(&Told) -> &BTreeMap<String, String>| -> BTreeSet<String> {
         told.iter().flat_map(|it| map(it).keys().cloned()).collect()
@@ -212,17 +217,22 @@ fn sizes(view: &ScalingView) -> Vec<FactRow> {
         None => BY_HAND,
     };
     let mut facts = vec![FactRow::new(SIZE, name, "decided", by).by(Handle::Scaled(name.to_owned()))];
+    let of_pods = view.by == Some("hpa");
     let limits = [
         ("least", view.least, Limit::Least),
         ("most", view.most, Limit::Most),
-        ("busy, percent", view.target_percent, Limit::Target),
+        (if of_pods { "cpu, percent" } else { "busy, percent" }, view.target_percent, Limit::Target),
+        ("memory, percent", view.memory_percent, Limit::Memory),
     ];
     if view.by.is_some() {
-        facts.extend(limits.into_iter().map(|(word, value, limit)| {
+        // The operator's autoscaler knows nothing of memory.
+        let limits = limits.into_iter().filter(|(_, _, limit)| of_pods || *limit != Limit::Memory);
+        facts.extend(limits.map(|(word, value, limit)| {
             let handle = Handle::Limit(name.to_owned(), limit);
             FactRow::optional(SIZE, name, word, value.map(|it| it.to_string())).by(handle)
         }));
     }
+    facts.extend(view.seen.as_ref().map(|seen| FactRow::new(SIZE, name, "now", seen)));
     facts.extend(view.chosen.as_ref().map(|chosen| FactRow::new(SIZE, name, "chosen", chosen)));
     let decisions = view.decisions.iter().rev();
     facts

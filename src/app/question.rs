@@ -1,4 +1,4 @@
-//! What a verb has to be told first: how many TaskManagers, which environment, or one line.
+//! What a verb has to be told first: how many TaskManagers, which environment, what goes in Kafka, or one line.
 
 use crossterm::event::KeyEvent;
 
@@ -11,6 +11,7 @@ use crate::model::interest::Interest;
 use crate::model::key::PipelineKey;
 use crate::plan::intent::Ask;
 use crate::plan::manage::edit::Handle;
+use crate::plan::remnants::Sweep;
 use crate::plan::verb::Verb;
 
 /// Most TaskManagers that may be asked for.
@@ -28,6 +29,8 @@ pub enum Asked {
     },
     /// Which environment: the pipeline there.
     Environment(Vec<PipelineKey>),
+    /// What goes in Kafka with a pipeline that goes.
+    Sweep,
     /// One line of what stands around the jobs.
     Line {
         /// What it is of.
@@ -64,6 +67,12 @@ impl QuestionScreen {
         Self { key, asked: Asked::Environment(others), chosen: 0 }
     }
 
+    /// Asks what goes in Kafka with a pipeline; nothing, unless somebody chooses otherwise.
+    #[must_use]
+    pub const fn sweep(key: PipelineKey) -> Self {
+        Self { key, asked: Asked::Sweep, chosen: 0 }
+    }
+
     /// Asks for one line of what stands around the jobs, which begins with a text.
     #[must_use]
     pub fn line(key: PipelineKey, handle: Handle, (what, text): (&str, &str)) -> Self {
@@ -86,6 +95,7 @@ impl QuestionScreen {
         match self.asked {
             Asked::Size { .. } => Verb::Scale,
             Asked::Environment(_) => Verb::Promote,
+            Asked::Sweep => Verb::Decommission,
             Asked::Line { .. } => Verb::Manage,
         }
     }
@@ -100,6 +110,7 @@ impl QuestionScreen {
         match &self.asked {
             Asked::Size { processors, .. } => processors.len(),
             Asked::Environment(others) => others.len(),
+            Asked::Sweep => Sweep::ALL.len(),
             Asked::Line { .. } => 0,
         }
     }
@@ -132,6 +143,7 @@ impl QuestionScreen {
                 Some(to) => Ask::Promote { to: to.clone() },
                 None => return Outcome::Say("there is no other environment in the settings"),
             },
+            Asked::Sweep => Ask::Decommission(Sweep::ALL.get(self.chosen).copied().unwrap_or_default()),
             Asked::Line { handle, input, .. } => match handle.read(&input.text()) {
                 Ok(edit) => Ask::Manage(edit),
                 Err(wrong) => return Outcome::Tell(wrong),
@@ -162,7 +174,7 @@ impl Part for QuestionScreen {
     fn typed(&mut self, key: &KeyEvent, _world: &World<'_>) -> Outcome {
         match &mut self.asked {
             Asked::Size { input, .. } | Asked::Line { input, .. } => Outcome::moved(input.press(key)),
-            Asked::Environment(_) => Outcome::Ignored,
+            Asked::Environment(_) | Asked::Sweep => Outcome::Ignored,
         }
     }
 

@@ -127,7 +127,7 @@ pub fn begin(key: &PipelineKey, processor: Option<&str>, verb: Verb, world: &Wor
         Verb::Restart => plan(Ask::Restart),
         Verb::Savepoint => plan(Ask::Savepoint),
         Verb::Rollback => Outcome::open(HistoryScreen::open(key.clone())),
-        Verb::Decommission => plan(Ask::Decommission),
+        Verb::Decommission => Outcome::open(Screen::Question(Box::new(QuestionScreen::sweep(key.clone())))),
         Verb::Adopt => plan(Ask::Adopt),
         Verb::Rollout => plan(Ask::Rollout),
         Verb::AbortRollout => plan(Ask::AbortRollout),

@@ -340,6 +340,10 @@ pub fn told(proposal: &Proposal) -> String {
             if processor.is_empty() { String::new() } else { format!("{processor}: ") }
         );
     }
+    for remnant in &proposal.remnants {
+        let word = if remnant.goes { "is deleted" } else { "stays" };
+        text += &format!("{} {word}: {}\n", remnant.name(), remnant.because);
+    }
     if proposal.is_empty() {
         text += "nothing differs\n";
     }

@@ -11,6 +11,7 @@ use super::{Failure, exit, output};
 use crate::model::manifest::Runtime;
 use crate::plan::guard::Consent;
 use crate::plan::intent::Ask;
+use crate::plan::remnants::Sweep;
 use crate::plan::verb::Verb;
 use crate::runtime::deploy::change::prepare;
 use crate::runtime::deploy::desk::Desk;
@@ -60,6 +61,21 @@ pub struct Diff {
 pub struct Named {
     /// The pipeline
     pipeline: String,
+    #[command(flatten)]
+    changing: Changing,
+}
+
+/// Arguments of `flowdeck decommission`.
+#[derive(Clone, Debug, Args)]
+pub struct Decommission {
+    /// The pipeline
+    pipeline: String,
+    /// Delete the topics that it alone writes and reads too; without it all topics stay
+    #[arg(long)]
+    topics: bool,
+    /// Delete its consumer groups too, once they have no members; without it they stay
+    #[arg(long)]
+    groups: bool,
     #[command(flatten)]
     changing: Changing,
 }
@@ -164,9 +180,15 @@ pub fn diff(diff: &Diff, settings: &Settings) -> Result<u8, Failure> {
     })
 }
 
-/// `flowdeck deploy`, `stop`, `restart`, `savepoint`, `adopt`, `decommission`.
+/// `flowdeck deploy`, `stop`, `restart`, `savepoint`, `adopt`.
 pub fn named(ask: &Ask, named: &Named, settings: &Settings) -> Result<u8, Failure> {
     asked(ask, &named.pipeline, (&named.changing, settings))
+}
+
+/// `flowdeck decommission`.
+pub fn decommission(arguments: &Decommission, settings: &Settings) -> Result<u8, Failure> {
+    let sweep = Sweep { topics: arguments.topics, groups: arguments.groups };
+    asked(&Ask::Decommission(sweep), &arguments.pipeline, (&arguments.changing, settings))
 }
 
 /// `flowdeck scale`.

@@ -9,7 +9,8 @@ use serde::Serialize;
 use super::change::{Changing, at_desk, now};
 use super::{Failure, exit, output};
 use crate::plan::manage::about::{About, Setting};
-use crate::plan::manage::edit::{Edit, last_day};
+use crate::plan::manage::edit::{Edit, last_day, memory_percent};
+use crate::plan::manage::identity::{Claim, Part};
 use crate::plan::manage::role::AccountView;
 use crate::plan::manage::scaling::{Scaling, ScalingView};
 use crate::plan::verb::Verb;
@@ -34,6 +35,15 @@ pub struct Manage {
     /// The last day of a temporary pipeline: 2026-12-31, or never
     #[arg(long, value_name = "DAY", value_parser = expiry)]
     expires: Option<Expiry>,
+    /// Whose it is: own or third-party; of what flowdeck deployed, as a new revision of its manifest, as the next two are
+    #[arg(long, value_parser = owner, conflicts_with_all = ["labels", "links", "team", "expires"])]
+    owner: Option<Claim>,
+    /// Who may find it: public or private
+    #[arg(long, value_parser = visibility, conflicts_with_all = ["labels", "links", "team", "expires"])]
+    visibility: Option<Claim>,
+    /// What it is for; empty takes it away
+    #[arg(long, value_parser = description, conflicts_with_all = ["labels", "links", "team", "expires"])]
+    description: Option<Claim>,
     #[command(flatten)]
     changing: Changing,
 }
@@ -57,9 +67,12 @@ pub struct Autoscale {
     /// Most of them
     #[arg(long, value_name = "NUMBER")]
     max: Option<u32>,
-    /// How busy they should be, percent
-    #[arg(long, value_name = "PERCENT")]
+    /// How busy they should be, percent; of plain workloads, of the cpu that they ask for
+    #[arg(long, visible_alias = "target-cpu", value_name = "PERCENT")]
     target: Option<u32>,
+    /// How much of the memory that they ask for plain workloads should use, percent; none goes by it no longer
+    #[arg(long, value_name = "PERCENT", value_parser = memory)]
+    target_memory: Option<Memory>,
     #[command(flatten)]
     changing: Changing,
 }
@@ -82,9 +95,29 @@ pub struct Role {
     changing: Changing,
 }
 
+/// A share of memory; `None` takes it away.
+#[derive(Clone, Copy, Debug)]
+struct Memory(Option<u32>);
+
+fn memory(text: &str) -> Result<Memory, String> {
+    memory_percent(text).map(Memory)
+}
+
 /// The last day; `None` means for good.
 #[derive(Clone, Copy, Debug)]
 struct Expiry(Option<NaiveDate>);
+
+fn owner(text: &str) -> Result<Claim, String> {
+    Part::Owner.read(text)
+}
+
+fn visibility(text: &str) -> Result<Claim, String> {
+    Part::Visibility.read(text)
+}
+
+fn description(text: &str) -> Result<Claim, String> {
+    Part::Description.read(text)
+}
 
 fn setting(text: &str) -> Result<Setting, String> {
     Setting::parse(text).ok_or_else(|| "write NAME=VALUE, or NAME- to take it away".to_owned())
@@ -116,13 +149,17 @@ pub fn manage(arguments: &Manage, settings: &Settings) -> Result<u8, Failure> {
         team: arguments.team.clone(),
         expires: arguments.expires.map(|Expiry(day)| day),
     };
+    let claims: Vec<Claim> =
+        [&arguments.owner, &arguments.visibility, &arguments.description].into_iter().flatten().cloned().collect();
+    let edit = if claims.is_empty() { Edit::About(about) } else { Edit::Identity(claims) };
     at_desk(settings, async |desk| {
-        if about.is_empty() {
+        if edit == Edit::About(About::default()) {
             let found = manage::about(&desk, &arguments.pipeline).await?;
             return show(&found, &arguments.changing, |it| {
                 let or_none = |text: String| if text.is_empty() { "none".to_owned() } else { text };
+                let said: String = it.identity.iter().map(|(word, value)| format!("  {word:<11} {value}\n")).collect();
                 format!(
-                    "{}\n  team     {}\n  expires  {}\n  labels   {}\n  links    {}\n",
+                    "{}\n{said}  team     {}\n  expires  {}\n  labels   {}\n  links    {}\n",
                     it.processor,
                     it.team.as_deref().unwrap_or("none"),
                     it.expires.as_deref().unwrap_or("never"),
@@ -132,7 +169,7 @@ pub fn manage(arguments: &Manage, settings: &Settings) -> Result<u8, Failure> {
             });
         }
         let order = order(&arguments.changing);
-        let wish = manage::edit(&desk, &arguments.pipeline, &Edit::About(about.clone()), &order).await?;
+        let wish = manage::edit(&desk, &arguments.pipeline, &edit, &order).await?;
         arguments.changing.carry_out(&desk, wish).await
     })
 }
@@ -144,7 +181,13 @@ fn pairs(map: &BTreeMap<String, String>) -> String {
 /// `flowdeck autoscale`.
 pub fn autoscale(arguments: &Autoscale, settings: &Settings) -> Result<u8, Failure> {
     let on = (arguments.on || arguments.off).then_some(arguments.on);
-    let scaling = Scaling { on, least: arguments.min, most: arguments.max, target_percent: arguments.target };
+    let scaling = Scaling {
+        on,
+        least: arguments.min,
+        most: arguments.max,
+        target_percent: arguments.target,
+        memory_percent: arguments.target_memory.map(|Memory(percent)| percent),
+    };
     if let Some(problem) = scaling.problem() {
         return Err(Failure::usage(anyhow::anyhow!(problem)));
     }
@@ -169,12 +212,20 @@ fn scaling_lines(view: &ScalingView) -> String {
         None => "nobody: its size is set by hand",
     };
     let mut text = format!("{}\n  decided by  {by}\n", view.processor);
-    let limits = [("least", view.least), ("most", view.most), ("target, %", view.target_percent)];
+    let limits = [
+        ("least", view.least),
+        ("most", view.most),
+        (if view.by == Some("hpa") { "cpu, %" } else { "target, %" }, view.target_percent),
+        ("memory, %", view.memory_percent),
+    ];
     for (word, value) in limits.into_iter().filter_map(|(word, value)| Some((word, value?))) {
         text += &format!("  {word:<10}  {value}\n");
     }
     if !view.settings.is_empty() {
         text += &format!("  settings    {}\n", pairs(&view.settings));
+    }
+    if let Some(seen) = &view.seen {
+        text += &format!("  now         {seen}\n");
     }
     if let Some(chosen) = &view.chosen {
         text += &format!("  chosen      {chosen}\n");

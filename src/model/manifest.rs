@@ -18,7 +18,9 @@ use serde::Serialize;
 use super::config::{Problem, Severity};
 use super::options::FlinkVersion;
 
-pub use wire::{Document, Identity, Kind, Override, Owner, Pipeline, PipelineSpec, Processor, Runtime, Step};
+pub use wire::{
+    Document, Identity, Kind, Override, Owner, Pipeline, PipelineSpec, Processor, Runtime, Step, Visibility,
+};
 
 /// The version of manifests that this program reads.
 pub const API_VERSION: &str = "flowdeck.dev/v1";

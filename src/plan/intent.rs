@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::forecast::Load;
 use super::manage::edit::Edit;
 use super::object::Id;
+use super::remnants::Sweep;
 use super::verb::Verb;
 use crate::model::key::PipelineKey;
 
@@ -38,8 +39,8 @@ pub enum Ask {
         /// Which; else the one before.
         to: Option<u64>,
     },
-    /// Take everything away.
-    Decommission,
+    /// Take everything away, and in Kafka what is asked for.
+    Decommission(Sweep),
     /// Manage what somebody else deployed.
     Adopt,
     /// Give it the traffic of its route.
@@ -92,7 +93,7 @@ impl Ask {
             Self::Savepoint => Verb::Savepoint,
             Self::Promote { .. } => Verb::Promote,
             Self::Rollback { .. } => Verb::Rollback,
-            Self::Decommission => Verb::Decommission,
+            Self::Decommission(_) => Verb::Decommission,
             Self::Adopt => Verb::Adopt,
             Self::Rollout => Verb::Rollout,
             Self::AbortRollout => Verb::AbortRollout,

@@ -2,11 +2,12 @@
 //! service accounts. Each edit becomes the fields that it means and no others, and none of them restarts a job. What has
 //! a status is patched whatever its version is: it changes every few seconds without anybody's doing.
 //!
-//! - [`about`], [`scaling`], [`role`]: what is read of each, and the patches that edits mean.
+//! - [`about`], [`identity`], [`scaling`], [`role`]: what is read of each, and the patches that edits mean.
 //! - [`edit`]: one edit as somebody types it, and as it is asked for.
 
 pub mod about;
 pub mod edit;
+pub mod identity;
 pub mod role;
 pub mod scaling;
 

@@ -6,8 +6,9 @@ use serde::{Deserialize, Serialize};
 use super::difference::Difference;
 use super::forecast::Forecast;
 use super::guard::Refusal;
+use super::remnants::Remnant;
 use super::room::Room;
-use super::topics::Finding;
+use super::topics::{Finding, Resource};
 use super::verb::Verb;
 
 /// A prepared change: what differs, what it causes, and what stands against it.
@@ -33,6 +34,8 @@ pub struct Proposal {
     pub forbidden: Vec<String>,
     /// What Kafka lacks, or does not tell.
     pub topics: Vec<Finding>,
+    /// What becomes of its topics and consumer groups, where it goes.
+    pub remnants: Vec<Remnant>,
     /// What its pods need, and whether there is room for them.
     pub room: Room,
     /// Whether an interrupted try is taken up: then there is something to do even if nothing differs.
@@ -54,6 +57,7 @@ impl Proposal {
             conflicts: false,
             forbidden: Vec::new(),
             topics: Vec::new(),
+            remnants: Vec::new(),
             room: Room::default(),
             resumes: false,
         }
@@ -62,7 +66,10 @@ impl Proposal {
     /// Whether there is nothing to do but to count.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.problems.is_empty() && !self.resumes && self.differences.iter().all(Difference::is_revision)
+        self.problems.is_empty()
+            && !self.resumes
+            && self.differences.iter().all(Difference::is_revision)
+            && !self.remnants.iter().any(|it| it.goes)
     }
 
     /// Whether it may be made.
@@ -74,7 +81,14 @@ impl Proposal {
     /// What differs, in words, without the number of the revision.
     #[must_use]
     pub fn changes(&self) -> Vec<String> {
-        self.differences.iter().filter(|it| !it.is_revision()).map(ToString::to_string).collect()
+        let fields = self.differences.iter().filter(|it| !it.is_revision()).map(ToString::to_string);
+        let swept = self.remnants.iter().filter(|it| it.goes).map(|it| format!("{}: removed", it.name()));
+        fields.chain(swept).collect()
+    }
+
+    /// Topics and consumer groups that go.
+    pub fn swept(&self) -> impl Iterator<Item = &Resource> {
+        self.remnants.iter().filter(|it| it.goes).map(|it| &it.resource)
     }
 
     /// Everything that stands against it, in words.
@@ -90,6 +104,7 @@ impl Proposal {
         self.revision == other.revision
             && self.verb == other.verb
             && self.differences == other.differences
+            && self.swept().eq(other.swept())
             && self.forecasts.iter().map(|it| it.effect).eq(other.forecasts.iter().map(|it| it.effect))
     }
 }

@@ -17,10 +17,11 @@ mod standalone;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
+use super::manage::identity;
 use super::object::{MANAGED_BY, MANAGER, OURS, PART_OF, annotate};
 use super::target::Target;
 use crate::model::config::{self, Options};
-use crate::model::manifest::{Pipeline, Runtime, Step};
+use crate::model::manifest::{Identity, Owner, Pipeline, Runtime, Step, Visibility};
 use crate::model::options::FlinkVersion;
 use flink::Flink;
 
@@ -136,7 +137,25 @@ pub fn render(pipeline: &Pipeline, target: &Target, runtime: Runtime) -> Result<
         }
         rendered.parts.push(Part { processor: piece.name, objects });
     }
+    for (part, value) in said(&pipeline.metadata) {
+        rendered.mark(&part.annotation(), &value);
+    }
     Ok(rendered)
+}
+
+/// What a manifest says of the pipeline itself that is not the usual.
+fn said(identity: &Identity) -> Vec<(identity::Part, String)> {
+    use identity::Part;
+    let mut said = Vec::new();
+    if identity.owner == Owner::ThirdParty {
+        said.push((Part::Owner, "third-party".to_owned()));
+    }
+    if identity.visibility == Visibility::Private {
+        said.push((Part::Visibility, "private".to_owned()));
+    }
+    let description = identity.description.as_ref().map(|it| it.value.trim().to_owned());
+    said.extend(description.filter(|it| !it.is_empty()).map(|it| (Part::Description, it)));
+    said
 }
 
 /// The kube context alone, without a name in the settings, is any environment.

@@ -5,13 +5,17 @@
 //!
 //! How: [`needs`] reads from the objects as they will be which topics, groups and rights each job needs. Somebody asks
 //! the broker ([`Seen`]); [`findings`] says what is missing, with the command that grants it. What the broker does not
-//! tell is an answer of its own: nothing is taken as missing that was not seen to be missing.
+//! tell is an answer of its own: nothing is taken as missing that was not seen to be missing. [`writers`] says which topics
+//! nobody writes, or somebody else writes too.
+
+pub mod writers;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 use serde_json::Value;
 
+use self::writers::Tide;
 use super::object::{Id, Kind, OURS, annotation, label};
 
 /// What a job does with a topic.
@@ -113,6 +117,8 @@ pub struct Seen {
     pub topics: BTreeMap<String, Told>,
     /// Rights.
     pub rights: Rights,
+    /// What those topics hold, as far as it was told.
+    pub tides: BTreeMap<String, Tide>,
 }
 
 /// How much a finding weighs.

@@ -6,7 +6,8 @@
 //!   [`wait`]: until it runs, or why it does not.
 //! - [`rollout`]: a deployment without downtime, through a route.
 //! - [`manage`]: labels, links, expiry, autoscaling and roles.
-//! - [`topics`]: what the broker says of topics and rights; [`room`]: what the cluster says of quotas and nodes;
+//! - [`sweep`]: a pipeline goes, and in Kafka what was asked for.
+//! - [`topics`]: what the broker says of topics and rights; [`users`]: what all pipelines do with them; [`room`]: what the cluster says of quotas and nodes;
 //!   [`history`]: how long the last start took.
 //! - [`survey`]: a pipeline looked at before anything is done to it; [`savepoint`]: a savepoint of what runs, now.
 //! - [`audit`]: the file that knows of every change.
@@ -24,6 +25,8 @@ pub mod rollout;
 pub mod room;
 pub mod savepoint;
 pub mod survey;
+pub mod sweep;
 pub mod target;
 pub mod topics;
+mod users;
 pub mod wait;

@@ -5,8 +5,8 @@
 //! five threads per group, and its list of groups describes all of them and fails with one dead broker. So
 //! everything here is async and bounded in time, and nothing blocks a thread.
 //!
-//! It never writes: no commit, no membership, no topic made by asking for it. [`publish`] alone does, for a command
-//! that was asked to.
+//! It never writes: no commit, no membership, no topic made by asking for it. Only [`publish`] does, for a command that was
+//! asked to, and [`sweep`] deletes what somebody agreed to.
 
 mod age;
 mod arrivals;
@@ -25,6 +25,8 @@ mod records;
 pub mod rights;
 mod scram;
 mod series;
+pub mod sweep;
+mod tides;
 mod tls;
 mod token;
 mod topics;

@@ -19,7 +19,9 @@ use crate::model::verdict::Condition;
 use crate::plan::forecast::{Effect, Forecast};
 use crate::plan::guard::Remedy;
 use crate::plan::proposal::Proposal;
-use crate::plan::room::{Room, Weight};
+use crate::plan::remnants::Sweep;
+use crate::plan::room::{self, Room};
+use crate::plan::topics::{Finding, Weight};
 use crate::plan::verb::Verb;
 
 /// A line before it is broken: cells that it stands in, its words, its look.
@@ -97,9 +99,16 @@ fn planned(proposal: &Proposal, theme: Theme) -> Vec<Line> {
     }
     lines.push(blank(theme));
     room(&proposal.room, theme, &mut lines);
+    kafka(proposal, theme, &mut lines);
+    topics(&proposal.topics, theme, &mut lines);
     let changes = proposal.changes();
     let revision = proposal.revision.map_or_else(String::new, |number| format!(", as revision {number}"));
-    lines.push((1, format!("what changes: {}{revision}", human::counted(changes.len(), "field")), theme.dim()));
+    let what = if proposal.verb == Verb::Decommission {
+        format!("what goes: {}", human::counted(changes.len(), "thing"))
+    } else {
+        format!("what changes: {}{revision}", human::counted(changes.len(), "field"))
+    };
+    lines.push((1, what, theme.dim()));
     lines.extend(changes.into_iter().map(|words| (3, words, theme.text())));
     lines
 }
@@ -160,12 +169,43 @@ fn room(room: &Room, theme: Theme, lines: &mut Vec<Line>) {
     lines.extend(room.needs.iter().map(|need| (3, need.words.clone(), theme.text())));
     for finding in &room.findings {
         let tone = match finding.weight {
-            Weight::Refused => Tone::Bad,
-            Weight::Waits => Tone::Warn,
-            Weight::Unknown => Tone::Quiet,
-            Weight::Fits => Tone::Good,
+            room::Weight::Refused => Tone::Bad,
+            room::Weight::Waits => Tone::Warn,
+            room::Weight::Unknown => Tone::Quiet,
+            room::Weight::Fits => Tone::Good,
         };
         lines.push((5, format!("{}{}", finding.weight.word(), finding.message), theme.tone(tone)));
+    }
+    lines.push(blank(theme));
+}
+
+/// What becomes of topics and consumer groups of a pipeline that goes: what is deleted, then what stays.
+fn kafka(proposal: &Proposal, theme: Theme, lines: &mut Vec<Line>) {
+    if proposal.remnants.is_empty() {
+        return;
+    }
+    lines.push((1, "what becomes of it in Kafka".to_owned(), theme.dim()));
+    for goes in [true, false] {
+        for it in proposal.remnants.iter().filter(|it| it.goes == goes) {
+            let (word, tone) = if goes { ("is DELETED", Tone::Warn) } else { ("stays", Tone::Good) };
+            lines.push((3, format!("{} {word}: {}", it.name(), it.because), theme.tone(tone)));
+        }
+    }
+    lines.push(blank(theme));
+}
+
+/// What Kafka lacks or does not tell that forbids nothing; what does stands above.
+fn topics(findings: &[Finding], theme: Theme, lines: &mut Vec<Line>) {
+    let mut open = findings.iter().filter(|it| it.weight != Weight::Missing).peekable();
+    if open.peek().is_none() {
+        return;
+    }
+    lines.push((1, "what to know of its topics".to_owned(), theme.dim()));
+    for Finding { weight, processor, message, command } in open {
+        let tone = if *weight == Weight::Warning { Tone::Warn } else { Tone::Quiet };
+        let processor = if processor.is_empty() { String::new() } else { format!("{processor} ") };
+        lines.push((3, format!("{processor}{message}"), theme.tone(tone)));
+        lines.extend(command.iter().map(|command| (5, command.clone(), theme.dim())));
     }
     lines.push(blank(theme));
 }
@@ -274,6 +314,7 @@ pub fn question(canvas: &mut Canvas<'_>, area: Rect, state: &State, screen: &Que
                 format!("{}   {place}", other.environment)
             })
             .collect(),
+        Asked::Sweep => Sweep::ALL.iter().map(|it| it.words().to_owned()).collect(),
     };
     for (row, (index, words)) in (0..body.height).zip(choices.iter().enumerate()) {
         let chosen = index == screen.chosen;
@@ -286,5 +327,11 @@ pub fn question(canvas: &mut Canvas<'_>, area: Rect, state: &State, screen: &Que
         Asked::Size { input, .. } => typed(canvas, body, below, ("TaskManagers", input, true)),
         Asked::Line { .. } => {}
         Asked::Environment(_) => canvas.write(body, below, " enter finds out what it would mean there", theme.dim()),
+        Asked::Sweep => {
+            let words = "Its objects go; revisions, savepoints and secrets stay. A topic that somebody else reads or \
+                         writes stays whatever you choose. enter shows what would go, and deletes nothing yet.";
+            let below = Rect { y: body.y + below, height: body.height.saturating_sub(below), ..body };
+            why::paragraph(canvas, below, "what", words);
+        }
     }
 }

@@ -97,6 +97,35 @@ fn what_is_written_about_a_pipeline_is_edited_and_survives_the_next_apply() {
 }
 
 #[test]
+fn whose_it_is_becomes_part_of_the_manifest_and_restarts_nothing() {
+    let namespace = Namespace::new("manage-owner");
+    let settings = settings("qal", &namespace.0, "");
+    let (_folder, path) = file(MANIFEST);
+    done(&settings, &["apply", "-f", &path, "--yes"]);
+    let before = json!(wanted(&namespace.0));
+    let told =
+        done(&settings, &["manage", "clicks", "--owner", "third-party", "--description", "Clicks, counted", "--yes"]);
+    assert_eq!(told["revision"], 2);
+    assert!(told["forecasts"].as_array().unwrap().iter().all(|it| it["effect"] == "nothing"), "{told:#}");
+    let changed = changed(&namespace.0, &before);
+    let words = |name: &str| -> Vec<Value> {
+        changed.iter().filter(|(path, _)| path.ends_with(name)).map(|(_, it)| it.clone()).collect()
+    };
+    assert_eq!(words("flowdeck.dev/owner"), vec![json!("third-party"); 4], "{changed:?}");
+    assert_eq!(words("flowdeck.dev/description").len(), 4, "{changed:?}");
+    assert_eq!(words("flowdeck.dev/revision").len() + 8, changed.len(), "{changed:?}");
+    let shown = settings.json(&["manage", "clicks", "-o", "json"]);
+    assert_eq!((&shown[0]["owner"], &shown[0]["description"]), (&json!("third-party"), &json!("Clicks, counted")));
+    let history = settings.command(&["history", "clicks", "--show", "2"]);
+    assert!(String::from_utf8_lossy(&history.stdout).contains("owner: third-party"));
+    // Back: nothing of it is left but the number.
+    done(&settings, &["manage", "clicks", "--owner", "own", "--description", "", "--yes"]);
+    assert!(settings.json(&["manage", "clicks", "-o", "json"])[0]["owner"].is_null());
+    let (code, _, words) = report(&settings, &["manage", "clicks", "--owner", "mine", "--yes"]);
+    assert!(code == 2 && words.contains("type own or third-party"), "{code} {words}");
+}
+
+#[test]
 fn what_has_expired_is_not_started_again_before_somebody_extends_it() {
     let namespace = Namespace::new("manage-expired");
     let settings = settings("qal", &namespace.0, "");
@@ -146,6 +175,8 @@ fn the_operators_autoscaler_is_set_without_a_restart_and_its_decisions_are_told(
     let shown = settings.json(&["autoscale", "clicks", "counter", "-o", "json"]);
     assert_eq!((&shown[0]["by"], &shown[0]["settings"]["utilization.target"]), (&json!("operator"), &json!("0.65")));
     assert_eq!(shown[0]["decisions"][0]["message"], "Vertex a: parallelism 2 -> 4");
+    let (code, _, words) = report(&settings, &["autoscale", "clicks", "--target-memory", "80", "--yes"]);
+    assert!(code == 7 && words.contains("not by memory"), "{code} {words}");
     let (code, _, words) = report(&settings, &["autoscale", "clicks", "--min", "9", "--max", "2", "--yes"]);
     assert!(code == 2 && words.contains("more than the most"), "{code} {words}");
 }
@@ -162,6 +193,26 @@ fn plain_workloads_are_scaled_by_a_pod_autoscaler_that_the_next_apply_leaves_alo
             .unwrap();
     assert_eq!((&hpa["spec"]["minReplicas"], &hpa["spec"]["maxReplicas"]), (&json!(2), &json!(6)));
     assert_eq!(hpa["spec"]["scaleTargetRef"]["kind"], "StatefulSet");
+    let metrics = |namespace: &str| -> Vec<(String, u64)> {
+        let found = kubectl(&["get", "hpa", "counter-taskmanager", "-n", namespace, "-o", "json"]);
+        let found: Value = serde_json::from_str(&found).unwrap();
+        let metrics = found["spec"]["metrics"].as_array().unwrap().clone();
+        let one = |it: &Value| {
+            let resource = &it["resource"];
+            (resource["name"].as_str().unwrap().into(), resource["target"]["averageUtilization"].as_u64().unwrap())
+        };
+        metrics.iter().map(one).collect()
+    };
+    let of = |percents: &[(&str, u64)]| percents.iter().map(|(name, it)| ((*name).to_owned(), *it)).collect::<Vec<_>>();
+    assert_eq!(metrics(&namespace.0), of(&[("cpu", 70)]));
+    done(&settings, &["autoscale", "clicks", "counter", "--target-memory", "80", "--yes"]);
+    assert_eq!(metrics(&namespace.0), of(&[("cpu", 70), ("memory", 80)]));
+    done(&settings, &["autoscale", "clicks", "counter", "--target-cpu", "55", "--yes"]);
+    assert_eq!(metrics(&namespace.0), of(&[("cpu", 55), ("memory", 80)]));
+    let shown = settings.json(&["autoscale", "clicks", "counter", "-o", "json"]);
+    assert_eq!((&shown[0]["target_percent"], &shown[0]["memory_percent"]), (&json!(55), &json!(80)));
+    done(&settings, &["autoscale", "clicks", "counter", "--target-memory", "none", "--yes"]);
+    assert_eq!(metrics(&namespace.0), of(&[("cpu", 55)]));
     // Somebody else decides the number; the next apply takes it as it is.
     kubectl(&["scale", "statefulset", "counter-taskmanager", "-n", &namespace.0, "--replicas=5"]);
     let (_other, other) = file(&MANIFEST.replace("cpu: 0.5", "cpu: 0.25"));

@@ -13,9 +13,11 @@ use flowdeck::plan::guard::{Consent, Refusal};
 use flowdeck::plan::intent::{Ask, Intent};
 use flowdeck::plan::object::{Id, Kind};
 use flowdeck::plan::proposal::{Proposal, Step};
+use flowdeck::plan::remnants::{Remnant, Sweep};
 use flowdeck::plan::restart::Restart;
 use flowdeck::plan::revision::State;
 use flowdeck::plan::room::{Finding, Need, Room, Weight};
+use flowdeck::plan::topics::Resource;
 use flowdeck::plan::verb::Verb;
 use insta::assert_snapshot;
 
@@ -166,12 +168,41 @@ fn a_pipeline_goes_to_another_environment() {
 }
 
 #[test]
+fn what_goes_in_kafka_is_asked_for_and_nothing_does_unless_it_is_chosen() {
+    let bench = on_sessionization(80, 24).press("v G enter");
+    assert_snapshot!("question_sweep", bench.screen());
+    // Who only says yes keeps everything.
+    let plain = on_sessionization(80, 24).press("v G enter enter");
+    assert_eq!(planned(&plain).1.ask, Ask::Decommission(Sweep::default()));
+    let bench = bench.press("up enter");
+    assert_eq!(planned(&bench).1.ask, Ask::Decommission(Sweep { topics: true, groups: true }));
+    let remnant = |resource, goes, because: &str| Remnant { resource, goes, because: because.into() };
+    let topic = |name: &str| Resource::Topic(name.into());
+    let remnants = vec![
+        remnant(topic("clickstream"), false, "sessionization only reads it: somebody else writes it"),
+        remnant(topic("sessions"), true, "this pipeline writes it, and nobody else is known to read or write it"),
+        remnant(Resource::Group("sessionization.v13".into()), true, "once the pods are gone: it has 2 members now"),
+    ];
+    let removed = Difference { object: id(), path: String::new(), before: Some("there".into()), after: None };
+    let proposal =
+        Proposal { differences: vec![removed], remnants, ..Proposal::empty("sessionization", Verb::Decommission) };
+    assert_snapshot!("change_sweep", news(bench, ChangeNews::Planned(Box::new(proposal))).screen());
+}
+
+#[test]
 fn what_the_pods_need_and_who_refuses_them_is_said_before_it_is_agreed_to() {
     let mut proposal = proposal(Vec::new());
     let measured = "its start of 2026-06-01 12:00:00Z took 31 s";
     proposal.forecasts[0].restart = Some(Restart { seconds: 31, measured: Some(measured.into()) });
     let words = "sessionization needs 5 more pods (TaskManager) of 2 cpu, 4 GiB";
     let finding = |weight, message: &str| Finding { weight, message: message.into() };
+    let warned = "reads topic clickstream, which nobody seems to write: no known pipeline does, and it holds no record";
+    proposal.topics = vec![flowdeck::plan::topics::Finding {
+        weight: flowdeck::plan::topics::Weight::Warning,
+        processor: "sessionization".into(),
+        message: warned.into(),
+        command: None,
+    }];
     proposal.room = Room {
         needs: vec![Need {
             processor: "sessionization".into(),
@@ -191,6 +222,8 @@ fn what_the_pods_need_and_who_refuses_them_is_said_before_it_is_agreed_to() {
     for said in [
         &format!("it is down for about 31 s: {measured}"),
         "what it needs",
+        "what to know of its topics",
+        "sessionization reads topic clickstream, which nobody seems to write",
         words,
         "no room: quota team has room for 3 of the 5 more pods",
         "not known: whether nodes have room: nodes is forbidden",

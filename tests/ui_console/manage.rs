@@ -10,6 +10,7 @@ use flowdeck::plan::intent::{Ask, Intent};
 use flowdeck::plan::manage::Around;
 use flowdeck::plan::manage::about::{About, Setting, Told};
 use flowdeck::plan::manage::edit::Edit;
+use flowdeck::plan::manage::identity::{Claim, Part};
 use flowdeck::plan::manage::role::{AccountView, RightView};
 use flowdeck::plan::manage::scaling::{Decision, Scaling, ScalingView};
 use insta::assert_snapshot;
@@ -31,6 +32,7 @@ fn around() -> Around {
         processor: "sessionization".into(),
         team: Some("streams".into()),
         expires: None,
+        identity: BTreeMap::from([("owner", "third-party".to_owned())]),
         labels: map(&[("cost", "42")]),
         links: map(&[("Runbook", "https://wiki.example/runbook")]),
     };
@@ -42,6 +44,8 @@ fn around() -> Around {
         least: Some(2),
         most: None,
         target_percent: Some(65),
+        memory_percent: None,
+        seen: None,
         settings: map(&[("enabled", "true")]),
         chosen: Some("a1:4".into()),
         decisions: vec![decision("2025-06-03T13:00:00Z", "2 -> 3"), decision("2025-06-03T14:00:00Z", "3 -> 4")],
@@ -96,6 +100,38 @@ fn what_all_processors_have_in_common_is_said_once() {
     let screen = told(opened(120, 40), Ok(around)).screen();
     let lines = |word: &str| screen.lines().filter(|line| line.contains(word)).count();
     assert_eq!((lines("team"), lines("label cost"), lines("link Runbook")), (2, 2, 1), "{screen}");
+}
+
+#[test]
+fn plain_workloads_go_by_cpu_and_memory_and_the_operator_by_neither_name() {
+    let mut pods = around();
+    let sizes = pods.scaling.as_mut().unwrap();
+    sizes[0].by = Some("hpa");
+    sizes[0].memory_percent = Some(80);
+    sizes[0].seen = Some("cpu 41 percent, memory 91 percent".into());
+    let bench = told(opened(120, 40), Ok(pods));
+    let screen = bench.screen();
+    for (word, value) in [("cpu, percent", "65"), ("memory, percent", "80"), ("now", "memory 91 percent")] {
+        assert!(screen.lines().any(|line| line.contains(word) && line.contains(value)), "{word}: {screen}");
+    }
+    let bench = bench.press("/").typed("memory, percent").press("enter enter").typed("75").press("enter");
+    let scaling = Scaling { memory_percent: Some(Some(75)), ..Scaling::default() };
+    let wanted = Edit::Scaling { processor: Some("sessionization".into()), scaling };
+    assert_eq!(planned(&bench).pop().map(|(_, intent)| intent.ask), Some(Ask::Manage(wanted)));
+    let operator = told(opened(120, 40), Ok(around())).screen();
+    assert!(!operator.contains("memory, percent") && operator.contains("busy, percent"), "{operator}");
+}
+
+#[test]
+fn whose_it_is_is_edited_where_it_is_shown() {
+    let bench = told(opened(80, 24), Ok(around())).press("/").typed("owner").press("enter");
+    assert!(bench.screen().contains("third-party"), "{}", bench.screen());
+    let bench = bench.press("enter").typed("mine").press("enter");
+    assert!(bench.screen().contains("type own or third-party"), "{}", bench.screen());
+    assert_eq!(planned(&bench), []);
+    let bench = bench.press("ctrl-u").typed("own").press("enter");
+    let claim = Claim { part: Part::Owner, value: None };
+    assert_eq!(planned(&bench).pop().map(|(_, it)| it.ask), Some(Ask::Manage(Edit::Identity(vec![claim]))));
 }
 
 #[test]

@@ -55,15 +55,15 @@ impl Findings<'_> {
 }
 
 fn parallelism(findings: &mut Findings<'_>) {
-    let Some((parallelism, given)) = findings.number(&PARALLELISM) else { return };
+    let slots = findings.flink.get("taskmanager.numberOfTaskSlots").and_then(|given| given.value.trim().parse().ok());
+    let slots: i64 = slots.unwrap_or(1);
+    let Some((parallelism, given)) = findings.number(&PARALLELISM) else { return every_slot(findings, slots) };
     if let Some((most, limit)) = findings.number(&MAX_PARALLELISM)
         && parallelism > most
     {
         let words = format!("{parallelism} is more than {} = {most}, which a job with state cannot pass", limit.path);
         findings.blame(Severity::Error, &given, words);
     }
-    let slots = findings.flink.get("taskmanager.numberOfTaskSlots").and_then(|given| given.value.trim().parse().ok());
-    let slots: i64 = slots.unwrap_or(1);
     if let Some(task_managers) = findings.setting.task_managers
         && slots.saturating_mul(i64::from(task_managers)) < parallelism
     {
@@ -73,6 +73,21 @@ fn parallelism(findings: &mut Findings<'_>) {
             slots.saturating_mul(i64::from(task_managers))
         );
         findings.blame(Severity::Error, &given, words);
+    }
+}
+
+/// A job that says nothing of its parallelism takes every slot there is.
+fn every_slot(findings: &mut Findings<'_>, slots: i64) {
+    let Some(task_managers) = findings.setting.task_managers else { return };
+    let parallelism = slots.saturating_mul(i64::from(task_managers));
+    if let Some((most, limit)) = findings.number(&MAX_PARALLELISM)
+        && parallelism > most
+    {
+        let words = format!(
+            "{task_managers} TaskManagers with {slots} slots each make a parallelism of {parallelism}, more than {most}, which a \
+             job with state cannot pass"
+        );
+        findings.blame(Severity::Error, &limit, words);
     }
 }
 

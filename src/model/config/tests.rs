@@ -65,6 +65,18 @@ fn parallelism_keeps_to_its_limits() {
 }
 
 #[test]
+fn a_job_that_takes_every_slot_keeps_to_its_limit_too() {
+    let document = r#"{"flink": {"beam": {"maxParallelism": 360}, "conf": {"taskmanager.numberOfTaskSlots": 2}}}"#;
+    let with =
+        |task_managers: u32| words_with(document, Setting { task_managers: Some(task_managers), ..Setting::default() });
+    let found = with(181);
+    let said = "181 TaskManagers with 2 slots each make a parallelism of 362, more than 360";
+    assert!(found.len() == 1 && found[0].contains(said), "{found:?}");
+    assert_eq!(with(180), Vec::<String>::new());
+    assert_eq!(words(document), Vec::<String>::new(), "nobody said how many there are");
+}
+
+#[test]
 fn json_must_be_json() {
     for (document, said) in [
         ("{\"flink\": {},}", "1:13  not JSON: trailing commas are not allowed"),

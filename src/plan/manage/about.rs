@@ -6,6 +6,7 @@ use chrono::NaiveDate;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::identity::Part;
 use super::processor;
 use crate::plan::object::{OURS, annotation, set};
 
@@ -150,6 +151,9 @@ pub struct Told {
     pub team: Option<String>,
     /// Until when it runs.
     pub expires: Option<String>,
+    /// What its manifest says of it besides, where that is not the usual: whose it is, what it is for, who may find it.
+    #[serde(flatten)]
+    pub identity: BTreeMap<&'static str, String>,
     /// Labels that people set.
     pub labels: BTreeMap<String, String>,
     /// Links to other tools.
@@ -171,6 +175,10 @@ pub fn told(object: &Value) -> Told {
         processor: processor(object),
         team: annotation(object, &format!("{OURS}team")).map(str::to_owned),
         expires: annotation(object, EXPIRES).map(str::to_owned),
+        identity: Part::ALL
+            .into_iter()
+            .filter_map(|part| Some((part.word(), annotation(object, &part.annotation())?.to_owned())))
+            .collect(),
         labels: map("labels").into_iter().filter(own).collect(),
         links: map("annotations").into_iter().filter_map(link).collect(),
     }

@@ -3,6 +3,7 @@
 use chrono::NaiveDate;
 
 use super::about::{About, NEVER, Setting};
+use super::identity::{Claim, Part};
 use super::role::is_role;
 use super::scaling::Scaling;
 
@@ -11,6 +12,8 @@ use super::scaling::Scaling;
 pub enum Edit {
     /// Labels, links, team, last day.
     About(About),
+    /// Whose it is, what it is for, who may find it.
+    Identity(Vec<Claim>),
     /// How sizes are decided.
     Scaling {
         /// Of which processor; else of all.
@@ -33,6 +36,7 @@ impl Edit {
     pub fn words(&self) -> String {
         match self {
             Self::About(about) => about.words(),
+            Self::Identity(claims) => claims.iter().map(|it| it.part.word()).collect::<Vec<_>>().join(", "),
             Self::Scaling { processor: Some(processor), .. } => format!("how the size of {processor} is decided"),
             Self::Scaling { processor: None, .. } => "how its size is decided".to_owned(),
             Self::Role { account: Some(account), .. } => format!("the role of {account}"),
@@ -50,6 +54,8 @@ pub enum Limit {
     Most,
     /// How busy, percent.
     Target,
+    /// How much of the memory, percent.
+    Memory,
 }
 
 /// Something that can be edited by one line.
@@ -57,6 +63,8 @@ pub enum Limit {
 pub enum Handle {
     /// Who answers for the pipeline.
     Team,
+    /// Whose it is, what it is for, who may find it.
+    Identity(Part),
     /// Its last day.
     Expires,
     /// A label; without a name a new one.
@@ -77,6 +85,7 @@ impl Handle {
     pub const fn help(&self) -> &'static str {
         match self {
             Self::Team => "who answers for the pipeline",
+            Self::Identity(part) => part.help(),
             Self::Expires => "the last day, such as 2026-12-31, or never; after it the pipeline is not started again",
             Self::Label(Some(_)) => "the label's value; nothing takes the label away",
             Self::Label(None) => "a new label: NAME=VALUE",
@@ -85,7 +94,12 @@ impl Handle {
             Self::Scaled(_) => "on lets the operator's autoscaler or a HorizontalPodAutoscaler decide it; off does not",
             Self::Limit(_, Limit::Least) => "the least parallelism of a vertex; of plain workloads, TaskManagers",
             Self::Limit(_, Limit::Most) => "the most parallelism of a vertex; of plain workloads, TaskManagers",
-            Self::Limit(_, Limit::Target) => "how busy it should be, from 1 to 100 percent",
+            Self::Limit(_, Limit::Target) => {
+                "how busy it should be, from 1 to 100 percent; of plain workloads, of the cpu that their pods ask for"
+            }
+            Self::Limit(_, Limit::Memory) => {
+                "how much of the memory that its pods ask for it should use, from 1 to 100 percent; none goes by it no longer"
+            }
             Self::Role(_) => "arn:aws:iam::123456789012:role/NAME; nothing takes the role away",
         }
     }
@@ -99,6 +113,7 @@ impl Handle {
         match self {
             Self::Team if typed.is_empty() => Err("somebody has to answer for it".to_owned()),
             Self::Team => Ok(Edit::About(About { team: Some(typed.to_owned()), ..About::default() })),
+            Self::Identity(part) => Ok(Edit::Identity(vec![part.read(typed)?])),
             Self::Expires => {
                 let day = last_day(typed)?;
                 Ok(Edit::About(About { expires: Some(day), ..About::default() }))
@@ -119,6 +134,10 @@ impl Handle {
                 };
                 scaling(processor, Scaling { on: Some(on), ..Scaling::default() })
             }
+            Self::Limit(processor, Limit::Memory) => {
+                let memory_percent = Some(memory_percent(typed)?);
+                scaling(processor, Scaling { memory_percent, ..Scaling::default() })
+            }
             Self::Limit(processor, limit) => {
                 let number: u32 = typed.parse().map_err(|_| "type a number".to_owned())?;
                 let none = Scaling::default();
@@ -126,6 +145,7 @@ impl Handle {
                     Limit::Least => Scaling { least: Some(number), ..none },
                     Limit::Most => Scaling { most: Some(number), ..none },
                     Limit::Target => Scaling { target_percent: Some(number), ..none },
+                    Limit::Memory => Scaling { memory_percent: Some(Some(number)), ..none },
                 };
                 scaling(processor, edit)
             }
@@ -138,6 +158,17 @@ impl Handle {
             }
         }
     }
+}
+
+/// Reads a share of memory, or `none`.
+///
+/// # Errors
+/// When it is neither.
+pub fn memory_percent(text: &str) -> Result<Option<u32>, String> {
+    if text == "none" {
+        return Ok(None);
+    }
+    text.parse().map(Some).map_err(|_| "type a number from 1 to 100, or none".to_owned())
 }
 
 /// Reads a last day, or `never`.
@@ -183,6 +214,13 @@ mod tests {
             read(Handle::Scaled("a".into()), "off"),
             Ok(Edit::Scaling { processor: Some("a".into()), scaling: off })
         );
+        let memory = |percent: Option<u32>| {
+            let scaling = Scaling { memory_percent: Some(percent), ..Scaling::default() };
+            Ok(Edit::Scaling { processor: Some("a".into()), scaling })
+        };
+        for (typed, percent) in [("80", Some(80)), ("none", None)] {
+            assert_eq!(read(Handle::Limit("a".into(), Limit::Memory), typed), memory(percent));
+        }
         for (handle, typed, part) in [
             (Handle::Team, " ", "somebody"),
             (Handle::Expires, "tomorrow", "2026-12-31"),
@@ -194,6 +232,8 @@ mod tests {
             (Handle::Scaled("a".into()), "yes", "on or off"),
             (Handle::Limit("a".into(), Limit::Least), "0", "1 or more"),
             (Handle::Limit("a".into(), Limit::Target), "101", "percent"),
+            (Handle::Limit("a".into(), Limit::Memory), "101", "percent"),
+            (Handle::Limit("a".into(), Limit::Memory), "", "or none"),
             (Handle::Role("flink".into()), "admin", "is no role"),
         ] {
             let wrong = read(handle.clone(), typed).unwrap_err();

@@ -14,8 +14,10 @@ pub const AUTOSCALED: &str = "flowdeck.dev/autoscaled";
 /// Begins the operator's settings of its autoscaler, today's first.
 const AUTOSCALER: [&str; 2] = ["job.autoscaler.", "kubernetes.operator.job.autoscaler."];
 
-/// Where a HorizontalPodAutoscaler of ours says how busy pods should be.
-const TARGET: &str = "/spec/metrics/0/resource/target/averageUtilization";
+/// Where a metric says how much of a resource pods should use.
+const TARGET: &str = "/resource/target/averageUtilization";
+/// How busy the processors of pods should be that nobody said anything about, percent.
+const USUAL_CPU: u64 = 70;
 
 /// How the size of a processor is to be decided.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -26,8 +28,10 @@ pub struct Scaling {
     pub least: Option<u32>,
     /// Most of them.
     pub most: Option<u32>,
-    /// How busy they should be, percent.
+    /// How busy they should be, percent; of plain workloads, of the cpu that they ask for.
     pub target_percent: Option<u32>,
+    /// How much of the memory that they ask for plain workloads should use, percent; inner `None` takes that away.
+    pub memory_percent: Option<Option<u32>>,
 }
 
 impl Scaling {
@@ -40,10 +44,13 @@ impl Scaling {
     /// What is wrong with it.
     #[must_use]
     pub fn problem(&self) -> Option<&'static str> {
-        match (self.least, self.most, self.target_percent) {
-            (Some(0), ..) => Some("the least must be 1 or more"),
-            (Some(least), Some(most), _) if least > most => Some("the least is more than the most"),
-            (_, _, Some(target)) if !(1..=100).contains(&target) => Some("the target is a share from 1 to 100 percent"),
+        let targets = [self.target_percent, self.memory_percent.flatten()];
+        match (self.least, self.most) {
+            (Some(0), _) => Some("the least must be 1 or more"),
+            (Some(least), Some(most)) if least > most => Some("the least is more than the most"),
+            _ if targets.into_iter().flatten().any(|it| !(1..=100).contains(&it)) => {
+                Some("the target is a share from 1 to 100 percent")
+            }
             _ => None,
         }
     }
@@ -78,7 +85,6 @@ impl Scaling {
             |edit: Option<u32>, path: &str, default: u64| edit.map_or_else(|| old(path).unwrap_or(default), u64::from);
         let least = number(self.least, "/spec/minReplicas", 1);
         let most = number(self.most, "/spec/maxReplicas", least.max(4));
-        let target = number(self.target_percent, TARGET, 70);
         json!({
             "apiVersion": Kind::HorizontalPodAutoscaler.api_version(),
             "kind": Kind::HorizontalPodAutoscaler.word(),
@@ -88,11 +94,47 @@ impl Scaling {
                 "scaleTargetRef": {"apiVersion": workers.kind.api_version(), "kind": workers.kind.word(), "name": workers.name},
                 "minReplicas": least,
                 "maxReplicas": most,
-                "metrics": [{"type": "Resource", "resource": {"name": "cpu",
-                    "target": {"type": "Utilization", "averageUtilization": target}}}],
+                "metrics": self.metrics(before),
             },
         })
     }
+
+    /// What it goes by: as it was, with the edits. Metrics that are not ours stay.
+    fn metrics(&self, before: Option<&Value>) -> Vec<Value> {
+        let old = before.and_then(|it| it.pointer("/spec/metrics")).and_then(Value::as_array);
+        let mut metrics = old.cloned().unwrap_or_default();
+        let edits = [("cpu", self.target_percent.map(Some)), ("memory", self.memory_percent)];
+        for (resource, edit) in edits.into_iter().filter_map(|(resource, edit)| Some((resource, edit?))) {
+            let wanted = edit.map(|percent| utilization(resource, u64::from(percent)));
+            let place = metrics.iter().position(|it| is_of(it, resource));
+            match (place, wanted) {
+                (Some(place), Some(wanted)) => metrics.splice(place..=place, [wanted]).for_each(drop),
+                (Some(place), None) => drop(metrics.remove(place)),
+                (None, wanted) => metrics.extend(wanted),
+            }
+        }
+        // Without anything to go by there would be nothing to decide.
+        if metrics.is_empty() {
+            metrics.push(utilization("cpu", USUAL_CPU));
+        }
+        metrics
+    }
+}
+
+fn utilization(resource: &str, percent: u64) -> Value {
+    json!({"type": "Resource", "resource": {"name": resource,
+        "target": {"type": "Utilization", "averageUtilization": percent}}})
+}
+
+fn is_of(metric: &Value, resource: &str) -> bool {
+    metric.pointer("/resource/name").and_then(Value::as_str) == Some(resource)
+}
+
+/// A share of what pods ask for, in a list of metrics.
+fn share(object: Option<&Value>, list: &str, (resource, value): (&str, &str)) -> Option<u32> {
+    let metrics = object?.pointer(list)?.as_array()?;
+    let percent = metrics.iter().find(|it| is_of(it, resource))?.pointer(value)?.as_u64()?;
+    u32::try_from(percent).ok()
 }
 
 /// A patch that says whether something else decides the number of TaskManagers.
@@ -131,6 +173,10 @@ pub struct ScalingView {
     pub most: Option<u32>,
     /// How busy it should be, percent.
     pub target_percent: Option<u32>,
+    /// How much of its memory it should use, percent.
+    pub memory_percent: Option<u32>,
+    /// How busy it is and how much of its memory it uses, as what decides sees it.
+    pub seen: Option<String>,
     /// All of its settings, by their own names.
     pub settings: BTreeMap<String, String>,
     /// Parallelism by vertex that it chose.
@@ -153,6 +199,8 @@ impl ScalingView {
             least: number("vertex.min-parallelism"),
             most: number("vertex.max-parallelism"),
             target_percent: share.and_then(percent),
+            memory_percent: None,
+            seen: None,
             settings,
             chosen: None,
             decisions: Vec::new(),
@@ -165,12 +213,19 @@ impl ScalingView {
         let number = |path: &str| autoscaler.and_then(|it| it.pointer(path)).and_then(Value::as_u64);
         let small = |path: &str| number(path).and_then(|it| u32::try_from(it).ok());
         let chosen = number("/status/desiredReplicas");
+        let now = |resource: &'static str| {
+            let place = (resource, "/resource/current/averageUtilization");
+            Some(format!("{resource} {} percent", share(autoscaler, "/status/currentMetrics", place)?))
+        };
+        let seen: Vec<String> = ["cpu", "memory"].into_iter().filter_map(now).collect();
         Self {
             processor: processor(workers),
             by: autoscaler.map(|_| "hpa"),
             least: small("/spec/minReplicas"),
             most: small("/spec/maxReplicas"),
-            target_percent: small(TARGET),
+            target_percent: share(autoscaler, "/spec/metrics", ("cpu", TARGET)),
+            memory_percent: share(autoscaler, "/spec/metrics", ("memory", TARGET)),
+            seen: (!seen.is_empty()).then(|| seen.join(", ")),
             settings: BTreeMap::new(),
             chosen: chosen.map(|count| format!("{count} TaskManagers")),
             decisions: Vec::new(),
@@ -221,5 +276,29 @@ mod tests {
         assert_eq!((&second["spec"]["minReplicas"], &second["spec"]["maxReplicas"]), (&json!(2), &json!(9)));
         assert_eq!(second["spec"]["metrics"][0]["resource"]["target"]["averageUtilization"], 50);
         assert!(Scaling { least: Some(5), most: Some(2), ..Scaling::default() }.problem().is_some());
+        assert!(Scaling { memory_percent: Some(Some(0)), ..Scaling::default() }.problem().is_some());
+    }
+
+    #[test]
+    fn memory_is_gone_by_beside_the_cpu_and_metrics_of_others_stay() {
+        let workers = Id::new(Kind::StatefulSet, "n", "a-taskmanager");
+        let edited = |scaling: Scaling, before: Option<&Value>| scaling.autoscaler(&workers, "p", before);
+        let view = |autoscaler: &Value| {
+            let view = ScalingView::of_pods(&json!({"metadata": {"name": "a-taskmanager"}}), Some(autoscaler));
+            (view.target_percent, view.memory_percent)
+        };
+        let first = edited(Scaling { memory_percent: Some(Some(80)), ..Scaling::default() }, None);
+        assert_eq!(view(&first), (None, Some(80)), "who asks for memory alone gets that alone");
+        let mut both = edited(Scaling { target_percent: Some(60), ..Scaling::default() }, Some(&first));
+        assert_eq!(view(&both), (Some(60), Some(80)));
+        let lag = json!({"type": "External", "external": {"metric": {"name": "lag"}}});
+        both["spec"]["metrics"].as_array_mut().unwrap().insert(0, lag.clone());
+        both["status"] = json!({"currentMetrics": [{"type": "Resource", "resource": {"name": "memory", "current": {"averageUtilization": 91}}}]});
+        let last = edited(Scaling { memory_percent: Some(None), ..Scaling::default() }, Some(&both));
+        assert_eq!((view(&last), &last["spec"]["metrics"][0]), ((Some(60), None), &lag));
+        let seen = ScalingView::of_pods(&json!({}), Some(&both)).seen;
+        assert_eq!(seen.as_deref(), Some("memory 91 percent"));
+        let none = edited(Scaling { memory_percent: Some(None), ..Scaling::default() }, Some(&first));
+        assert_eq!(view(&none), (Some(70), None), "it goes by something");
     }
 }

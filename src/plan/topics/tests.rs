@@ -20,7 +20,7 @@ fn rule(principal: &str, operation: Operation, allows: bool) -> Rule {
 
 fn all_there(partitions: u32, rights: Rights) -> Seen {
     let topics = ["clicks", "sessions", "late"].map(|name| (name.to_owned(), Told::There(partitions)));
-    Seen { topics: topics.into(), rights }
+    Seen { topics: topics.into(), rights, tides: BTreeMap::new() }
 }
 
 fn said(seen: &Seen, asker: Asker<'_>) -> Vec<(Weight, String, Option<String>)> {

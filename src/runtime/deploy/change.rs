@@ -12,6 +12,7 @@ use tokio::sync::mpsc;
 
 use super::desk::{DeployError, Desk, Entry};
 use super::outlook::{self, Seen, takes_state_along};
+use super::sweep::{self, Sweeping};
 use super::{room, topics};
 use crate::model::Time;
 use crate::plan::audit::Outcome;
@@ -22,6 +23,7 @@ use crate::plan::object::{Id, Kind, OURS, label};
 use crate::plan::patch;
 use crate::plan::proposal::{Proposal, Step};
 use crate::plan::revision::{KEPT, Revision, State};
+use crate::plan::topics::Finding;
 use crate::plan::verb::Verb;
 use crate::plan::wish;
 use crate::source::flink::Afterwards;
@@ -57,6 +59,8 @@ pub struct Wish {
     pub now: Time,
     /// What forbids it for reasons of its own.
     pub refusals: Vec<Refusal>,
+    /// What goes in Kafka, once the objects are gone.
+    pub sweep: Option<Sweeping>,
     /// How hard the processors work, by name, as far as it is known.
     pub loads: BTreeMap<String, Load>,
     /// Whether plain JobManagers are stopped with a savepoint.
@@ -86,6 +90,7 @@ impl Wish {
             ownership: order.ownership,
             now: order.now,
             refusals: Vec::new(),
+            sweep: None,
             loads: BTreeMap::new(),
             savepoints: Savepoints::Taken,
         }
@@ -196,12 +201,7 @@ pub async fn prepare(desk: &Desk, wish: Wish, consent: &Consent) -> Result<Prepa
     refusals.extend(wish.refusals.iter().cloned().chain(guard::losses(&forecasts, consent)));
     refusals.extend(guard::objects(live.iter().map(|(id, object)| (id, object)), &wish.pipeline));
     refusals.extend(guard::expiry(live.iter().map(|(_, object)| object), (&wish.pipeline, wish.verb), wish.now));
-    let topics = if wish.verb.leads_to_running_jobs() {
-        let after: Vec<&Value> = states.iter().filter_map(|(_, _, after)| after.as_ref()).collect();
-        topics::check(desk, &wish.pipeline, &after).await
-    } else {
-        Vec::new()
-    };
+    let topics = topics_for(desk, &wish, &states).await;
     if !differences.iter().all(Difference::is_revision) {
         refusals.extend(guard::topics(&topics, consent));
     }
@@ -219,9 +219,19 @@ pub async fn prepare(desk: &Desk, wish: Wish, consent: &Consent) -> Result<Prepa
         conflicts,
         forbidden,
         topics,
+        remnants: wish.sweep.as_ref().map_or_else(Vec::new, |it| it.remnants.clone()),
         resumes: wish.resumes,
     };
     Ok(Prepared { proposal, states, wish })
+}
+
+/// What Kafka lacks for jobs that run afterwards.
+async fn topics_for(desk: &Desk, wish: &Wish, states: &[Seen]) -> Vec<Finding> {
+    if !wish.verb.leads_to_running_jobs() {
+        return Vec::new();
+    }
+    let after: Vec<&Value> = states.iter().filter_map(|(_, _, after)| after.as_ref()).collect();
+    topics::check(desk, &wish.pipeline, &after).await
 }
 
 /// What the server would not let us do, asked before the first write.
@@ -239,7 +249,8 @@ async fn forbidden(desk: &Desk, wish: &Wish) -> Result<Vec<String>, DeployError>
     }
     needed.sort_unstable();
     needed.dedup();
-    let (mut forbidden, namespace) = (Vec::new(), &desk.target.namespace);
+    let mut forbidden = wish.sweep.as_ref().map_or_else(Vec::new, |it| it.against.clone());
+    let namespace = &desk.target.namespace;
     for (verb, kind) in needed {
         let asked = desk.cluster.may(verb, kind, namespace).await;
         let reason = asked.map_err(|trouble| DeployError::Read { what: "permissions".into(), trouble })?;
@@ -301,6 +312,9 @@ async fn every_step(desk: &Desk, prepared: &Prepared, steps: &Steps, at: &mut St
             Write::Delete(id) => desk.cluster.delete(id).await?,
         }
         tell(steps, at.as_str(), "").await;
+    }
+    if let Some(sweeping) = &wish.sweep {
+        sweep::clear(desk, (wish, sweeping), steps, at).await?;
     }
     if let Some(revision) = &wish.revision {
         "mark the revision".clone_into(at);

@@ -6,9 +6,10 @@ use serde_json::{Value, json};
 
 use super::change::{Wish, Write};
 use super::desk::{DeployError, Desk};
-use super::order::{Order, wish};
+use super::order::{Order, identified, wish};
 use crate::plan::manage::about::{About, Told, told};
 use crate::plan::manage::edit::Edit;
+use crate::plan::manage::identity::{Claim, patch};
 use crate::plan::manage::role::{AccountView, ROLE, RightView, is_role, service_account, with_role};
 use crate::plan::manage::scaling::{Decision, Scaling, ScalingView, autoscaled};
 use crate::plan::manage::{Around, processor};
@@ -46,6 +47,7 @@ pub async fn about(desk: &Desk, pipeline: &str) -> Result<Vec<Told>, DeployError
 /// When there is nothing that it could be of, or it is not for people to make.
 pub async fn edit(desk: &Desk, pipeline: &str, edit: &Edit, order: &Order) -> Result<Wish, DeployError> {
     match edit {
+        Edit::Identity(claims) => edit_identity(desk, pipeline, claims, order).await,
         Edit::About(about) => edit_about(desk, pipeline, about, order).await,
         Edit::Scaling { processor, scaling } => {
             edit_scaling(desk, (pipeline, processor.as_deref()), scaling, order).await
@@ -61,6 +63,17 @@ async fn edit_about(desk: &Desk, pipeline: &str, about: &About, order: &Order) -
     let found = desk.found(pipeline).await?;
     let writes = found.iter().map(|(id, _)| Write::Patch(id.clone(), about.patch())).collect();
     Ok(wish(whole(pipeline, &found), writes, None, order))
+}
+
+/// In the manifest, where there is one: else the next deployment would undo it.
+async fn edit_identity(desk: &Desk, pipeline: &str, claims: &[Claim], order: &Order) -> Result<Wish, DeployError> {
+    let found = desk.found(pipeline).await?;
+    let name = whole(pipeline, &found);
+    if let Some(wish) = identified(desk, &name, claims, order).await? {
+        return Ok(wish);
+    }
+    let writes = found.iter().map(|(id, _)| Write::Patch(id.clone(), patch(claims))).collect();
+    Ok(wish(name, writes, None, order))
 }
 
 /// The objects that run the jobs of a pipeline.
@@ -153,6 +166,13 @@ async fn edit_scaling(
             continue;
         }
         match id.kind {
+            Kind::FlinkDeployment if scaling.memory_percent.is_some() => {
+                return Err(DeployError::Refused(format!(
+                    "the operator's autoscaler of {} goes by how busy it is, not by memory: job.autoscaler.memory.tuning.enabled \
+                     lets it size memory by itself",
+                    processor(object)
+                )));
+            }
             Kind::FlinkDeployment => writes.push(Write::Patch(id.clone(), scaling.patch(object))),
             Kind::StatefulSet | Kind::Deployment if is_workers(object) => {
                 let own = autoscaler_of(id);

@@ -5,12 +5,13 @@ use serde_json::Value;
 
 use super::change::{Wish, Write};
 use super::desk::{DeployError, Desk};
-use super::manage::{self, autoscaler_of};
+use super::{manage, sweep};
 use crate::model::Time;
 use crate::model::manifest::{self, Document, Judgement, Pipeline, Runtime};
 use crate::plan::guard::Refusal;
 use crate::plan::intent::Ask;
 use crate::plan::manage::about::{EXPIRES, expiry};
+use crate::plan::manage::identity::{Claim, written};
 use crate::plan::merge::merge;
 use crate::plan::object::{Id, Kind, MANAGED_BY, MANAGER, OURS, PART_OF, label, set};
 use crate::plan::own_terms::{self, EditError};
@@ -114,7 +115,7 @@ pub async fn asked(
         Ask::Scale { processor, replicas } => scale(desk, (pipeline, processor.as_deref()), *replicas, order).await,
         Ask::Promote { .. } => promote(from, desk, pipeline, order).await,
         Ask::Rollback { to } => rollback(desk, pipeline, *to, order).await,
-        Ask::Decommission => decommission(desk, pipeline, order).await,
+        Ask::Decommission(sweep) => sweep::decommission(desk, (pipeline, *sweep), order).await,
         Ask::Adopt => adopt(desk, pipeline, order).await,
         Ask::Apply { text, base, .. } => edited(desk, (pipeline, *base), text, order).await,
         Ask::Edit { id, base, mine, .. } => in_own_terms(desk, pipeline, (id, base, mine), order).await,
@@ -349,7 +350,27 @@ pub async fn scale(
     let unclear = || DeployError::NotFound(format!("which processor of {name}? name one that it has"));
     let (pipeline, text) = parsed(&scaled(&value, processor, replicas).ok_or_else(unclear)?)?;
     let runtime = runtime_of(&revision);
-    let wish = manifest(desk, &Wanted { pipeline, text, runtime, base: Base::Nothing }, order).await?;
+    anew(desk, &Wanted { pipeline, text, runtime, base: Base::Nothing }, order).await
+}
+
+/// Another identity in the manifest: a new revision of what flowdeck deployed; `None` where there is no manifest.
+pub(super) async fn identified(
+    desk: &Desk,
+    pipeline: &str,
+    claims: &[Claim],
+    order: &Order,
+) -> Result<Option<Wish>, DeployError> {
+    let Some(revision) = deployed(desk, &pipeline.to_lowercase(), Some(order.verb)).await? else { return Ok(None) };
+    let Some(text) = revision.manifest.as_deref() else { return Ok(None) };
+    let value: Value = serde_saphyr::from_str(text).map_err(|error| DeployError::Failed(error.to_string()))?;
+    let (pipeline, text) = parsed(&written(&value, claims))?;
+    let runtime = runtime_of(&revision);
+    anew(desk, &Wanted { pipeline, text, runtime, base: Base::Nothing }, order).await.map(Some)
+}
+
+/// A manifest that was made of the deployed one.
+async fn anew(desk: &Desk, wanted: &Wanted, order: &Order) -> Result<Wish, DeployError> {
+    let wish = manifest(desk, wanted, order).await?;
     // An interrupted try goes on with the same number; another one must not be taken up with it.
     let newest = desk.revisions(&wish.pipeline).await?.pop();
     match newest.filter(|it| it.state == State::Pending) {
@@ -438,33 +459,6 @@ pub async fn promote(from: &Desk, to: &Desk, pipeline: &str, order: &Order) -> R
     let (pipeline, text) = parsed(&value)?;
     let order = Order { note: format!("promoted from {place}, revision {}", revision.number), ..order.clone() };
     manifest(to, &Wanted { pipeline, text, runtime: runtime_of(&revision), base: Base::Nothing }, &order).await
-}
-
-/// Everything that flowdeck deployed goes; revisions, topics, groups, savepoints and secrets stay.
-///
-/// # Errors
-/// When there is nothing.
-pub async fn decommission(desk: &Desk, pipeline: &str, order: &Order) -> Result<Wish, DeployError> {
-    let name = pipeline.to_lowercase();
-    let managed = desk.managed(&name).await?;
-    if managed.is_empty() && desk.unfinished(&name, Verb::Decommission)?.is_some() {
-        // The last answer alone was lost.
-        return Ok(Wish { resumes: true, ..wish(name, Vec::new(), None, order) });
-    }
-    if managed.is_empty() {
-        let words = format!("there is nothing of {pipeline} that flowdeck deployed; adopt it first if it is meant");
-        return Err(DeployError::NotFound(words));
-    }
-    let mut goes: Vec<Id> = managed.into_iter().rev().map(|(id, _)| id).collect();
-    // What decided the number of TaskManagers is no part of any revision.
-    for workers in goes.clone().iter().filter(|id| matches!(id.kind, Kind::StatefulSet | Kind::Deployment)) {
-        let autoscaler = autoscaler_of(workers);
-        let is_ours = |object: &Value| label(object, MANAGED_BY) == Some(MANAGER);
-        if desk.read(&autoscaler).await?.as_ref().is_some_and(is_ours) {
-            goes.push(autoscaler);
-        }
-    }
-    Ok(wish(name, goes.into_iter().map(Write::Delete).collect(), None, order))
 }
 
 /// Somebody else's pipeline becomes managed: its objects are kept as revision 1, and marked.

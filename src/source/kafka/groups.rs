@@ -57,6 +57,16 @@ impl Standing {
     }
 }
 
+/// Whether nobody knows the group: it is not there.
+pub(super) fn is_dead(standing: &Standing) -> bool {
+    &*standing.state == DEAD
+}
+
+/// Whether this user may not see the group.
+pub(super) fn is_forbidden(standing: &Standing) -> bool {
+    &*standing.state == FORBIDDEN
+}
+
 /// Where groups live.
 #[derive(Default)]
 pub(super) struct Groups {
@@ -88,6 +98,20 @@ impl Groups {
             }
         }
         standings
+    }
+
+    /// The broker that a group lives on.
+    pub(super) async fn coordinator(&mut self, cluster: &mut Cluster, group: &str) -> Result<i32, String> {
+        let query = Query { group: group.into(), partitions: None };
+        if !self.find(cluster, &[query]).await.is_empty() {
+            return Err("this user may not see the group: it needs the ACL operation Describe on it".to_owned());
+        }
+        self.coordinators.get(group).copied().ok_or_else(|| "no broker says where the group lives".to_owned())
+    }
+
+    /// Forgets where a group lives: it moved.
+    pub(super) fn forget(&mut self, group: &str) {
+        self.coordinators.remove(group);
     }
 
     /// Looks up the coordinators that are not known; returns the groups that this user may not see.

@@ -30,7 +30,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const AGAIN: Duration = Duration::from_secs(2);
 
 /// A group's name and its state word.
-type Named = (Arc<str>, Arc<str>);
+pub(super) type Named = (Arc<str>, Arc<str>);
 
 /// Lists names as long as the interest asks for them.
 pub(super) async fn run(
@@ -85,7 +85,7 @@ async fn list(
 }
 
 /// Asks every broker for its groups; returns the trouble of one that did not tell.
-async fn list_groups(cluster: &mut Cluster, groups: &mut BTreeMap<i32, Vec<Named>>) -> Option<Trouble> {
+pub(super) async fn list_groups(cluster: &mut Cluster, groups: &mut BTreeMap<i32, Vec<Named>>) -> Option<Trouble> {
     let brokers = cluster.brokers();
     groups.retain(|broker, _| brokers.contains(broker));
     let batches = brokers.into_iter().map(|broker| (broker, broker)).collect();

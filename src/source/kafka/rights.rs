@@ -1,4 +1,4 @@
-//! What a cluster says of topics and of who may use them, asked once before something is deployed.
+//! What a cluster says of topics, of what they hold and of who may use them, asked once before something is deployed.
 //!
 //! It changes nothing, and what the broker does not tell is said as such.
 
@@ -12,6 +12,7 @@ use kafka_protocol::protocol::StrBytes;
 use tokio::time::timeout;
 
 use super::cluster::Cluster;
+use super::tides::tides;
 use super::topics::metadata_request;
 use super::trouble::Trouble;
 use crate::plan::topics::{Operation, Resource, Rights, Rule, Seen, Told};
@@ -62,7 +63,8 @@ async fn ask(mut cluster: Cluster, topics: &BTreeSet<String>, resources: &BTreeS
         Some((topic.name.as_ref()?.to_string(), told))
     });
     let topics = told.collect();
-    Ok(Seen { topics, rights: rights(&mut cluster, resources).await })
+    let tides = tides(&mut cluster, &answer.topics).await;
+    Ok(Seen { topics, tides, rights: rights(&mut cluster, resources).await })
 }
 
 async fn rights(cluster: &mut Cluster, resources: &BTreeSet<Resource>) -> Rights {
