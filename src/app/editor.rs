@@ -241,6 +241,13 @@ impl EditorScreen {
         problems.min_by_key(|problem| problem.severity)
     }
 
+    /// The first error, from the top.
+    #[must_use]
+    pub fn first_error(&self) -> Option<&Problem> {
+        let errors = self.problems.iter().filter(|problem| problem.severity == Severity::Error);
+        errors.min_by_key(|problem| (problem.line, problem.column))
+    }
+
     /// How many errors and warnings there are.
     #[must_use]
     pub fn counts(&self) -> (usize, usize) {

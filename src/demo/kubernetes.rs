@@ -94,7 +94,7 @@ impl ApiServer {
         {
             return Ok(reply);
         }
-        if call.method == Method::POST && call.path.contains("/selfsubject") {
+        if call.method == Method::POST && review::is_asked(&call.path) {
             let body = write::parse(&call.body)?;
             return review::answer(&call.path, user, &body).unwrap_or_else(|| Err(Refusal::no_such_path()));
         }

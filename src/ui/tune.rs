@@ -108,11 +108,13 @@ fn form(mut pen: Pen<'_, '_>, fields: &[Field], (screen, sheet): (&TuneScreen, &
     }
 }
 
-/// What is wrong with a value of the form, what may be written there, or what it is.
+/// What is wrong with a value of the form or, by that value, with the document; what may be written there, or what it is.
 fn about(canvas: &mut Canvas<'_>, area: Rect, (screen, sheet, field): (&TuneScreen, &Sheet, Field)) {
     let theme = *canvas.theme;
     let (words, style) = if let Some(wrong) = sheet.typed.wrong(field) {
         (wrong, theme.tone(Tone::Bad))
+    } else if let Some(problem) = sheet.editor.first_error().filter(|_| screen.offers.is_empty()) {
+        (format!("line {}: {}", problem.line, problem.message), theme.tone(Tone::Bad))
     } else if screen.offers.is_empty() {
         (help(field).to_owned(), theme.dim())
     } else {

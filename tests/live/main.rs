@@ -26,5 +26,6 @@ mod select;
 mod side_input;
 mod signals;
 mod signals_job;
+mod signals_lanes;
 mod stack;
 mod topics;

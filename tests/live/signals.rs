@@ -22,14 +22,14 @@ type Counts = BTreeMap<(i64, String), [u64; 5]>;
 /// Length of a window in milliseconds.
 const WINDOW: i64 = 1_000;
 /// Events of a stream.
-const EVENTS: u64 = 150_000;
+pub(super) const EVENTS: u64 = 150_000;
 
 /// A run that ends with its test, however that ends.
-struct Running(Child);
+pub(super) struct Running(pub(super) Child);
 
 impl Running {
     /// Kill -9.
-    fn kill(mut self) {
+    pub(super) fn kill(mut self) {
         self.0.kill().unwrap();
         self.0.wait().unwrap();
     }
@@ -62,15 +62,15 @@ impl Drop for Running {
 }
 
 /// A topic of one test, what was written to it, and what that must come to.
-struct Stream {
+pub(super) struct Stream {
     topic: &'static str,
     directory: tempfile::TempDir,
     producer: ThreadedProducer<rdkafka::producer::DefaultProducerContext>,
-    expected: Counts,
+    pub(super) expected: Counts,
 }
 
 impl Stream {
-    fn new(topic: &'static str, partitions: &str, more: &str) -> Self {
+    pub(super) fn new(topic: &'static str, partitions: &str, more: &str) -> Self {
         kafka_tool(&["TopicCommand", "--create", "--topic", topic, "--partitions", partitions]);
         let directory = tempfile::tempdir().unwrap();
         let spec = format!(
@@ -86,7 +86,7 @@ impl Stream {
         Self { topic, directory, producer, expected: Counts::new() }
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(super) fn path(&self, name: &str) -> PathBuf {
         self.directory.path().join(name)
     }
 
@@ -107,11 +107,11 @@ impl Stream {
         counts[4] = counts[4].max(latency);
     }
 
-    fn flush(&self) {
+    pub(super) fn flush(&self) {
         self.producer.flush(Duration::from_mins(1)).unwrap();
     }
 
-    fn command(&self, arguments: &[&str]) -> Command {
+    pub(super) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(FLOWDECK);
         let spec = self.path("spec.toml");
         command.args(["signals", "run", "--bootstrap", &variable("STACK_KAFKA"), "--spec"]).arg(spec).args(arguments);
@@ -120,19 +120,19 @@ impl Stream {
     }
 
     /// Starts a run that adds its rows to `rows.jsonl` and its words to `words`.
-    fn start(&self, arguments: &[&str]) -> Running {
+    pub(super) fn start(&self, arguments: &[&str]) -> Running {
         let append = |name| OpenOptions::new().create(true).append(true).open(self.path(name)).unwrap();
         Running(self.command(arguments).stdout(append("rows.jsonl")).stderr(append("words")).spawn().unwrap())
     }
 
-    fn words(&self) -> String {
+    pub(super) fn words(&self) -> String {
         let mut words = String::new();
         File::open(self.path("words")).unwrap().read_to_string(&mut words).unwrap();
         words
     }
 
     /// Events of `numbers`, in 3 partitions, up to 3 s out of order and some of them a lot later: 1,000 a second of their time.
-    fn stretch(&mut self, base: i64, numbers: std::ops::Range<u64>) {
+    pub(super) fn stretch(&mut self, base: i64, numbers: std::ops::Range<u64>) {
         for number in numbers {
             let chance = scatter(number + 1);
             let delay = if chance.is_multiple_of(500) { chance % 20_000 } else { chance % 3_000 };
@@ -192,7 +192,7 @@ fn printed(path: &Path) -> (Counts, usize) {
     (found, repeated)
 }
 
-fn assert_same(found: &Counts, expected: &Counts) {
+pub(super) fn assert_same(found: &Counts, expected: &Counts) {
     let different = expected.iter().map(|(key, counts)| (key, found.get(key), counts));
     let different: Vec<_> = different.filter(|(_, found, counts)| *found != Some(*counts)).collect();
     let surplus: Vec<_> = found.keys().filter(|key| !expected.contains_key(*key)).collect();
@@ -202,12 +202,12 @@ fn assert_same(found: &Counts, expected: &Counts) {
 }
 
 /// Some minutes ago, on a whole window, so that nothing is ahead of the clock.
-fn base() -> i64 {
+pub(super) fn base() -> i64 {
     (chrono::Utc::now().timestamp_millis() - 3_600_000).div_euclid(WINDOW) * WINDOW
 }
 
 /// An event in each partition so much later that all windows before it are final.
-fn close(stream: &mut Stream, base: i64) {
+pub(super) fn close(stream: &mut Stream, base: i64) {
     for partition in 0..3 {
         stream.event(partition, base + 1_800_000, "the-end", (200, 1));
     }
@@ -216,7 +216,7 @@ fn close(stream: &mut Stream, base: i64) {
     stream.expected.retain(|(_, service), _| service != "the-end");
 }
 
-const LATENESS: &str = "[window]\nsize = \"1s\"\nallowed_lateness = \"30s\"\n";
+pub(super) const LATENESS: &str = "[window]\nsize = \"1s\"\nallowed_lateness = \"30s\"\n";
 
 #[test]
 fn killed_in_mid_stream_and_started_again_it_tells_the_same_as_an_independent_count() {
@@ -375,7 +375,7 @@ fn runs_of_a_group_share_a_topic_and_their_parts_add_up_whoever_is_killed_or_fro
 }
 
 /// The last row of each key.
-fn table(topic: &str) -> Counts {
+pub(super) fn table(topic: &str) -> Counts {
     let mut config = ClientConfig::new();
     config
         .set("bootstrap.servers", variable("STACK_KAFKA"))

@@ -1,4 +1,4 @@
-//! "May I?": self subject access and rules reviews.
+//! "May I?", and "may they?": subject access and rules reviews.
 
 use ::http::StatusCode;
 use serde_json::{Value, json};
@@ -7,12 +7,28 @@ use super::access::{Attributes, User, VIEWER_NAMESPACE};
 use super::status::Refusal;
 use crate::demo::http::{Reply, json};
 
+/// What a review of somebody else's rights ends with; before it stands the namespace.
+const OTHERS: &str = "/localsubjectaccessreviews";
+/// What the service accounts of the demo's pipelines may touch in their namespace: what Flink's own documentation gives them.
+const FLINK: [(&str, &str); 4] = [("", "pods"), ("", "configmaps"), ("", "services"), ("apps", "deployments")];
+
+/// Whether a path asks for a review.
+pub(crate) fn is_asked(path: &str) -> bool {
+    path.contains("/selfsubject") || path.ends_with(OTHERS)
+}
+
 /// Answers a review; `None` when the path asks for none.
 pub(crate) fn answer(path: &str, user: User, body: &Value) -> Option<Result<Reply, Refusal>> {
     let reply = match path {
         "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews" => access(user, body),
         "/apis/authorization.k8s.io/v1/selfsubjectrulesreviews" => rules(user, body),
         "/apis/authentication.k8s.io/v1/selfsubjectreviews" => identity(user),
+        path if path.ends_with(OTHERS) && user == User::Viewer => {
+            let words = "localsubjectaccessreviews.authorization.k8s.io is forbidden: User \"viewer\" cannot create resource \
+                         \"localsubjectaccessreviews\" in API group \"authorization.k8s.io\"";
+            return Some(Err(Refusal::new(StatusCode::FORBIDDEN, "Forbidden", words.to_owned())));
+        }
+        path if path.ends_with(OTHERS) => others(body),
         _ => return None,
     };
     Some(Ok(json(StatusCode::CREATED, &reply)))
@@ -43,6 +59,24 @@ fn access(user: User, body: &Value) -> Value {
         "metadata": {"creationTimestamp": null},
         "spec": body.get("spec").cloned().unwrap_or_default(),
         "status": status,
+    })
+}
+
+/// What a service account may.
+fn others(body: &Value) -> Value {
+    let wish = &body["spec"]["resourceAttributes"];
+    let text = |field: &str| wish.get(field).and_then(Value::as_str).unwrap_or_default();
+    let is_account = body
+        .pointer("/spec/user")
+        .and_then(Value::as_str)
+        .is_some_and(|user| user.starts_with("system:serviceaccount:"));
+    let allowed = is_account && FLINK.contains(&(text("group"), text("resource")));
+    json!({
+        "kind": "LocalSubjectAccessReview",
+        "apiVersion": "authorization.k8s.io/v1",
+        "metadata": {"creationTimestamp": null},
+        "spec": body.get("spec").cloned().unwrap_or_default(),
+        "status": {"allowed": allowed},
     })
 }
 
