@@ -28,6 +28,13 @@ pub fn merge(base: &Value, mine: &Value, theirs: &Value) -> Result<Value, Vec<Cl
     if clashes.is_empty() { Ok(merged.unwrap_or(Value::Null)) } else { Err(clashes) }
 }
 
+/// Puts texts together line by line, as version control does, so that comments of both stay; `None` where that is not to be
+/// had. What it means has still to be compared with what [`merge`] says: lines know nothing of fields.
+#[must_use]
+pub fn lines(base: &str, mine: &str, theirs: &str) -> Option<String> {
+    diffy::merge(base, mine, theirs).ok()
+}
+
 fn three(
     base: Option<&Value>,
     mine: Option<&Value>,

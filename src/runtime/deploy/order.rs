@@ -12,7 +12,7 @@ use crate::plan::guard::Refusal;
 use crate::plan::intent::Ask;
 use crate::plan::manage::about::{EXPIRES, expiry};
 use crate::plan::manage::identity::{Claim, written};
-use crate::plan::merge::merge;
+use crate::plan::merge::{lines, merge};
 use crate::plan::object::{Id, Kind, MANAGED_BY, MANAGER, OURS, PART_OF, label, set};
 use crate::plan::own_terms::{self, EditError};
 use crate::plan::render::render;
@@ -209,7 +209,13 @@ fn merged(wanted: &Wanted, revisions: &[Revision], by: &str) -> Result<Option<(P
             newest.number
         ))
     })?;
-    parsed(&together).map(Some)
+    // Line by line comments stay; that counts where it means the same.
+    let texts = old.manifest.as_deref().zip(newest.manifest.as_deref());
+    let text = texts.and_then(|(old, newest)| lines(old, &wanted.text, newest));
+    match text.filter(|text| read(text).is_ok_and(|meant| meant == together)) {
+        Some(text) => Ok(Some((pipeline_in(&text)?, text))),
+        None => parsed(&together).map(Some),
+    }
 }
 
 /// Somebody who never deployed a pipeline must not write over what others did, unseen.
@@ -543,5 +549,20 @@ mod tests {
         assert_eq!(apply(manifest_of(20, 4), "bob").unwrap().map(|(_, text)| text), None);
         let promoted = merged(&wanted(manifest_of(1, 1), Base::Nothing), &revisions, "eve").unwrap();
         assert!(promoted.is_none());
+    }
+    #[test]
+    fn comments_of_both_stay_when_their_edits_do_not_touch() {
+        let manifest = |note: &str, replicas: u32, cpu: &str| {
+            format!(
+                "apiVersion: flowdeck.dev/v1\nkind: Pipeline\nmetadata:\n  name: p\n  team: t\nspec:\n  environments: [qal]\n  \
+                 processors:\n  - name: a\n    artifact: g:a:1\n    # {note}\n    replicas: {replicas}\n    memory: 1Gi\n    \
+                 config: '{{}}'\n    cpu: {cpu}\n"
+            )
+        };
+        let revisions =
+            [revision(1, "ann", manifest("peak", 15, "3")), revision(2, "bob", manifest("peak", 15, "4 # CPU-bound"))];
+        let mine = wanted(manifest("peak of November", 20, "3"), Base::OwnLast);
+        let (_, text) = merged(&mine, &revisions, "ann").unwrap().unwrap();
+        assert_eq!(text, manifest("peak of November", 20, "4 # CPU-bound"));
     }
 }
