@@ -19,6 +19,7 @@ pub mod change;
 pub mod desk;
 pub mod history;
 pub mod manage;
+mod manifests;
 pub mod order;
 mod outlook;
 pub mod rollout;
