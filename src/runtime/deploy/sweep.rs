@@ -205,9 +205,13 @@ async fn gone(desk: &Desk, wish: &Wish, processors: &BTreeSet<String>, steps: &S
         }
         let Some(first) = left.first() else { break };
         let more = left.len() - 1;
-        let words = if more == 0 { format!("{first} is still there") } else { format!("{first} and {more} more are") };
+        let words = if more == 0 {
+            format!("{first} is still there")
+        } else {
+            format!("{first} and {more} more are still there")
+        };
         if Instant::now() >= deadline {
-            return Err(DeployError::Failed(format!("{words} there after {} s", PATIENCE.as_secs())));
+            return Err(DeployError::Failed(format!("{words} after {} s", PATIENCE.as_secs())));
         }
         if words != said {
             tell(steps, "wait until its pods are gone", words.as_str()).await;
