@@ -80,6 +80,8 @@ struct Open {
     control: Arc<Control>,
     /// The active lane's, then the shadow's; or the destination.
     topics: Vec<String>,
+    /// Number of the active lane in the order of the spec.
+    lane: usize,
     /// Records that were looked at.
     records: u64,
     /// Those that were copied, by lane in the order of the spec.

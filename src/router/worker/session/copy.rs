@@ -152,11 +152,18 @@ fn begin(
         let lane = spec.lane(name).map(|lane| spec.target(lane).to_owned());
         lane.ok_or_else(|| Ended::Trouble(format!("the spec has no lane named {name}")))
     };
+    let lane = spec.lanes.iter().position(|lane| lane.name == control.lane).unwrap_or(0);
     let topics = std::iter::once(&control.lane).chain(&control.shadow).map(topic).collect::<Result<_, _>>()?;
     producer.begin_transaction().map_err(step("begin a transaction"))?;
     let every = Duration::from_millis(u64::try_from(spec.worker.commit_every.millis()).unwrap_or(100));
-    *open =
-        Some(Open { control: control.clone(), topics, records: 0, copied: [0; LANES], due: Instant::now() + every });
+    *open = Some(Open {
+        control: control.clone(),
+        topics,
+        lane,
+        records: 0,
+        copied: [0; LANES],
+        due: Instant::now() + every,
+    });
     Ok(())
 }
 
@@ -166,10 +173,8 @@ fn chosen(
     (chooser, spot): (&mut Option<Chooser>, Spot),
     message: &BorrowedMessage<'_>,
 ) -> Result<Option<usize>, Ended> {
-    let control = &open.ok_or_else(|| Ended::Trouble("no transaction is open".to_owned()))?.control;
-    let Some(chooser) = chooser else {
-        return Ok(spec.lanes.iter().position(|lane| lane.name == control.lane));
-    };
+    let Open { control, lane, .. } = open.ok_or_else(|| Ended::Trouble("no transaction is open".to_owned()))?;
+    let Some(chooser) = chooser else { return Ok(Some(*lane)) };
     let lane = spec.lanes.get(spot.0).map_or("", |lane| &lane.name);
     let selection = control.selection.as_ref();
     let selection = selection.ok_or_else(|| Ended::Trouble("the control record says nothing of windows".to_owned()))?;
