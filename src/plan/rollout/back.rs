@@ -22,7 +22,8 @@ impl Rollout {
     pub(super) fn flip_back(&self, seen: &Seen<'_>) -> Move {
         let Some(status) = seen.status else { return Move::Wait(NOBODY.to_owned()) };
         match &status.flip {
-            Some(flip) if flip.to == self.new.lane => Move::Ask(Verb::Abort),
+            // Where the route selects, windows are given away at once: it is flipped back when it is done.
+            Some(flip) if flip.to == self.new.lane && !self.rules.selects => Move::Ask(Verb::Abort),
             Some(_) => Move::Wait(under_way(status)),
             None if status.lane == self.old.lane => {
                 Move::Enter(Stage::StopNew, format!("{} has the traffic", self.old.pipeline))

@@ -1,7 +1,7 @@
 use chrono::DateTime;
 
 use super::*;
-use crate::model::route::record::{Audit, Cause, Check, Comparison, VERSION as RECORDS};
+use crate::model::route::record::{Audit, Cause, Check, Comparison, FlipStatus, VERSION as RECORDS};
 
 fn at(seconds: i64) -> Time {
     DateTime::from_timestamp(seconds, 0).unwrap()
@@ -174,4 +174,27 @@ fn it_is_taken_back_from_every_step_but_the_last() {
     assert_eq!(back(Stage::Retire), Ok(Stage::Restore));
     assert_eq!(back(Stage::FlipBack), Ok(Stage::FlipBack));
     assert_eq!(back(Stage::Done), Err("em-green is out: roll out em-blue to go back".to_owned()));
+}
+
+#[test]
+fn a_flip_under_way_is_aborted_on_the_way_back_unless_the_route_selects() {
+    let mut flipping = status("green", (Health::Well, 99_000));
+    flipping.flip = Some(FlipStatus {
+        epoch: 7,
+        from: "blue".into(),
+        to: "green".into(),
+        acknowledged: 1,
+        partitions: 2,
+        running_ms: 0,
+        sla_ms: 1,
+        decided_after_ms: 0,
+        acknowledged_after_ms: None,
+        cause: None,
+        who: String::new(),
+        why: String::new(),
+    });
+    let mut back = rollout(Stage::FlipBack);
+    assert_eq!(next(&back, Some(&flipping), 1), Move::Ask(Verb::Abort));
+    back.rules.selects = true;
+    assert!(matches!(next(&back, Some(&flipping), 1), Move::Wait(_)));
 }

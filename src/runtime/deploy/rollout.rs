@@ -268,10 +268,16 @@ impl Walk<'_> {
         rollout: &Rollout,
     ) -> Result<Option<u64>, DeployError> {
         let why = rollout.why();
+        let is_abort = verb == crate::model::route::record::Verb::Abort;
         let answer = self.way.ask(verb, (&self.desk.by, &why)).await?;
         tell(self.steps, rollout.stage.word(), answer.words.as_str()).await;
         if answer.accepted {
             return Ok(answer.epoch);
+        }
+        if is_abort {
+            // The flip was over before the wish was heard: the next look shows it, and what follows from that.
+            sleep(PACE).await;
+            return Ok(None);
         }
         Err(DeployError::Refused(format!("{}: the controller refuses: {}", rollout.stage.word(), answer.words)))
     }
