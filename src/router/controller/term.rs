@@ -26,8 +26,8 @@ use crate::router::spec::Mode;
 
 /// Longest wait for one answer.
 const LIMIT: Duration = Duration::from_secs(20);
-/// Longest wait for a place among the transactions.
-const PATIENCE: Duration = Duration::from_secs(40);
+/// Longest wait for a place among the transactions: shorter than the group waits for the next poll.
+const PATIENCE: Duration = Duration::from_secs(20);
 /// Wait for requests.
 const POLL: Duration = Duration::from_millis(50);
 /// Between two looks at the partitions' marks while a flip is on its way, and while none is.

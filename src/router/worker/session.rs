@@ -140,6 +140,8 @@ impl<'a> Session<'a> {
             ("partition.assignment.strategy", "range,roundrobin"),
             ("session.timeout.ms", "6000"),
             ("heartbeat.interval.ms", "1000"),
+            // Longer than the end of a transaction may take; so long others may wait for one that is gone.
+            ("max.poll.interval.ms", "45000"),
             ("enable.auto.commit", "false"),
             ("enable.auto.offset.store", "false"),
             ("isolation.level", "read_committed"),

@@ -29,6 +29,9 @@ use super::properties::ClientProperties;
 const PATIENCE: Duration = Duration::from_secs(20);
 /// How long brokers may take to say what was committed.
 const ANSWER: Duration = Duration::from_secs(10);
+/// How long the others may wait for a member that is gone when a broker has come back without noticing; in milliseconds.
+/// One that is alive polls all the time.
+const ABSENT_MS: u32 = 60_000;
 /// Between two looks for marks to commit.
 const POLL: Duration = Duration::from_millis(100);
 /// Changes that wait for the owner.
@@ -80,6 +83,10 @@ impl Member {
         config.set("group.id", group).set("enable.auto.commit", "false").set("enable.auto.offset.store", "false");
         if properties.get("partition.assignment.strategy").is_none() {
             config.set("partition.assignment.strategy", "cooperative-sticky");
+        }
+        if properties.get("max.poll.interval.ms").is_none() {
+            let session = properties.get("session.timeout.ms").and_then(|it| it.parse().ok());
+            config.set("max.poll.interval.ms", ABSENT_MS.max(session.unwrap_or_default()).to_string());
         }
         let (sender, changes) = mpsc::channel(QUEUE);
         let marks = Arc::new(Marks::default());

@@ -13,6 +13,8 @@ pub(super) fn consumer(properties: &ClientProperties, group: &str) -> Result<Bas
         ("partition.assignment.strategy", "cooperative-sticky"),
         ("session.timeout.ms", "6000"),
         ("heartbeat.interval.ms", "1000"),
+        // A broker that has come back may wait so long for members that died with it before anybody leads again.
+        ("max.poll.interval.ms", "30000"),
         ("enable.auto.commit", "false"),
         ("enable.auto.offset.store", "false"),
         ("isolation.level", "read_committed"),
