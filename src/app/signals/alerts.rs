@@ -218,3 +218,16 @@ impl Part for AlertsScreen {
         self.table.set_filter(filter);
     }
 }
+
+/// What an answer to an alert means from now on.
+#[must_use]
+pub fn answered(order: &AlertOrder) -> String {
+    let (rule, service) = (&order.rule, &order.service);
+    match &order.answer {
+        Answer::Acknowledge(_) => {
+            format!("{rule} of {service} is yours: no more bell and messages until it is resolved; A takes that back")
+        }
+        Answer::Snooze(until) => format!("{rule} of {service} sleeps until {}; z wakes it", until.format("%H:%M:%SZ")),
+        Answer::Wake => format!("{rule} of {service} is awake again: it rings and tells as before"),
+    }
+}
