@@ -149,6 +149,7 @@ impl World {
             at_ms: 0,
             epoch: self.epoch,
             lane: LANES[self.lane].to_owned(),
+            window_ms: None,
             hold,
             shadow: self.shadow.then(|| LANES[1 - self.lane].to_owned()),
             flip,

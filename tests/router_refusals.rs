@@ -195,6 +195,16 @@ fn another_routes_control_topic_is_refused() {
     assert!(words.contains("is another route's") && words.contains("\"other\""), "{words}");
 }
 
+#[test]
+fn a_control_topic_of_the_other_mode_is_refused() {
+    let scene = Scene::new("");
+    let selection = "{\"reigns\":[{\"from\":null,\"lane\":\"green\"}],\"made\":7,\"fenced\":7}";
+    let record = control("r", 7, "green").replace("\"hold\"", &format!("\"selection\":{selection},\"hold\""));
+    scene.append("c", 0, &record);
+    let words = scene.controller("c1").ended().unwrap_err().to_string();
+    assert!(words.contains("other mode"), "{words}");
+}
+
 fn control(route: &str, epoch: u64, lane: &str) -> String {
     format!(
         "{{\"version\":1,\"route\":\"{route}\",\"epoch\":{epoch},\"lane\":\"{lane}\",\"previous\":null,\"cause\":\"initial\",\

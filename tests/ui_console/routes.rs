@@ -61,6 +61,7 @@ fn status() -> Status {
         at_ms: at(1),
         epoch: 4,
         lane: "blue".into(),
+        window_ms: None,
         hold: None,
         flip: None,
         held_back: None,
@@ -143,6 +144,17 @@ fn lanes_side_by_side_with_the_clock_and_the_receipts() {
     assert_snapshot!("route_60x20", shown(60, 20, route(Some(unwell()))).screen());
     assert_snapshot!("route_too_small", shown(39, 7, route(Some(status()))).screen());
     assert_snapshot!("route_ascii", shown(80, 24, route(Some(flipping(7)))).ascii().screen());
+}
+
+#[test]
+fn a_route_that_selects_says_from_which_window_on() {
+    let selecting = Status { window_ms: Some(at(90)), ..status() };
+    let screen = shown(80, 24, route(Some(selecting))).screen();
+    let from = (world::now() - chrono::Duration::seconds(90)).format("%H:%M:%SZ").to_string();
+    assert!(screen.contains(&format!("blue tells windows from {from} by control record 4")), "{screen}");
+    let old = Status { window_ms: Some(at(90 + 86_400)), ..status() };
+    let screen = shown(80, 24, route(Some(old))).screen();
+    assert!(screen.contains(&format!(" {from} by control record 4")) && !screen.contains("is active"), "{screen}");
 }
 
 #[test]

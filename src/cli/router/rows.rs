@@ -54,12 +54,9 @@ pub(super) fn receipts(receipts: &[Receipt], now: Time) -> String {
 
 /// How a route stands.
 pub(super) fn status(status: &Status, age_ms: i64) -> String {
-    let mut text = format!(
-        "route {}: {} is active by control record {}\n",
-        clean(&status.route),
-        clean(&status.lane),
-        status.epoch
-    );
+    let (lane, words) = status.active();
+    let mut text =
+        format!("route {}: {} {words} by control record {}\n", clean(&status.route), clean(lane), status.epoch);
     text.push_str(&format!("controller {}, {} s ago\n", clean(&status.leader), age_ms / 1_000));
     if let Some(flip) = &status.flip {
         let state = if flip.running_ms > flip.sla_ms { "SLA BROKEN" } else { "SLA" };

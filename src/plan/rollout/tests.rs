@@ -39,6 +39,7 @@ fn status(lane: &str, (health, for_ms): (Health, i64)) -> Status {
         at_ms: 0,
         epoch: 7,
         lane: lane.into(),
+        window_ms: None,
         hold: None,
         shadow: None,
         flip: None,

@@ -1,5 +1,6 @@
 //! How a route stands, as its leading controller says it once a second.
 
+use chrono::DateTime;
 use serde::{Deserialize, Serialize};
 
 use super::{Answer, Cause, Hold, Signed};
@@ -138,6 +139,10 @@ pub struct Status {
     pub epoch: u64,
     /// The active lane.
     pub lane: String,
+    /// In `select` mode, start of the first window that is told from it, milliseconds since 1970; `None` where it has told
+    /// all of them, and in `split` mode.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub window_ms: Option<i64>,
     /// Whether flips that nobody asks for are forbidden.
     pub hold: Option<Hold>,
     /// The lane that gets every record too.
@@ -158,6 +163,20 @@ pub struct Status {
     pub troubles: Vec<String>,
     /// The last answers.
     pub answers: Vec<Answer>,
+}
+
+impl Status {
+    /// Which lane is active, and in `select` mode from which window on.
+    #[must_use]
+    pub fn active(&self) -> (&str, String) {
+        let Some(from) = self.window_ms.and_then(DateTime::from_timestamp_millis) else {
+            return (&self.lane, "is active".to_owned());
+        };
+        let is_today =
+            DateTime::from_timestamp_millis(self.at_ms).is_some_and(|it| it.date_naive() == from.date_naive());
+        let moment = from.format(if is_today { "%H:%M:%SZ" } else { "%Y-%m-%d %H:%M:%SZ" });
+        (&self.lane, format!("tells windows from {moment}"))
+    }
 }
 
 impl Signed for Status {

@@ -106,6 +106,7 @@ impl Term<'_> {
             at_ms: now.wall_ms,
             epoch: control.map_or(0, |control| control.epoch),
             lane: control.map(|control| control.lane.clone()).unwrap_or_default(),
+            window_ms: control.and_then(|control| control.selection.as_ref()?.last()?.from),
             hold: control.and_then(|control| control.hold.clone()),
             shadow: control.and_then(|control| control.shadow.clone()),
             flip: self.helm.flip(now, &epochs),
