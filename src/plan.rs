@@ -10,6 +10,7 @@
 //! - [`remnants`]: the topics and consumer groups of a pipeline that goes.
 //! - [`patch`]: a change as a file, where a repository keeps the objects; [`starter`]: projects to begin with.
 //! - [`compose`], [`tune`]: the processors of a manifest, and what is typed of one, read from it and written into it.
+//! - [`text`]: the text of a manifest with other values in it, and the comments that stand there.
 //! - [`own_terms`]: somebody else's object as text, and from three texts to the fields that change.
 //! - [`verb`], [`intent`], [`wish`], [`audit`]: what can be done, what somebody asks for, what each writes, and the line
 //!   that says that it was; [`proposal`]: a change before somebody agrees to it.
@@ -37,6 +38,7 @@ pub mod rollout;
 pub mod room;
 pub mod starter;
 pub mod target;
+pub mod text;
 pub mod topics;
 pub mod tune;
 pub mod verb;

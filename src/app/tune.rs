@@ -4,33 +4,31 @@
 //! nothing and what others did meanwhile is neither lost nor written over.
 
 mod draft;
+mod keys;
+mod sheet;
 
 use std::collections::HashSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crossterm::event::{KeyCode, KeyEvent};
-use serde_json::Value;
-
 use super::Effect;
 use super::editor::EditorScreen;
 use super::input::Input;
 use super::layout::Layout;
-use super::screen::{Cause, Outcome, Part, Screen, World};
+use super::screen::{Outcome, Part, Screen, World};
 use super::verbs;
-use crate::action::{Action, Place};
+use crate::action::Action;
 use crate::event::Draft;
 use crate::model::Time;
-use crate::model::config::Setting;
-use crate::model::interest::Interest;
 use crate::model::key::PipelineKey;
-use crate::model::options::FlinkVersion;
-use crate::plan::dossier::{Dossier, Entry};
+use crate::plan::dossier::Dossier;
 use crate::plan::intent::Ask;
 use crate::plan::object::Id;
-use crate::plan::tune::{self, Field, Spot, Tuning};
+use crate::plan::tune::{self, Field, Spot};
 use crate::plan::verb::Verb;
+
+pub use self::sheet::Sheet;
 
 /// Lines above the document: title, two of the form, a rule.
 pub const HEAD: u16 = 4;
@@ -44,21 +42,6 @@ pub enum Focus {
     Form(Field),
     /// The document.
     Document,
-}
-
-/// What is edited, once it is known.
-pub struct Sheet {
-    /// The revision that it began with.
-    pub revision: u64,
-    /// What that revision says.
-    pub base: Tuning,
-    /// The newest revision that is known.
-    pub newest: u64,
-    /// The form as it is typed; its document is the editor's.
-    pub typed: Tuning,
-    /// The document as it is typed.
-    pub editor: EditorScreen,
-    manifest: Value,
 }
 
 /// How far it is.
@@ -193,7 +176,7 @@ impl TuneScreen {
             return;
         }
         let entry = began.as_ref().and_then(|began| kept(began.revision)).or_else(|| dossier.current());
-        match entry.ok_or_else(unmanaged).and_then(|entry| self.laid_out(entry)) {
+        match entry.ok_or_else(unmanaged).and_then(|entry| Sheet::of(entry, self.spot())) {
             Err(why) => self.known = Known::Not(why.into()),
             Ok(mut sheet) => {
                 sheet.newest = dossier.current().map_or(sheet.revision, |it| it.number);
@@ -208,16 +191,8 @@ impl TuneScreen {
         self.focus_on(self.focus);
     }
 
-    fn laid_out(&self, entry: &Entry) -> Result<Sheet, String> {
-        let text = entry.manifest.as_deref().ok_or_else(|| {
-            format!("revision {} was adopted without a manifest: change it where it is written", entry.number)
-        })?;
-        let manifest = tune::read(text)?;
-        let spot = Spot { environment: &self.key.environment, processor: &self.processor };
-        let missing = || format!("the manifest of revision {} has no processor {}", entry.number, self.processor);
-        let base = Tuning::of(&manifest, spot).ok_or_else(missing)?;
-        let editor = EditorScreen::embedded(&base.config, HEAD, setting(&manifest, &base));
-        Ok(Sheet { revision: entry.number, newest: entry.number, typed: base.clone(), base, editor, manifest })
+    fn spot(&self) -> Spot<'_> {
+        Spot { environment: &self.key.environment, processor: &self.processor }
     }
 
     fn focus_on(&mut self, focus: Focus) {
@@ -248,9 +223,7 @@ impl TuneScreen {
         let Focus::Form(field) = self.focus else { return Outcome::Ignored };
         let text = self.input.text();
         let Some(sheet) = self.sheet_mut() else { return Outcome::Ignored };
-        sheet.typed.set(field, text);
-        let setting = setting(&sheet.manifest, &sheet.typed);
-        sheet.editor.judge_by(setting);
+        sheet.write(field, text);
         self.offer(field, world);
         self.keep(world.now)
     }
@@ -307,8 +280,7 @@ impl TuneScreen {
 
     /// To what is wrong in the form first, then in the document.
     fn next_problem(&mut self, world: &World<'_>) -> Outcome {
-        let wrong = |sheet: &Sheet| Field::ALL.into_iter().find(|field| sheet.typed.wrong(*field).is_some());
-        if let Some(field) = self.sheet().and_then(wrong)
+        if let Some(field) = self.sheet().and_then(Sheet::first_wrong)
             && self.focus != Focus::Form(field)
         {
             self.focus_on(Focus::Form(field));
@@ -321,7 +293,7 @@ impl TuneScreen {
     /// Back to the newest revision, without the draft.
     fn clear(&mut self) -> Outcome {
         let Some(entry) = self.dossier.as_ref().and_then(|it| it.current().cloned()) else { return Outcome::Ignored };
-        match self.laid_out(&entry) {
+        match Sheet::of(&entry, self.spot()) {
             Ok(sheet) => self.known = Known::Sheet(Box::new(sheet)),
             Err(why) => return Outcome::Tell(why),
         }
@@ -336,7 +308,7 @@ impl TuneScreen {
         let Some(sheet) = self.sheet().filter(|sheet| sheet.revision != entry.number) else {
             return Outcome::Say("it begins with the newest revision already");
         };
-        match self.laid_out(&entry) {
+        match Sheet::of(&entry, self.spot()) {
             Err(why) => Outcome::Tell(why),
             Ok(mut newest) => {
                 let began = draft::Began {
@@ -362,14 +334,14 @@ impl TuneScreen {
         if fields.is_empty() && !document {
             return Outcome::Say("nothing to apply: it is as it was deployed");
         }
-        let errors = sheet.typed.errors(setting(&sheet.manifest, &sheet.typed));
+        let errors = sheet.errors();
         if errors > 0 {
             let things = crate::model::human::counted(errors, "error");
             return Outcome::Tell(format!("nothing was sent: {things} first; F3 leads there"));
         }
-        let spot = Spot { environment: &self.key.environment, processor: &self.processor };
-        let text = sheet.typed.written(&sheet.base, &sheet.manifest, spot).and_then(|it| tune::text(&it));
-        let Some(text) = text else { return Outcome::Say("nothing was sent: the manifest cannot be written") };
+        let Some(text) = sheet.manifest(self.spot()) else {
+            return Outcome::Say("nothing was sent: the manifest cannot be written");
+        };
         let ask = Ask::Apply { text: text.into(), base: sheet.revision, draft: Some(self.path.clone()) };
         Outcome::Begin(verbs::intent(&self.key, ask, world))
     }
@@ -387,152 +359,6 @@ enum Back {
     No,
 }
 
-impl Sheet {
-    /// Errors and what differs: of the form and of the document.
-    #[must_use]
-    pub fn counts(&self) -> (usize, usize) {
-        let (fields, document) = self.typed.differs(&self.base);
-        (self.typed.errors(setting(&self.manifest, &self.typed)), fields.len() + usize::from(document))
-    }
-
-    fn resume(&mut self, began: &draft::Began) {
-        // Of a revision that is not kept any more only what was changed is taken over.
-        self.typed = if began.revision == self.revision {
-            began.typed.clone()
-        } else {
-            began.typed.rebased(&began.base, &self.base)
-        };
-        self.editor = EditorScreen::embedded(&self.base.config, HEAD, setting(&self.manifest, &self.typed));
-        self.editor.resume(&self.typed.config);
-    }
-}
-
 fn unmanaged() -> String {
     "flowdeck did not deploy it: adopt it, or edit it where it is written".to_owned()
-}
-
-/// What is known of the processor beside its document.
-fn setting(manifest: &Value, typed: &Tuning) -> Setting {
-    let spec = |name: &str| manifest.pointer(&format!("/spec/{name}")).and_then(Value::as_str);
-    Setting {
-        flink: spec("flinkVersion").and_then(FlinkVersion::parse).unwrap_or(FlinkVersion::V2_2),
-        task_managers: typed.replicas(),
-        with_operator: spec("runtime") != Some("standalone"),
-    }
-}
-
-impl Part for TuneScreen {
-    fn place(&self) -> Place {
-        Place::Tune
-    }
-
-    fn refresh(&mut self, world: &World<'_>, cause: &Cause<'_>) -> bool {
-        self.sheet_mut().is_some_and(|sheet| sheet.editor.refresh(world, cause)) || matches!(cause, Cause::Shown)
-    }
-
-    fn act(&mut self, action: Action, world: &World<'_>) -> Outcome {
-        match (action, self.focus) {
-            (Action::Save, _) => self.confirm(world),
-            (Action::Clear, _) => self.clear(),
-            (Action::Rebase, _) => self.rebase(world),
-            (Action::Retry, _) => Outcome::Effect(Effect::Survey(self.key.clone())),
-            (Action::NextProblem, _) => self.next_problem(world),
-            (Action::PreviousPart, _) => self.step(Back::Yes),
-            (Action::Complete, Focus::Form(_)) => self.take_topic(world).unwrap_or_else(|| self.step(Back::No)),
-            (Action::Undo | Action::Redo, Focus::Form(_)) => Outcome::Say("undo works in the document; F4 clears all"),
-            (
-                Action::Complete
-                | Action::Undo
-                | Action::Redo
-                | Action::Pager
-                | Action::NextMatch
-                | Action::PreviousMatch
-                | Action::PageUp
-                | Action::PageDown
-                | Action::Top
-                | Action::Bottom,
-                _,
-            ) => self.in_document(action, world),
-            _ => Outcome::Ignored,
-        }
-    }
-
-    fn typed(&mut self, key: &KeyEvent, world: &World<'_>) -> Outcome {
-        if let Known::Found(objects, chosen) = &mut self.known {
-            let last = objects.len().saturating_sub(1);
-            match key.code {
-                KeyCode::Down => *chosen = (*chosen + 1).min(last),
-                KeyCode::Up => *chosen = chosen.saturating_sub(1),
-                KeyCode::Enter => {
-                    let Some(id) = objects.get(*chosen).cloned() else { return Outcome::Ignored };
-                    let path = path_of(&self.key, &format!("{}/{}", id.kind.word(), id.name));
-                    return Outcome::Effect(Effect::Open(self.key.clone(), id, path));
-                }
-                _ => return Outcome::Ignored,
-            }
-            return Outcome::Done;
-        }
-        match (self.focus, key.code) {
-            (Focus::Form(_), KeyCode::Enter | KeyCode::Down) => self.step(Back::No),
-            (Focus::Form(_), KeyCode::Up) => self.step(Back::Yes),
-            (Focus::Form(_), _) if self.input.press(key) => self.written(world),
-            (Focus::Form(_), _) => Outcome::Ignored,
-            (Focus::Document, _) => self.edited_by(world.now, |editor| editor.typed(key, world)),
-        }
-    }
-
-    fn pasted(&mut self, text: &str, world: &World<'_>) -> Outcome {
-        if let Focus::Form(_) = self.focus {
-            self.input.insert(text);
-            return self.written(world);
-        }
-        self.edited_by(world.now, |editor| editor.pasted(text, world))
-    }
-
-    fn surveyed(&mut self, key: &PipelineKey, dossier: &Result<Arc<Dossier>, Arc<str>>) -> bool {
-        if *key != self.key {
-            return false;
-        }
-        match dossier {
-            Ok(dossier) => {
-                self.dossier = Some(dossier.clone());
-                self.begin();
-            }
-            Err(why) if self.sheet().is_none() => self.known = Known::Not(why.clone()),
-            Err(_) => {}
-        }
-        true
-    }
-
-    fn offers(&self, action: Action, world: &World<'_>) -> bool {
-        let Some(sheet) = self.sheet() else { return matches!(action, Action::Back | Action::Help | Action::Retry) };
-        match action {
-            Action::Save | Action::Clear => sheet.counts().1 > 0,
-            Action::NextProblem => sheet.counts().0 > 0,
-            Action::Rebase => sheet.newest != sheet.revision,
-            Action::Complete | Action::PreviousPart => true,
-            Action::Undo | Action::Redo => self.focus == Focus::Document,
-            other => sheet.editor.offers(other, world),
-        }
-    }
-
-    fn interest(&self, world: &World<'_>, interest: &mut Interest) {
-        verbs::watch(&self.key, world, interest);
-        interest.kafka_names.insert(self.key.environment.clone());
-    }
-
-    fn filter(&self) -> &str {
-        self.sheet().map_or("", |sheet| sheet.editor.filter())
-    }
-
-    fn rows_shown(&self) -> usize {
-        self.sheet().map_or(0, |sheet| sheet.editor.rows_shown())
-    }
-
-    fn set_filter(&mut self, filter: &str) {
-        self.focus_on(Focus::Document);
-        if let Some(sheet) = self.sheet_mut() {
-            sheet.editor.set_filter(filter);
-        }
-    }
 }

@@ -223,12 +223,6 @@ pub fn read(manifest: &str) -> Result<Value, String> {
     serde_saphyr::from_str(manifest).map_err(|error| format!("the manifest cannot be read: {error}"))
 }
 
-/// A manifest as text.
-#[must_use]
-pub fn text(manifest: &Value) -> Option<String> {
-    serde_saphyr::to_string(manifest).ok()
-}
-
 /// The topics of a typed list.
 #[must_use]
 pub fn topics(text: &str) -> Vec<String> {

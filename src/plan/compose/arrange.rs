@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use crate::model::config::Severity;
 use crate::model::manifest::{self, Judgement};
 use crate::plan::object::set;
+use crate::plan::text::changed;
 use crate::plan::tune::{self, Field, Spot, Tuning};
 
 /// A processor that is about to be added, as it is typed.
@@ -63,16 +64,16 @@ pub fn with(manifest: &str, newcomer: &Newcomer) -> Result<String, String> {
         order.push(json!(name));
     }
     let spot = Spot { environment: "", processor: name };
-    let text = newcomer.tuning.written(&Tuning::default(), &value, spot).and_then(|it| tune::text(&it));
+    let text = newcomer.tuning.written(&Tuning::default(), &value, spot).and_then(|it| changed(manifest, &it));
     text.ok_or_else(|| "the manifest cannot be written".to_owned())
 }
 
 /// A manifest without one of its processors; `None` when it cannot be read or written.
 #[must_use]
 pub fn without(manifest: &str, processor: &str) -> Option<String> {
-    let mut manifest = tune::read(manifest).ok()?;
-    let is_it = |value: &Value| value.as_str().is_some_and(|name| name.eq_ignore_ascii_case(processor));
-    let spec = manifest.get_mut("spec")?;
+    let mut value = tune::read(manifest).ok()?;
+    let is_it = |it: &Value| it.as_str().is_some_and(|name| name.eq_ignore_ascii_case(processor));
+    let spec = value.get_mut("spec")?;
     spec.get_mut("processors")?.as_array_mut()?.retain(|step| !names(step, processor));
     if let Some(order) = spec.get_mut("order").and_then(Value::as_array_mut) {
         order.iter_mut().filter_map(Value::as_array_mut).for_each(|beside| beside.retain(|name| !is_it(name)));
@@ -82,14 +83,14 @@ pub fn without(manifest: &str, processor: &str) -> Option<String> {
     for own in environments.into_iter().flatten().filter_map(|(_, own)| own.as_object_mut()) {
         own.retain(|name, _| !name.eq_ignore_ascii_case(processor));
     }
-    tune::text(&manifest)
+    changed(manifest, &value)
 }
 
 /// A manifest with a processor elsewhere; `None` when there is nowhere further to go.
 #[must_use]
 pub fn moved(manifest: &str, processor: &str, way: Way) -> Option<String> {
-    let mut manifest = tune::read(manifest).ok()?;
-    let mut places = places(&manifest);
+    let mut value = tune::read(manifest).ok()?;
+    let mut places = places(&value);
     let at = places.iter().position(|place| place.iter().any(|name| name == processor))?;
     let is_alone = places.get(at)?.len() == 1;
     if is_alone {
@@ -110,11 +111,11 @@ pub fn moved(manifest: &str, processor: &str, way: Way) -> Option<String> {
         places.insert(own, vec![processor.to_owned()]);
     }
     let place = |names: &Vec<String>| if let [one] = names.as_slice() { json!(one) } else { json!(names) };
-    set(&mut manifest, &["spec", "order"], places.iter().map(place).collect());
-    let steps = manifest.pointer_mut("/spec/processors")?.as_array_mut()?;
+    set(&mut value, &["spec", "order"], places.iter().map(place).collect());
+    let steps = value.pointer_mut("/spec/processors")?.as_array_mut()?;
     let flat: Vec<&String> = places.iter().flatten().collect();
     steps.sort_by_key(|step| flat.iter().position(|name| names(step, name)));
-    tune::text(&manifest)
+    changed(manifest, &value)
 }
 
 /// The processors in their order, those side by side together: as the manifest says, else as the topics do.

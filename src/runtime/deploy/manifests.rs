@@ -9,6 +9,7 @@ use super::order::{Base, Wanted};
 use crate::model::manifest::{self, Document, Judgement, Pipeline};
 use crate::plan::merge::{lines, merge};
 use crate::plan::revision::Revision;
+use crate::plan::text;
 
 /// What was edited from an older revision, put together with what others did since.
 pub(super) fn merged(
@@ -54,7 +55,7 @@ pub(super) fn merged(
     let text = texts.and_then(|(old, newest)| lines(old, &wanted.text, newest));
     match text.filter(|text| value_of(text).is_ok_and(|meant| meant == together)) {
         Some(text) => Ok(Some((pipeline_in(&text)?, text))),
-        None => parsed(&together).map(Some),
+        None => changed(newest.manifest.as_deref().unwrap_or_default(), &together).map(Some),
     }
 }
 
@@ -72,9 +73,9 @@ fn unseen(newest: &Revision) -> Result<Option<(Pipeline, String)>, DeployError> 
     )))
 }
 
-/// A manifest from its values: it has no comments.
-pub(super) fn parsed(value: &Value) -> Result<(Pipeline, String), DeployError> {
-    let text = serde_saphyr::to_string(value).map_err(|error| DeployError::Failed(error.to_string()))?;
+/// A manifest with other values in it.
+pub(super) fn changed(text: &str, wanted: &Value) -> Result<(Pipeline, String), DeployError> {
+    let text = text::changed(text, wanted).ok_or_else(|| DeployError::Failed("it cannot be written".into()))?;
     Ok((pipeline_in(&text)?, text))
 }
 

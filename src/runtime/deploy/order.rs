@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::change::{Wish, Write};
 use super::desk::{DeployError, Desk};
-use super::manifests::{merged, parsed, pipeline_in, value_of};
+use super::manifests::{changed, merged, pipeline_in, value_of};
 use super::{manage, sweep};
 use crate::model::Time;
 use crate::model::manifest::{Pipeline, Runtime};
@@ -274,7 +274,7 @@ pub async fn scale(
         || DeployError::Failed(format!("{name} was adopted without a manifest: scale it where it is written"));
     let text = revision.manifest.as_deref().ok_or_else(adopted)?;
     let unclear = || DeployError::NotFound(format!("which processor of {name}? name one that it has"));
-    let (pipeline, text) = parsed(&scaled(&value_of(text)?, processor, replicas).ok_or_else(unclear)?)?;
+    let (pipeline, text) = changed(text, &scaled(&value_of(text)?, processor, replicas).ok_or_else(unclear)?)?;
     let runtime = runtime_of(&revision);
     anew(desk, &Wanted { pipeline, text, runtime, base: Base::Nothing }, order).await
 }
@@ -288,7 +288,7 @@ pub(super) async fn identified(
 ) -> Result<Option<Wish>, DeployError> {
     let Some(revision) = deployed(desk, &pipeline.to_lowercase(), Some(order.verb)).await? else { return Ok(None) };
     let Some(text) = revision.manifest.as_deref() else { return Ok(None) };
-    let (pipeline, text) = parsed(&written(&value_of(text)?, claims))?;
+    let (pipeline, text) = changed(text, &written(&value_of(text)?, claims))?;
     let runtime = runtime_of(&revision);
     anew(desk, &Wanted { pipeline, text, runtime, base: Base::Nothing }, order).await.map(Some)
 }
