@@ -47,7 +47,8 @@ impl Field {
     }
 
     /// Its name in a manifest.
-    const fn key(self) -> &'static str {
+    #[must_use]
+    pub const fn key(self) -> &'static str {
         match self {
             Self::Replicas => "replicas",
             Self::Cpu => "cpu",

@@ -97,8 +97,8 @@ fn standing(canvas: &mut Canvas<'_>, area: Rect, now: Time, route: &Route) {
         return;
     };
     let mut pen = canvas.line(area, 1);
-    let (lane, words) = status.active();
-    pen.skip(1).put(lane, theme.strong()).skip(1).put(&words, theme.text());
+    let (lane, does) = status.active();
+    pen.skip(1).put(lane, theme.strong()).skip(1).put(&does, theme.text());
     pen.skip(1).put(&format!("by control record {}", status.epoch), theme.dim());
     pen.skip(3).put(&words, theme.tone(tone));
     if let Some((words, tone)) = concern(status) {

@@ -44,6 +44,15 @@ impl Part {
         }
     }
 
+    /// Its name in a manifest.
+    const fn key(self) -> &'static str {
+        match self {
+            Self::Name => "name",
+            Self::Artifact => "artifact",
+            Self::Tuned(field) => field.key(),
+        }
+    }
+
     /// What belongs there.
     #[must_use]
     pub const fn help(self) -> &'static str {
@@ -140,11 +149,17 @@ impl Adding {
     /// The manifest with it.
     ///
     /// # Errors
-    /// With the first thing that is wrong with what was typed. What it makes wrong elsewhere is said afterwards.
+    /// With the first thing that is wrong with what was typed, from the top of the form. What it makes wrong elsewhere is
+    /// said afterwards.
     pub fn added(&self) -> Result<String, String> {
         let text = arrange::with(&self.base, &self.newcomer)?;
         let own = format!("{}.", self.newcomer.name.trim());
-        match arrange::errors(&text).into_iter().find(|words| words.starts_with(&own)) {
+        let errors = arrange::errors(&text).into_iter().filter(|words| words.starts_with(&own));
+        let row = |words: &String| {
+            let field = words.strip_prefix(&own).and_then(|it| it.split(' ').next()).unwrap_or_default();
+            Part::ALL.into_iter().position(|part| part.key() == field).unwrap_or(Part::ALL.len())
+        };
+        match errors.min_by_key(row) {
             Some(wrong) => Err(wrong),
             None => Ok(text),
         }
