@@ -240,6 +240,23 @@ fn of_two_controllers_one_leads_and_the_other_takes_over() {
 }
 
 #[test]
+fn brokers_that_forgot_the_end_of_a_transaction_stop_nobody() {
+    let scene = Scene::new("");
+    scene.append("all", 0, "first");
+    let (controller, worker) = (scene.controller("c1"), scene.worker());
+    wait("the first record on its lane", || (scene.ends("blue") == 1).then_some(()));
+    assert!(scene.ask(Verb::Hold).0);
+    worker.end().unwrap();
+    controller.end().unwrap();
+    scene.broker.forget_end("route.r.workers.w", "route.r.workers", "all", 0);
+    scene.broker.forget_end("route.r.controllers.leader", "route.r.controllers", "c.requests", 0);
+    scene.append("all", 0, "second");
+    let (_controller, _worker) = (scene.controller("c2"), scene.worker());
+    scene.status("the next leader", |status| status.leader == "c2" && status.hold.is_some());
+    wait("the second record on its lane", || (scene.ends("blue") == 2).then_some(()));
+}
+
+#[test]
 fn a_lane_that_never_becomes_well_gets_no_records() {
     // Nobody listens at the discard port.
     let scene = Scene::new("http = \"http://127.0.0.1:9/\"\n");

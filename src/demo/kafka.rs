@@ -172,6 +172,13 @@ impl Broker {
         u64::try_from(committed?).ok()
     }
 
+    /// Forgets that the producer's last transaction, which held an offset of this group, has ended: what a group coordinator
+    /// of Kafka 4.3 can do that loses and gets back its partition while it loads it.
+    pub fn forget_end(&self, transactional_id: &str, group: &str, topic: &str, partition: i32) {
+        let offset = (text(group), text(topic), partition);
+        self.inner.state.transactions().forget_end(transactional_id, offset);
+    }
+
     /// Shows these members as a stable group; none makes it an ordinary group without members.
     pub fn set_members(&self, group: &str, members: Vec<Member>) {
         self.inner.state.groups().simulate(&text(group), members);

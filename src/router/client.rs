@@ -8,8 +8,9 @@ use std::time::{Duration, Instant};
 use rdkafka::client::ClientContext;
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, RebalanceProtocol};
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::message::Message;
+use rdkafka::producer::{DefaultProducerContext, Producer, ThreadedProducer};
 use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{Offset, TopicPartitionList};
 
@@ -17,6 +18,8 @@ use crate::source::kafka::ClientProperties;
 
 /// Longest wait for a topic's end.
 const READING: Duration = Duration::from_secs(30);
+/// Offsets that are not known for so long may be in a transaction that was forgotten.
+pub(super) const FORGOTTEN: Duration = Duration::from_secs(5);
 /// Records that are kept of a topic: the last ones.
 const KEPT: usize = 20_000;
 
@@ -125,6 +128,26 @@ impl ConsumerContext for Watcher {
             tracing::warn!(%error, "partitions were not let go");
         }
     }
+}
+
+/// Has the brokers end this producer's last transaction once more.
+///
+/// A group coordinator (of Kafka 4.3) that lost and got back its partition while it was loading it can take a transaction for
+/// open although its end is in the log, and then never tells the offsets in it. It tells transactions apart by their
+/// producer alone, so that another one, given up at once, ends both.
+pub(super) fn end_forgotten<C: ConsumerContext>(
+    producer: &ThreadedProducer<DefaultProducerContext>,
+    consumer: &BaseConsumer<C>,
+    partitions: &TopicPartitionList,
+) -> KafkaResult<()> {
+    let Some(group) = consumer.group_metadata() else { return Ok(()) };
+    tracing::warn!("offsets are not known; the last transaction is ended once more");
+    let mut offsets = partitions.clone();
+    offsets.set_all_offsets(Offset::Offset(0))?;
+    producer.begin_transaction()?;
+    let sent = producer.send_offsets_to_transaction(&offsets, &group, FORGOTTEN);
+    producer.abort_transaction(READING)?;
+    sent
 }
 
 /// Whether an error is the end of this client, because another has its name.

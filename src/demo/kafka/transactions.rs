@@ -55,6 +55,8 @@ struct Slot {
     identity: Identity,
     timeout: Duration,
     open: Option<Open>,
+    /// Offsets of a transaction whose end was forgotten.
+    forgotten: Vec<Offset>,
 }
 
 /// What a transaction holds so far.
@@ -83,7 +85,8 @@ impl Transactions {
             return Err(ResponseError::PolicyViolation);
         }
         let timeout = timeout.min(LONGEST);
-        let new = || Slot { identity: Identity { producer: fresh(), epoch: -1 }, timeout, open: None };
+        let new =
+            || Slot { identity: Identity { producer: fresh(), epoch: -1 }, timeout, open: None, forgotten: Vec::new() };
         let slot = self.0.entry(id.to_owned()).or_insert_with(new);
         (slot.timeout, slot.open) = (timeout, None);
         slot.fence(&fresh);
@@ -124,9 +127,18 @@ impl Transactions {
 
     /// Partitions whose offsets in a group are in open transactions.
     pub fn unstable(&self, group: &str) -> BTreeSet<(StrBytes, i32)> {
-        let open = self.0.values().filter_map(|slot| slot.open.as_ref());
-        let offsets = open.flat_map(|open| &open.offsets).filter(|offset| *offset.group == *group);
+        let open = self.0.values().filter_map(|slot| slot.open.as_ref()).flat_map(|open| &open.offsets);
+        let offsets = open.chain(self.0.values().flat_map(|slot| &slot.forgotten));
+        let offsets = offsets.filter(|offset| *offset.group == *group);
         offsets.map(|offset| (offset.topic.clone(), offset.partition)).collect()
+    }
+
+    /// Takes an ended transaction for open, until the producer ends another one.
+    pub fn forget_end(&mut self, id: &str, (group, topic, partition): (StrBytes, StrBytes, i32)) {
+        let committed = Committed { offset: 0, metadata: StrBytes::new() };
+        if let Some(slot) = self.0.get_mut(id) {
+            slot.forgotten.push(Offset { group, topic, partition, committed });
+        }
     }
 
     /// Gives up what has been open for too long; its producer is fenced.
@@ -249,7 +261,12 @@ pub fn commit_offsets(state: &State, request: &TxnOffsetCommitRequest, version: 
 pub fn end(state: &State, request: &EndTxnRequest) -> EndTxnResponse {
     let identity = Identity { producer: *request.producer_id, epoch: request.producer_epoch };
     let mut transactions = state.transactions();
-    let outcome = transactions.slot(&request.transactional_id, identity).map(|slot| slot.open.take());
+    let outcome = transactions.slot(&request.transactional_id, identity).map(|slot| {
+        if slot.open.is_some() {
+            slot.forgotten.clear();
+        }
+        slot.open.take()
+    });
     let error = match outcome {
         Err(error) => error.code(),
         Ok(open) => {

@@ -11,8 +11,10 @@ use std::time::{Duration, Instant};
 
 use chrono::Utc;
 use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::message::Message;
 use rdkafka::producer::{DefaultProducerContext, Producer, ThreadedProducer};
+use rdkafka::topic_partition_list::TopicPartitionListElem;
 use rdkafka::{Offset, TopicPartitionList};
 use serde::Serialize;
 
@@ -20,7 +22,7 @@ use self::clients::{consumer, observer};
 use super::Job;
 use super::checks::Board;
 use crate::model::route::record::{Answer, Audit, Control, Mark, Receipt, RecordError, Request, Signed};
-use crate::router::client::{self, RouterError, Turn, Watcher, config, is_passing};
+use crate::router::client::{self, FORGOTTEN, RouterError, Turn, Watcher, config, is_passing};
 use crate::router::helm::{Helm, Moment};
 use crate::router::spec::Mode;
 
@@ -130,7 +132,7 @@ impl<'a> Term<'a> {
         producer.init_transactions(PATIENCE).map_err(RouterError::kafka("take over from the leader before"))?;
         let topic = job.spec.control.requests();
         let what = || "ask which requests were answered".to_owned();
-        let committed = requests.committed_offsets(places.clone(), LIMIT).map_err(RouterError::kafka(what()))?;
+        let committed = answered(&producer, &requests, &places).map_err(RouterError::kafka(what()))?;
         let (low, _) = requests.fetch_watermarks(&topic, 0, LIMIT).map_err(RouterError::kafka(what()))?;
         let found = committed.find_partition(&topic, 0).map(|element| element.offset());
         let next = match found {
@@ -323,6 +325,23 @@ impl<'a> Term<'a> {
             self.troubles.push(words);
         }
     }
+}
+
+/// Up to which request the leader before has answered.
+fn answered(
+    producer: &ThreadedProducer<DefaultProducerContext>,
+    requests: &BaseConsumer<Watcher>,
+    places: &TopicPartitionList,
+) -> KafkaResult<TopicPartitionList> {
+    let look = |limit| {
+        let found = requests.committed_offsets(places.clone(), limit)?;
+        found.elements().iter().try_for_each(TopicPartitionListElem::error)?;
+        Ok(found)
+    };
+    look(FORGOTTEN).or_else(|_: KafkaError| {
+        client::end_forgotten(producer, requests, places)?;
+        look(LIMIT)
+    })
 }
 
 fn gone() -> RouterError {

@@ -28,7 +28,7 @@ use self::choose::{Chooser, Spot};
 use self::trouble::step;
 use super::{Gauge, Job};
 use crate::model::route::record::{Control, Mark};
-use crate::router::client::{Turn, Watcher, config, replaced};
+use crate::router::client::{FORGOTTEN, Turn, Watcher, config, end_forgotten, replaced};
 use crate::router::course::{self, Course};
 use crate::router::follow::Latest;
 use crate::router::select;
@@ -247,6 +247,7 @@ impl<'a> Session<'a> {
     /// Where transactions on partitions ended, once none is open; `None` when the group has changed its mind meanwhile.
     fn committed(&self, partitions: &TopicPartitionList) -> Result<Option<TopicPartitionList>, Ended> {
         let deadline = Instant::now() + PATIENCE;
+        let mut forgotten = Some(Instant::now() + FORGOTTEN);
         loop {
             self.gauge.beat();
             let answer = self.consumer.committed_offsets(partitions.clone(), LOOK);
@@ -261,6 +262,10 @@ impl<'a> Session<'a> {
             }
             if self.consumer.context().has_turned() {
                 return Ok(None);
+            }
+            if forgotten.take_if(|due| Instant::now() > *due).is_some() {
+                end_forgotten(&self.producer, &self.consumer, partitions)
+                    .map_err(step("end a forgotten transaction"))?;
             }
             if Instant::now() > deadline {
                 return Err(Ended::Trouble("a transaction on its partitions does not end".to_owned()));
