@@ -154,6 +154,7 @@ fn processors_are_added_and_moved_before_anything_is_sent() {
         panic!("{:?}", asked(&bench))
     };
     let manifest = tune::read(text).unwrap();
+    assert!(SEVERAL.lines().all(|line| text.contains(line) || line.contains("order:")), "{text}");
     assert_eq!(manifest["spec"]["processors"][4]["inputs"], serde_json::json!(["routed", "incidents"]));
     // Once that revision runs nothing is composed any more.
     let deployed = Entry { manifest: Some(text.clone()), ..entry(14, State::Deployed) };

@@ -9,7 +9,6 @@ use flowdeck::plan::dossier::{Dossier, Entry};
 use flowdeck::plan::intent::{Ask, Intent};
 use flowdeck::plan::object::{Id, Kind};
 use flowdeck::plan::revision::State;
-use flowdeck::plan::tune;
 use insta::assert_snapshot;
 
 use super::bench::Bench;
@@ -98,11 +97,7 @@ fn what_was_changed_is_asked_for_with_the_revision_that_it_began_with() {
     let [(1, Intent { ask: Ask::Apply { text, base: 13, .. }, .. })] = &planned(&bench)[..] else {
         panic!("{:?}", planned(&bench))
     };
-    let (before, after) = (tune::read(MANIFEST).unwrap(), tune::read(text).unwrap());
-    assert_eq!(after["spec"]["processors"][0]["replicas"], 20);
-    let mut same = after;
-    same["spec"]["processors"][0]["replicas"] = 15.into();
-    assert_eq!(same, before);
+    assert_eq!(**text, MANIFEST.replacen("replicas: 15", "replicas: 20", 1), "one line is another one");
     assert!(!editing(80, 24).press("f2").screen().contains("Asking"), "nothing differs");
 }
 
