@@ -202,17 +202,13 @@ sasl.mechanism=$mechanism
 sasl.jaas.config=org.apache.kafka.common.security.$module required username="$kafka_user" password="$kafka_password";
 CONF
   done
-  # With eligible leader replicas (KIP-966) a broker that stands alone and was killed leads its partitions, loses them and
-  # leads them again within a second. Its group coordinator, which is still loading, then keeps parts of both (4.3.1:
-  # "Ignored load completion … ACTIVE"): members without a timer, transactions without an end. Of several brokers another
-  # one leads meanwhile, so that no cluster knows this.
   # A formatted folder does not depend on the ports, so the first one is kept: it saves a second or two.
-  local template=$cache/kafka-$KAFKA_VERSION/formatted-without-elr
+  local template=$cache/kafka-$KAFKA_VERSION/formatted
   if [ -d "$template" ]; then
     cp -r "$template/." "$data"
   else
     java "${kafka_java[@]}" -Dstack.log.level=WARN kafka.tools.StorageTool format --cluster-id 5L6g3nShT-eMCtK--X86sw --config "$state/kafka.properties" \
-      --feature eligible.leader.replicas.version=0 --add-scram "SCRAM-SHA-512=[name=$kafka_user,password=$kafka_password]" >"$state/log/kafka-format.log" 2>&1 ||
+      --add-scram "SCRAM-SHA-512=[name=$kafka_user,password=$kafka_password]" >"$state/log/kafka-format.log" 2>&1 ||
       fail kafka "cannot format its folder" "$state/log/kafka-format.log"
     cp -r "$data" "$template.$$"
     mv -T "$template.$$" "$template" || rm -rf "$template.$$" # another run was faster
