@@ -113,6 +113,7 @@ build_all() {
       kafka) cached "${kafka_lib%/lib}" build_kafka & ;;
       flink) build_flink_and_job & ;;
       s3) cached "$moto_venv" build_moto & ;;
+      controller) continue ;; # the same jars
     esac
     jobs+=($!)
   done

@@ -174,6 +174,7 @@ stop_everything() {
     jobs+=($!)
   done
   for name in "${jobs[@]}"; do wait "$name" || true; done
+  stop_component kafka-controller
   stop_component apiserver 100
   stop_component etcd
   if [ -f "$state/ports" ] && grep -q NETNS "$state/ports"; then

@@ -155,15 +155,54 @@ start_kubernetes() {
   wait_for crds 60 admin_kubectl get flinkdeployments,flinksessionjobs,flinkstatesnapshots,flinkbluegreendeployments -A
 }
 
+# What a broker's controller knows outlives the broker. One that is its own controller begins with what it knew before it was
+# killed: it leads its partitions, loses them and leads them again within half a second, and where loading takes longer its
+# group coordinator (4.3.1) answers from both loads: old offsets, transactions without an end, members without a timer.
+start_controller() {
+  local data=$state/data/kafka-controller
+  mkdir -p "$data"
+  cat >"$state/kafka-controller.properties" <<CONF
+process.roles=controller
+node.id=2
+controller.quorum.voters=2@127.0.0.1:$PORT_KAFKA_CONTROLLER
+controller.listener.names=CONTROLLER
+listeners=CONTROLLER://127.0.0.1:$PORT_KAFKA_CONTROLLER
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,SASL_PLAINTEXT:SASL_PLAINTEXT,CONTROLLER:PLAINTEXT
+authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
+allow.everyone.if.no.acl.found=true
+super.users=User:ANONYMOUS
+log.dirs=$data
+broker.session.timeout.ms=1500
+default.replication.factor=1
+CONF
+  format kafka-controller --add-scram "SCRAM-SHA-512=[name=$kafka_user,password=$kafka_password]"
+  record kafka-controller java "${kafka_java[@]}" -Xms64m -Xmx192m -XX:+UseSerialGC kafka.Kafka "$state/kafka-controller.properties"
+  launch kafka-controller
+}
+
+# format COMPONENT [OPTION]...: makes the folder of a node of Kafka.
+format() {
+  local name=$1
+  shift
+  java "${kafka_java[@]}" -Dstack.log.level=WARN kafka.tools.StorageTool format --cluster-id 5L6g3nShT-eMCtK--X86sw \
+    --config "$state/$name.properties" "$@" >"$state/log/$name-format.log" 2>&1 ||
+    fail "$name" "cannot format its folder" "$state/log/$name-format.log"
+}
+
 start_kafka() {
-  local data=$state/data/kafka
+  local data=$state/data/kafka roles=broker,controller voter=1 beat=500 session=3000
+  local own=,CONTROLLER://127.0.0.1:$PORT_KAFKA_CONTROLLER
+  if has controller; then
+    start_controller
+    roles=broker voter=2 own='' beat=300 session=1500
+  fi
   mkdir -p "$data"
   cat >"$state/kafka.properties" <<CONF
-process.roles=broker,controller
+process.roles=$roles
 node.id=1
-controller.quorum.voters=1@127.0.0.1:$PORT_KAFKA_CONTROLLER
+controller.quorum.voters=$voter@127.0.0.1:$PORT_KAFKA_CONTROLLER
 controller.listener.names=CONTROLLER
-listeners=PLAINTEXT://127.0.0.1:$PORT_KAFKA,SASL_PLAINTEXT://127.0.0.1:$PORT_KAFKA_SASL,CONTROLLER://127.0.0.1:$PORT_KAFKA_CONTROLLER
+listeners=PLAINTEXT://127.0.0.1:$PORT_KAFKA,SASL_PLAINTEXT://127.0.0.1:$PORT_KAFKA_SASL$own
 advertised.listeners=PLAINTEXT://127.0.0.1:$PORT_KAFKA,SASL_PLAINTEXT://127.0.0.1:$PORT_KAFKA_SASL
 listener.security.protocol.map=PLAINTEXT:PLAINTEXT,SASL_PLAINTEXT:SASL_PLAINTEXT,CONTROLLER:PLAINTEXT
 inter.broker.listener.name=PLAINTEXT
@@ -174,8 +213,8 @@ authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
 allow.everyone.if.no.acl.found=true
 super.users=User:ANONYMOUS
 log.dirs=$data
-broker.heartbeat.interval.ms=500
-broker.session.timeout.ms=3000
+broker.heartbeat.interval.ms=$beat
+broker.session.timeout.ms=$session
 num.partitions=1
 auto.create.topics.enable=false
 offsets.topic.replication.factor=1
@@ -204,12 +243,12 @@ CONF
   done
   # A formatted folder does not depend on the ports, so the first one is kept: it saves a second or two.
   local template=$cache/kafka-$KAFKA_VERSION/formatted
-  if [ -d "$template" ]; then
+  if has controller; then
+    format kafka
+  elif [ -d "$template" ]; then
     cp -r "$template/." "$data"
   else
-    java "${kafka_java[@]}" -Dstack.log.level=WARN kafka.tools.StorageTool format --cluster-id 5L6g3nShT-eMCtK--X86sw --config "$state/kafka.properties" \
-      --add-scram "SCRAM-SHA-512=[name=$kafka_user,password=$kafka_password]" >"$state/log/kafka-format.log" 2>&1 ||
-      fail kafka "cannot format its folder" "$state/log/kafka-format.log"
+    format kafka --add-scram "SCRAM-SHA-512=[name=$kafka_user,password=$kafka_password]"
     cp -r "$data" "$template.$$"
     mv -T "$template.$$" "$template" || rm -rf "$template.$$" # another run was faster
   fi
