@@ -464,7 +464,7 @@ pub const ACTIONS: &[Definition] = &[
         .hint("complete")
         .at(&[Place::Palette])
         .key_only(),
-    Definition::new(Here, A::Up, "previous", &["up", "ctrl-p"], "the one above").within(INPUTS).key_only(),
+    Definition::new(Here, A::Up, "previous", &["up", "ctrl-p", "backtab"], "the one above").within(INPUTS).key_only(),
     Definition::new(Here, A::Down, "next", &["down", "ctrl-n"], "the one below").within(INPUTS).key_only(),
     Definition::new(Here, A::Back, "cancel", &["esc"], "leave it").hint("cancel").within(INPUTS).key_only(),
 ];

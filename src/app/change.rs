@@ -96,7 +96,11 @@ impl ChangeScreen {
 
     fn agree(&mut self, operation: &Operation) -> Outcome {
         match self.consent(operation) {
-            Ok(consent) => Outcome::Agree(self.number, consent),
+            Ok(consent) => {
+                // The steps that follow are read from the first one.
+                self.offset = 0;
+                Outcome::Agree(self.number, consent)
+            }
             Err(words) => {
                 let missing = |field: &Field| field.input.is_empty();
                 self.focus = self.fields.iter().position(missing).unwrap_or(self.focus);

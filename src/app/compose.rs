@@ -346,6 +346,7 @@ impl Part for ComposeScreen {
                 self.table.selected().is_some()
             }
             Action::Undo | Action::Save => self.work.is_some(),
+            Action::Add => self.against().is_none(),
             _ => true,
         }
     }

@@ -85,6 +85,8 @@ pub struct TuneScreen {
     path: Arc<Path>,
     draft: Recalled,
     dossier: Option<Arc<Dossier>>,
+    /// Whether somebody was told that one more press drops what was typed.
+    warned: bool,
 }
 
 impl fmt::Debug for TuneScreen {
@@ -116,6 +118,7 @@ impl TuneScreen {
             path,
             draft: Recalled::Awaited,
             dossier: None,
+            warned: false,
         }))
     }
 
@@ -290,8 +293,15 @@ impl TuneScreen {
         self.edited_by(world.now, |editor| editor.act(Action::NextProblem, world))
     }
 
-    /// Back to the newest revision, without the draft.
+    /// Back to the newest revision, without the draft; what was typed is gone then, so once more has to be pressed.
     fn clear(&mut self) -> Outcome {
+        let changes = self.sheet().map_or(0, |sheet| sheet.counts().1);
+        if changes > 0 && !self.warned {
+            self.warned = true;
+            let things = crate::model::human::counted(changes, "change");
+            return Outcome::Tell(format!("F4 once more drops your {things}, and the draft of them"));
+        }
+        self.warned = false;
         let Some(entry) = self.dossier.as_ref().and_then(|it| it.current().cloned()) else { return Outcome::Ignored };
         match Sheet::of(&entry, self.spot()) {
             Ok(sheet) => self.known = Known::Sheet(Box::new(sheet)),

@@ -52,7 +52,8 @@ pub fn history(history: &History, settings: &Settings) -> Result<u8, Failure> {
         } else if let Some([from, to]) = history.diff.as_deref() {
             difference(find(*from)?, find(*to)?, history.output)?;
         } else if revisions.is_empty() {
-            let words = format!("{name} has no revisions in namespace {}", desk.target.namespace);
+            let (namespace, elsewhere) = (&desk.target.namespace, desk.elsewhere(&name).await);
+            let words = format!("{name} has no revisions in namespace {namespace}; {elsewhere}");
             return Err(Failure::not_found(words));
         } else {
             let row = |it: &Revision| it.number.to_string();
@@ -107,7 +108,7 @@ const LINES: &[Column<Row>] = &[
     },
     Column { title: "OUTCOME", right: false, wide: false, cell: |it, _| format!("{:?}", it.0.outcome).to_lowercase() },
     Column { title: "MESSAGE", right: false, wide: false, cell: |it, _| it.0.message.clone() },
-    Column { title: "CHANGES", right: false, wide: true, cell: |it, _| it.0.changes.join("; ") },
+    Column { title: "CHANGES", right: false, wide: false, cell: |it, _| it.0.changes.join("; ") },
 ];
 
 /// Prints the audit.

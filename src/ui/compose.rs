@@ -60,8 +60,10 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect, state: &State, screen: &Compose
         return form(canvas, (list, detail), adding);
     }
     if shown == 0 {
-        let none =
-            ("It has no manifest.", "flowdeck did not deploy it; its processors are on the screen of the pipeline.");
+        let none = (
+            "It has no manifest.",
+            "Nothing to compose here: apply one that names its processors, flowdeck apply -f FILE.",
+        );
         return why::nothing(canvas, list, (screen.dossier.as_ref().map(Result::as_ref), screen.table.filter(), none));
     }
     let cells = MemberCells { theme, now: state.now(), composed: work.is_some() };

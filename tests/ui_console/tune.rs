@@ -116,6 +116,9 @@ fn a_draft_is_kept_with_every_key_and_comes_back() {
     let again = known(asked(80, 24), dossier(None), Some(Draft { kept_at: world::ago(300), ..draft }));
     assert_snapshot!("tune_resumed", again.screen());
     let again = again.press("f4");
+    assert!(again.screen().contains("F4 once more drops your 2 changes"), "{}", again.screen());
+    assert!(again.screen().contains("→ 20"), "{}", again.screen());
+    let again = again.press("f4");
     assert!(!again.screen().contains("→ 20") && !again.screen().contains("9600000"), "{}", again.screen());
     assert_eq!(kept(&again), None);
     // What cannot be read is no draft.

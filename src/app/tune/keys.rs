@@ -22,6 +22,7 @@ impl Part for TuneScreen {
     }
 
     fn act(&mut self, action: Action, world: &World<'_>) -> Outcome {
+        self.warned &= action == Action::Clear;
         match (action, self.focus) {
             (Action::Save, _) => self.confirm(world),
             (Action::Clear, _) => self.clear(),
@@ -49,6 +50,7 @@ impl Part for TuneScreen {
     }
 
     fn typed(&mut self, key: &KeyEvent, world: &World<'_>) -> Outcome {
+        self.warned = false;
         if let Known::Found(objects, chosen) = &mut self.known {
             let last = objects.len().saturating_sub(1);
             match key.code {
@@ -73,6 +75,7 @@ impl Part for TuneScreen {
     }
 
     fn pasted(&mut self, text: &str, world: &World<'_>) -> Outcome {
+        self.warned = false;
         if let Focus::Form(_) = self.focus {
             self.input.insert(text);
             return self.written(world);

@@ -148,7 +148,7 @@ impl Prepared {
     fn entry(&self) -> Entry<'_> {
         let Proposal { pipeline, verb, revision, .. } = &self.proposal;
         let changes = self.proposal.changes();
-        Entry { at: self.wish.now, pipeline, verb: *verb, revision: *revision, changes }
+        Entry { pipeline, verb: *verb, revision: *revision, changes }
     }
 }
 

@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use chrono::Utc;
 use serde_json::Value;
 
 use super::audit;
 use super::target::target;
-use crate::model::Time;
 use crate::model::interest::{Depth, JobInterest};
 use crate::model::key::ObjectKey;
 use crate::plan::audit::{Line, Outcome};
@@ -120,7 +120,7 @@ impl Desk {
     /// When it cannot be written.
     pub fn note(&self, entry: Entry<'_>, outcome: Outcome, message: &str) -> Result<(), DeployError> {
         let line = Line {
-            at: entry.at,
+            at: Utc::now(),
             by: self.by.clone(),
             environment: self.place.environment.clone(),
             server: self.cluster.environment.server.to_string(),
@@ -214,18 +214,22 @@ impl Desk {
             found.extend(self.read(&id).await?.map(|object| (id, object)));
         }
         if found.is_empty() {
-            let namespace = &self.target.namespace;
-            let places: Vec<String> = self.namespaces_of(name).await.into_iter().collect();
-            let elsewhere = match &*places {
-                [] => "-n names another namespace".to_owned(),
-                [one] => format!("it is in {one}: -n {one}"),
-                [first, ..] => format!("it is in {}: -n {first}, for example", places.join(", ")),
-            };
+            let (namespace, elsewhere) = (&self.target.namespace, self.elsewhere(name).await);
             return Err(DeployError::NotFound(format!(
                 "there is no pipeline {name} in namespace {namespace}; {elsewhere}"
             )));
         }
         Ok(found)
+    }
+
+    /// Where a pipeline is that this namespace does not have, in words.
+    pub async fn elsewhere(&self, name: &str) -> String {
+        let places: Vec<String> = self.namespaces_of(name).await.into_iter().collect();
+        match &*places {
+            [] => "-n names another namespace".to_owned(),
+            [one] => format!("it is in {one}: -n {one}"),
+            [first, ..] => format!("it is in {}: -n {first}, for example", places.join(", ")),
+        }
     }
 
     /// Namespaces that have a pipeline of that name, as far as this user may list them all.
@@ -311,8 +315,6 @@ impl Desk {
 /// What an audit line is about.
 #[derive(Clone, Debug)]
 pub struct Entry<'a> {
-    /// When.
-    pub at: Time,
     /// Pipeline.
     pub pipeline: &'a str,
     /// What.

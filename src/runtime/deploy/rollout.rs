@@ -113,8 +113,7 @@ pub async fn go(
         rollout.abort("somebody took it back", now).map_err(DeployError::Refused)?;
     }
     ledger.keep(desk, &rollout).await?;
-    let entry =
-        || Entry { at: now, pipeline: &way.new.pipeline, verb: ask.verb(), revision: None, changes: Vec::new() };
+    let entry = || Entry { pipeline: &way.new.pipeline, verb: ask.verb(), revision: None, changes: Vec::new() };
     desk.note(entry(), Outcome::Began, rollout.stage.word())?;
     let walk = Walk { desk, way: &way, consent, steps };
     match walk.on(&mut ledger, &mut rollout).await {

@@ -23,7 +23,7 @@ pub async fn savepoint(
     steps: &Steps,
 ) -> Result<(), DeployError> {
     let found = jobs(desk, pipeline).await?;
-    let entry = || Entry { at: now, pipeline, verb: Verb::Savepoint, revision: None, changes: Vec::new() };
+    let entry = || Entry { pipeline, verb: Verb::Savepoint, revision: None, changes: Vec::new() };
     if let Some(refusal) = guard::place(&desk.place, pipeline, consent, now).first() {
         desk.note(entry(), Outcome::Refused, &refusal.to_string())?;
         return Err(DeployError::Refused(refusal.to_string()));
