@@ -11,6 +11,9 @@ use crate::app::standing::Standing;
 use crate::model::environment::{Backend, Link, Protection};
 use crate::model::{Time, human};
 
+/// A connection that is down for no longer is not told in words.
+const JUST_LOST: chrono::Duration = chrono::Duration::seconds(2);
+
 /// Draws both lines.
 pub fn draw(canvas: &mut Canvas<'_>, area: Rect, state: &State) {
     title(canvas, area, state);
@@ -141,6 +144,8 @@ pub fn link_trouble(state: &State) -> Option<(String, Tone)> {
     for name in state.overview().environments() {
         for backend in Backend::ALL {
             match state.inventory().link(name, backend) {
+                // One that was lost a moment ago is mostly back with the next try; its sign says so meanwhile.
+                Link::Down { since, .. } if state.now() - *since < JUST_LOST => {}
                 Link::Down { since, next_try, .. } => {
                     let next = (*next_try - state.now()).num_seconds().max(0);
                     broken.push(format!(

@@ -75,6 +75,17 @@ fn stale() {
 }
 
 #[test]
+fn a_connection_that_was_lost_a_moment_ago_is_told_by_its_sign() {
+    let lost = |seconds| {
+        let link = Link::Down { since: world::ago(seconds), error: "closed".into(), next_try: world::now() };
+        let changes = world::healthy().into_iter().chain([Change::Link("prd".into(), Backend::Objects, link)]);
+        Bench::new(80, 24).apply(changes.collect()).screen()
+    };
+    assert!(lost(1).contains("s3 ✖") && !lost(1).contains("down"), "{}", lost(1));
+    assert!(lost(2).contains("prd s3 down 2s, next try in 0s"), "{}", lost(2));
+}
+
+#[test]
 fn unreachable() {
     let mut changes = vec![world::environment("prd", Protection::Protected)];
     changes.push(Change::Link("prd".into(), Backend::Kubernetes, down()));
