@@ -147,7 +147,9 @@ fn a_killed_terminal_loses_nothing_that_was_typed() {
     console.until_within(PATIENCE, "the draft", |screen| {
         screen.contains("draft of") && screen.contains("15 → 17") && screen.contains("7600000")
     });
-    // And it is given up by a key.
+    // And it is given up by a key that is pressed twice.
+    console.press("\x1bOS");
+    console.sees("F4 once more drops your 2 changes");
     console.press("\x1bOS");
     console.sees_no("7600000");
     console.sees_no("15 → 17");
